@@ -1,1 +1,11 @@
-//! x
+//! OpenADR 2.0b without I/O: payloads, an XML codec, a VTN machine and a VEN machine.
+//!
+//! Knows nothing of sockets, files, clocks, randomness or threads: time and entropy are arguments,
+//! and what must be stored is returned, not stored.
+
+pub mod codec;
+pub mod payload;
+mod peer;
+pub mod value;
+
+pub use peer::{CertificateHash, Peer, Profile};

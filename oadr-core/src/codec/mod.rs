@@ -1,0 +1,35 @@
+//! The XML codec: strict, ordered, bounded; read by namespace, written in one canonical form.
+//!
+//! Knows nothing of transports, signatures or what a message means.
+//!
+//! ```
+//! use oadr_core::codec::{decode, encode, DecodeOptions};
+//! use oadr_core::payload::{Message, Poll};
+//! use oadr_core::value::VenId;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let poll = Message::from(Poll { ven_id: VenId::new("ven-1")? });
+//! let document = encode(&poll);
+//! assert_eq!(decode(&document, &DecodeOptions::default())?.message, poll);
+//! # Ok(())
+//! # }
+//! ```
+
+mod document;
+mod drift;
+mod error;
+mod limits;
+mod namespace;
+mod reader;
+mod sequence;
+mod writer;
+
+pub use document::{Decoded, decode, encode, encode_into};
+pub use drift::{Drift, DriftKind, Drifts};
+pub use error::{DecodeError, DecodeErrorKind, Syntax};
+pub use limits::{DecodeOptions, Leniency, Limits};
+
+pub(crate) use namespace::Ns;
+pub(crate) use reader::{Attributes, Error, Name, Reader, Refusal};
+pub(crate) use sequence::{Choice, Content, sequence};
+pub(crate) use writer::{Writer, prefix};

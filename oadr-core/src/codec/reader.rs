@@ -1,0 +1,800 @@
+//! A strict pull reader: from child element to child element, with nothing in between.
+//!
+//! Knows nothing of messages. Stands always on a child of the current element or at its end, so that
+//! the types above it read their sequences by asking "is it this one?".
+
+use std::borrow::Cow;
+
+use quick_xml::events::{BytesStart, Event};
+
+use super::drift::{DriftKind, Drifts};
+use super::error::{DecodeError, DecodeErrorKind, Syntax};
+use super::limits::{DecodeOptions, Leniency};
+use super::namespace::{Ns, Scope};
+use crate::value::{Notes, Value};
+
+/// A refusal on its way up: the kind and the byte; boxed, since results are returned often and
+/// refusals rarely.
+pub(crate) type Error = Box<Refusal>;
+
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: DecodeErrorKind,
+    pub(crate) offset: usize,
+}
+
+/// An element's name, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name<'i> {
+    pub(crate) ns: Ns,
+    pub(crate) local: &'i str,
+}
+
+impl Name<'_> {
+    #[inline]
+    pub(crate) fn is(&self, ns: Ns, local: &str) -> bool {
+        self.ns == ns && self.local == local
+    }
+}
+
+/// Which attributes an element may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attributes {
+    None,
+    /// `ei:schemaVersion`, wanted on every message (rule 509).
+    SchemaVersion,
+    /// `oadr:Id` of the signed object.
+    Id,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Cursor<'i> {
+    Child(Name<'i>),
+    End,
+}
+
+#[derive(Debug)]
+struct Attribute<'i> {
+    ns: Ns,
+    local: &'i str,
+    value: Cow<'i, str>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Reader<'i> {
+    input: &'i str,
+    xml: quick_xml::Reader<&'i [u8]>,
+    options: DecodeOptions,
+    scope: Scope<'i>,
+    /// Elements open, the current child included.
+    depth: usize,
+    items: usize,
+    cursor: Cursor<'i>,
+    /// Where the current token begins.
+    offset: usize,
+    /// The current child is an empty-element tag, whose end is yet to be made up.
+    empty: bool,
+    /// A wrapper whose inner element is missing was entered: its text is the value.
+    bare: bool,
+    attributes: Vec<Attribute<'i>>,
+    /// `]]>` occurs somewhere, so that texts must be searched for it.
+    cdata_ends: bool,
+    drifts: Drifts,
+}
+
+impl<'i> Reader<'i> {
+    /// Starts before the root element.
+    pub(crate) fn new(input: &'i str, options: DecodeOptions) -> Self {
+        let mut xml = quick_xml::Reader::from_str(input);
+        xml.config_mut().check_comments = true;
+        Self {
+            input,
+            xml,
+            options,
+            scope: Scope::default(),
+            depth: 0,
+            items: 0,
+            cursor: Cursor::End,
+            offset: 0,
+            empty: false,
+            bare: false,
+            attributes: Vec::new(),
+            cdata_ends: input.contains("]]>"),
+            drifts: Drifts::default(),
+        }
+    }
+
+    /// Where the current token begins, in bytes.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    pub(crate) fn into_drifts(self) -> Drifts {
+        self.drifts
+    }
+
+    /// The child stood on, if it is one.
+    #[inline]
+    pub(crate) fn child(&self) -> Option<Name<'i>> {
+        match self.cursor {
+            Cursor::Child(name) => Some(name),
+            Cursor::End => None,
+        }
+    }
+
+    /// Whether the child stood on has this name.
+    #[inline]
+    pub(crate) fn is(&self, ns: Ns, local: &str) -> bool {
+        matches!(self.cursor, Cursor::Child(name) if name.is(ns, local))
+    }
+
+    /// Notes a departure at the current token.
+    pub(crate) fn note(&mut self, kind: DriftKind) {
+        self.drifts.note(kind, self.offset);
+    }
+
+    #[cold]
+    pub(crate) fn refuse(&self, kind: DecodeErrorKind) -> Error {
+        Box::new(Refusal {
+            kind,
+            offset: self.offset,
+        })
+    }
+
+    #[cold]
+    fn malformed(&self, syntax: Syntax) -> Error {
+        self.refuse(DecodeErrorKind::Malformed(syntax))
+    }
+
+    /// Reads the prolog up to the root element and stands on that.
+    pub(crate) fn root(&mut self) -> Result<Name<'i>, Error> {
+        self.advance()?;
+        match self.cursor {
+            Cursor::Child(name) => Ok(name),
+            Cursor::End => Err(self.malformed(Syntax::NoRoot)),
+        }
+    }
+
+    /// After the root: only comments, processing instructions and white space.
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        match self.cursor {
+            Cursor::End if self.depth == 0 => Ok(()),
+            Cursor::Child(_) | Cursor::End => Err(self.malformed(Syntax::Trailing)),
+        }
+    }
+
+    /// Enters the child and stands on its first child or its end.
+    #[inline]
+    pub(crate) fn open(&mut self, allowed: Attributes) -> Result<(), Error> {
+        if !self.attributes.is_empty() || allowed == Attributes::SchemaVersion {
+            self.check_attributes(allowed)?;
+        }
+        if self.empty {
+            self.empty = false;
+            self.cursor = Cursor::End;
+            Ok(())
+        } else {
+            self.advance()
+        }
+    }
+
+    /// Leaves the element, at whose end this must be, and stands on its next sibling.
+    #[inline]
+    pub(crate) fn close(&mut self) -> Result<(), Error> {
+        if let Cursor::Child(_) = self.cursor {
+            return Err(self.unexpected(&[]));
+        }
+        self.scope.leave(self.depth);
+        self.depth -= 1;
+        self.advance()
+    }
+
+    /// Enters the wrapper stood on, down to its one inner element.
+    #[inline]
+    pub(crate) fn descend(
+        &mut self,
+        ns: Ns,
+        local: &str,
+        inner: &'static [&'static str],
+    ) -> Result<(), Error> {
+        if !self.attributes.is_empty() {
+            self.check_attributes(Attributes::None)?;
+        }
+        if self.bare {
+            return Err(self.refuse(DecodeErrorKind::UnexpectedText));
+        }
+        if !self.empty && self.stands_before_text() {
+            self.note(DriftKind::BareValue);
+            self.bare = true;
+            return Ok(());
+        }
+        self.open(Attributes::None)?;
+        match self.cursor {
+            Cursor::Child(name) if name.is(ns, local) => Ok(()),
+            Cursor::Child(name)
+                if self.options.leniency == Leniency::Lenient && name.local == local =>
+            {
+                self.note(DriftKind::WrongNamespace);
+                Ok(())
+            }
+            Cursor::Child(_) => Err(self.unexpected(inner)),
+            Cursor::End => Err(self.missing(inner.first().copied().unwrap_or_default())),
+        }
+    }
+
+    /// Leaves a wrapper after its inner element.
+    #[inline]
+    pub(crate) fn ascend(&mut self) -> Result<(), Error> {
+        if core::mem::take(&mut self.bare) {
+            Ok(())
+        } else {
+            self.close()
+        }
+    }
+
+    /// Reads the child as a value and stands on its next sibling.
+    #[inline]
+    pub(crate) fn value<V: Value>(&mut self) -> Result<V, Error> {
+        let offset = self.offset;
+        let text = self.text()?;
+        let mut notes = Notes {
+            lenient: self.options.leniency == Leniency::Lenient,
+            drift: None,
+        };
+        let value = V::parse(&text, &mut notes).map_err(|error| {
+            Box::new(Refusal {
+                kind: DecodeErrorKind::Value(error),
+                offset,
+            })
+        })?;
+        if let Some(drift) = notes.drift {
+            self.drifts.note(DriftKind::Value(drift), offset);
+        }
+        // Only now on to the sibling, so that an error there is not taken for one here.
+        self.leave_text()?;
+        Ok(value)
+    }
+
+    /// The attribute of this name on the child stood on, taken away.
+    pub(crate) fn take_attribute(&mut self, ns: Ns, local: &str) -> Option<Cow<'i, str>> {
+        let at = self
+            .attributes
+            .iter()
+            .position(|a| a.ns == ns && a.local == local)?;
+        Some(self.attributes.swap_remove(at).value)
+    }
+
+    /// The refusal of the child stood on, where the sequence has only these elements.
+    #[cold]
+    pub(crate) fn unexpected(&self, expected: &'static [&'static str]) -> Error {
+        self.refuse(DecodeErrorKind::UnexpectedElement {
+            found: self.quote(),
+            expected,
+        })
+    }
+
+    /// The refusal of a sequence that lacks an element; stands at its end.
+    #[cold]
+    pub(crate) fn missing(&self, element: &'static str) -> Error {
+        self.refuse(DecodeErrorKind::MissingElement { element })
+    }
+
+    /// A child that its sequence had no place for: a refusal unless the peer's profile is lenient.
+    #[cold]
+    pub(crate) fn misplaced(&mut self, expected: &'static [&'static str]) -> Result<(), Error> {
+        match self.options.leniency {
+            Leniency::Strict => Err(self.unexpected(expected)),
+            Leniency::Lenient => Ok(()),
+        }
+    }
+
+    /// Skips the child with all that is in it.
+    #[cold]
+    pub(crate) fn skip(&mut self) -> Result<(), Error> {
+        if !core::mem::take(&mut self.empty) {
+            let outside = self.depth - 1;
+            let mut inside = self.depth;
+            while inside > outside {
+                match self.event()? {
+                    Event::Start(start) => {
+                        inside += 1;
+                        self.count_item(inside)?;
+                        self.note_attributes(&start, inside)?;
+                        self.scope.leave(inside);
+                    }
+                    Event::Empty(start) => {
+                        self.count_item(inside + 1)?;
+                        self.note_attributes(&start, inside + 1)?;
+                        self.scope.leave(inside + 1);
+                    }
+                    Event::End(_) => inside -= 1,
+                    Event::Text(text) => self.check_text(&text)?,
+                    Event::GeneralRef(reference) => {
+                        self.resolve(&reference)?;
+                    }
+                    Event::Eof => return Err(self.malformed(Syntax::Truncated)),
+                    Event::CData(_) | Event::Comment(_) | Event::PI(_) => {}
+                    Event::Decl(_) => return Err(self.malformed(Syntax::Declaration)),
+                    Event::DocType(_) => return Err(self.refuse(DecodeErrorKind::Doctype)),
+                }
+            }
+        }
+        self.attributes.clear();
+        self.scope.leave(self.depth);
+        self.depth -= 1;
+        self.advance()
+    }
+
+    /// The start tag stood on, cut to a bounded length.
+    fn quote(&self) -> Box<str> {
+        let tag = self.input.get(self.offset..).unwrap_or_default();
+        let name = tag.strip_prefix('<').unwrap_or(tag);
+        let end = name
+            .find([' ', '\t', '\r', '\n', '/', '>'])
+            .unwrap_or(name.len());
+        cut(name.get(..end).unwrap_or_default(), 64).into()
+    }
+
+    fn stands_before_text(&self) -> bool {
+        let rest = self
+            .input
+            .as_bytes()
+            .get(self.position()..)
+            .unwrap_or_default();
+        let next = rest.iter().find(|b| !b.is_ascii_whitespace());
+        next.is_some_and(|b| *b != b'<')
+    }
+
+    /// The byte behind the last token.
+    #[inline]
+    fn position(&self) -> usize {
+        usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX)
+    }
+
+    #[inline]
+    fn event(&mut self) -> Result<Event<'i>, Error> {
+        self.offset = self.position();
+        self.xml
+            .read_event()
+            .map_err(|error| self.xml_error(&error))
+    }
+
+    #[cold]
+    fn xml_error(&self, error: &quick_xml::Error) -> Error {
+        use quick_xml::Error as E;
+        use quick_xml::errors::IllFormedError as I;
+        let syntax = match error {
+            E::IllFormed(I::MismatchedEndTag { .. } | I::UnmatchedEndTag(_)) => Syntax::EndTag,
+            E::IllFormed(I::MissingEndTag(_)) => Syntax::Truncated,
+            E::InvalidAttr(_) => Syntax::Attribute,
+            E::Namespace(_) => Syntax::Prefix,
+            E::Escape(_) => Syntax::Entity,
+            _ => Syntax::Markup,
+        };
+        self.malformed(syntax)
+    }
+
+    /// On to the next start or end tag; between tags there is only white space.
+    #[inline]
+    fn advance(&mut self) -> Result<(), Error> {
+        loop {
+            match self.event()? {
+                Event::Text(text) => {
+                    let text: &str = &text;
+                    if !text
+                        .bytes()
+                        .all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+                    {
+                        return Err(self.stray_text());
+                    }
+                }
+                Event::Start(start) => return self.enter(&start, false),
+                Event::Empty(start) => return self.enter(&start, true),
+                Event::End(_) => {
+                    self.cursor = Cursor::End;
+                    return Ok(());
+                }
+                Event::Eof if self.depth == 0 => {
+                    self.cursor = Cursor::End;
+                    return Ok(());
+                }
+                Event::Eof => return Err(self.malformed(Syntax::Truncated)),
+                Event::Comment(_) | Event::PI(_) => {}
+                Event::CData(cdata) if cdata.trim_ascii().is_empty() && self.depth > 0 => {}
+                Event::CData(_) | Event::GeneralRef(_) => return Err(self.stray_text()),
+                Event::DocType(_) => return Err(self.refuse(DecodeErrorKind::Doctype)),
+                Event::Decl(declaration) => self.check_declaration(&declaration)?,
+            }
+        }
+    }
+
+    #[cold]
+    fn stray_text(&self) -> Error {
+        if self.depth > 0 {
+            self.refuse(DecodeErrorKind::UnexpectedText)
+        } else if self.items == 0 {
+            self.malformed(Syntax::NoRoot)
+        } else {
+            self.malformed(Syntax::Trailing)
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, start: &BytesStart<'i>, empty: bool) -> Result<(), Error> {
+        self.depth += 1;
+        self.count_item(self.depth)?;
+        self.empty = empty;
+        if !self.attributes.is_empty() {
+            self.attributes.clear();
+        }
+        if !start.attributes_raw().is_empty() {
+            self.note_attributes(start, self.depth)?;
+        }
+        // The name as a part of the input, which outlives the event.
+        let from = self.offset + 1;
+        let whole = self
+            .input
+            .get(from..from + start.name().into_inner().len())
+            .unwrap_or_default();
+        let (prefix, local) = whole.split_once(':').unwrap_or(("", whole));
+        if local.is_empty() || (prefix.len() != whole.len() && local.contains(':')) {
+            return Err(self.malformed(Syntax::Prefix));
+        }
+        let ns = self
+            .scope
+            .element(prefix)
+            .map_err(|syntax| self.malformed(syntax))?;
+        self.cursor = Cursor::Child(Name { ns, local });
+        Ok(())
+    }
+
+    #[inline]
+    fn count_item(&mut self, depth: usize) -> Result<(), Error> {
+        let limits = &self.options.limits;
+        if depth > limits.depth {
+            return Err(self.refuse(DecodeErrorKind::TooDeep {
+                limit: limits.depth,
+            }));
+        }
+        self.items += 1;
+        if self.items > limits.items {
+            return Err(self.refuse(DecodeErrorKind::TooManyItems {
+                limit: limits.items,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Takes the declarations of a start tag into scope and keeps its other attributes.
+    fn note_attributes(&mut self, start: &BytesStart<'i>, depth: usize) -> Result<(), Error> {
+        let from = self.offset + 1 + start.name().into_inner().len();
+        let raw = self
+            .input
+            .get(from..from + start.attributes_raw().len())
+            .unwrap_or_default();
+        let malformed = |syntax| {
+            Box::new(Refusal {
+                kind: DecodeErrorKind::Malformed(syntax),
+                offset: from,
+            })
+        };
+        let mut plain: Vec<(&'i str, &'i str)> = Vec::new();
+        let mut rest = raw;
+        loop {
+            let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            if trimmed.is_empty() {
+                break;
+            }
+            if trimmed.len() == rest.len() {
+                // No blank before the attribute.
+                return Err(malformed(Syntax::Attribute));
+            }
+            let (key, after) = trimmed
+                .split_once('=')
+                .ok_or_else(|| malformed(Syntax::Attribute))?;
+            let key = key.trim_end_matches([' ', '\t', '\r', '\n']);
+            let after = after.trim_start_matches([' ', '\t', '\r', '\n']);
+            let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
+            let inner = quote.and_then(|q| after.get(1..)?.split_once(q));
+            let (value, tail) = inner.ok_or_else(|| malformed(Syntax::Attribute))?;
+            if key.is_empty()
+                || key.contains([' ', '\t', '\r', '\n', '<', '"', '\'', '&'])
+                || value.contains('<')
+            {
+                return Err(malformed(Syntax::Attribute));
+            }
+            if value.len() > self.options.limits.text {
+                return Err(self.refuse(DecodeErrorKind::TextTooLong {
+                    limit: self.options.limits.text,
+                }));
+            }
+            let declared = if key == "xmlns" {
+                Some("")
+            } else {
+                key.strip_prefix("xmlns:")
+            };
+            match declared {
+                Some("") if key != "xmlns" => return Err(malformed(Syntax::Prefix)),
+                Some(prefix) => {
+                    let uri = self.attribute_value(value)?;
+                    self.scope.declare(prefix, &uri, depth).map_err(malformed)?;
+                }
+                None => plain.push((key, value)),
+            }
+            rest = tail;
+        }
+        self.attributes.clear();
+        for (key, value) in plain {
+            let (prefix, local) = key.split_once(':').unwrap_or(("", key));
+            if local.is_empty() || local.contains(':') {
+                return Err(malformed(Syntax::Prefix));
+            }
+            let ns = self.scope.attribute(prefix).map_err(malformed)?;
+            // Two prefixes for one namespace can hide a repetition.
+            if self.attributes.iter().any(|a| {
+                a.local == local && a.ns == ns && (ns != Ns::Other || key.ends_with(a.local))
+            }) && ns != Ns::Other
+            {
+                return Err(malformed(Syntax::Attribute));
+            }
+            let value = self.attribute_value(value)?;
+            self.attributes.push(Attribute { ns, local, value });
+        }
+        Ok(())
+    }
+
+    /// Resolves the references of an attribute value and turns its white space into blanks.
+    fn attribute_value(&self, raw: &'i str) -> Result<Cow<'i, str>, Error> {
+        if !raw.contains(['&', '\t', '\n', '\r']) {
+            return Ok(Cow::Borrowed(raw));
+        }
+        let mut value = String::with_capacity(raw.len());
+        let mut rest = raw;
+        while let Some(at) = rest.find(['&', '\t', '\n', '\r']) {
+            let (before, special) = rest.split_at(at);
+            value.push_str(before);
+            if let Some(reference) = special.strip_prefix('&') {
+                let (name, after) = reference
+                    .split_once(';')
+                    .ok_or_else(|| self.malformed(Syntax::Entity))?;
+                value.push(resolve_reference(name).map_err(|syntax| self.malformed(syntax))?);
+                rest = after;
+            } else {
+                value.push(' ');
+                rest = special
+                    .strip_prefix("\r\n")
+                    .or_else(|| special.get(1..))
+                    .unwrap_or_default();
+            }
+        }
+        value.push_str(rest);
+        Ok(Cow::Owned(value))
+    }
+
+    fn check_attributes(&mut self, allowed: Attributes) -> Result<(), Error> {
+        let mut versioned = false;
+        let mut attributes = core::mem::take(&mut self.attributes);
+        for attribute in &attributes {
+            let (ns, local) = (attribute.ns, attribute.local);
+            let known = match allowed {
+                Attributes::SchemaVersion => (local == "schemaVersion").then_some(Ns::Ei),
+                Attributes::Id => (local == "Id").then_some(Ns::Oadr),
+                Attributes::None => None,
+            };
+            versioned |= local == "schemaVersion" && known.is_some();
+            match known {
+                Some(home) if ns == home => {}
+                Some(_) if ns == Ns::None => self.note(DriftKind::UnqualifiedAttribute),
+                Some(_) | None if ns == Ns::Xsi => {
+                    if local.ends_with("chemaLocation") {
+                        self.note(DriftKind::SchemaLocation);
+                    }
+                }
+                Some(_) | None if self.options.leniency == Leniency::Lenient => {
+                    self.note(DriftKind::UnknownAttribute);
+                }
+                Some(_) | None => {
+                    let found = cut(local, 64).into();
+                    return Err(self.refuse(DecodeErrorKind::UnexpectedAttribute { found }));
+                }
+            }
+        }
+        // A message within a message (`oadrCancelReport` in `oadrUpdatedReport`) is deeper and needs none.
+        if allowed == Attributes::SchemaVersion && !versioned && self.depth <= 3 {
+            self.note(DriftKind::NoSchemaVersion);
+        }
+        attributes.clear();
+        self.attributes = attributes;
+        Ok(())
+    }
+
+    /// The whole text of the child; afterwards its end tag has been read, but not left.
+    #[inline]
+    fn text(&mut self) -> Result<Cow<'i, str>, Error> {
+        if !self.attributes.is_empty() {
+            self.check_attributes(Attributes::None)?;
+        }
+        if core::mem::take(&mut self.empty) {
+            return Ok(Cow::Borrowed(""));
+        }
+        let mut text = Cow::Borrowed("");
+        loop {
+            match self.event()? {
+                Event::Text(piece) => {
+                    self.check_text(&piece)?;
+                    // As long as nothing else joins it, the text is a part of the input.
+                    let piece = self
+                        .input
+                        .get(self.offset..self.offset + piece.len())
+                        .unwrap_or_default();
+                    self.append(&mut text, normal_line_ends(piece))?;
+                }
+                Event::CData(piece) => {
+                    let from = self.offset + "<![CDATA[".len();
+                    let piece = self.input.get(from..from + piece.len()).unwrap_or_default();
+                    self.append(&mut text, normal_line_ends(piece))?;
+                }
+                Event::GeneralRef(reference) => {
+                    let resolved = self.resolve(&reference)?;
+                    self.append(&mut text, Cow::Owned(resolved.into()))?;
+                }
+                Event::End(_) => return Ok(text),
+                Event::Comment(_) | Event::PI(_) => {}
+                Event::Start(_) | Event::Empty(_) => return Err(self.unexpected(&[])),
+                Event::Eof => return Err(self.malformed(Syntax::Truncated)),
+                Event::Decl(_) => return Err(self.malformed(Syntax::Declaration)),
+                Event::DocType(_) => return Err(self.refuse(DecodeErrorKind::Doctype)),
+            }
+        }
+    }
+
+    #[inline]
+    fn leave_text(&mut self) -> Result<(), Error> {
+        self.scope.leave(self.depth);
+        self.depth -= 1;
+        self.advance()
+    }
+
+    #[inline]
+    fn append(&self, text: &mut Cow<'i, str>, piece: Cow<'i, str>) -> Result<(), Error> {
+        if text.len() + piece.len() > self.options.limits.text {
+            return Err(self.refuse(DecodeErrorKind::TextTooLong {
+                limit: self.options.limits.text,
+            }));
+        }
+        if text.is_empty() {
+            *text = piece;
+        } else {
+            text.to_mut().push_str(&piece);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn check_text(&self, text: &str) -> Result<(), Error> {
+        if self.cdata_ends && text.contains("]]>") {
+            Err(self.malformed(Syntax::CdataEnd))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn resolve(&self, name: &str) -> Result<char, Error> {
+        resolve_reference(name).map_err(|syntax| self.malformed(syntax))
+    }
+
+    #[cold]
+    fn check_declaration(
+        &self,
+        declaration: &quick_xml::events::BytesDecl<'_>,
+    ) -> Result<(), Error> {
+        let bad = || self.malformed(Syntax::Declaration);
+        if self.offset != 0 || declaration.version().map_err(|_| bad())? != "1.0" {
+            return Err(bad());
+        }
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(name))
+                if name.eq_ignore_ascii_case("utf-8") || name.eq_ignore_ascii_case("us-ascii") =>
+            {
+                Ok(())
+            }
+            Some(Ok(_)) => Err(self.refuse(DecodeErrorKind::NotUtf8)),
+            Some(Err(_)) => Err(bad()),
+        }
+    }
+}
+
+/// The character behind `&name;`.
+fn resolve_reference(name: &str) -> Result<char, Syntax> {
+    let code = match name {
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "amp" => return Ok('&'),
+        "quot" => return Ok('"'),
+        "apos" => return Ok('\''),
+        _ => name.strip_prefix('#').ok_or(Syntax::Entity)?,
+    };
+    let (digits, radix) = match code.strip_prefix('x') {
+        Some(hex) => (hex, 16),
+        None => (code, 10),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(Syntax::Entity);
+    }
+    let number = u32::from_str_radix(digits, radix).map_err(|_| Syntax::Character)?;
+    let character = char::from_u32(number).ok_or(Syntax::Character)?;
+    let legal = character >= ' ' || matches!(character, '\t' | '\n' | '\r');
+    if legal && !matches!(character, '\u{FFFE}' | '\u{FFFF}') {
+        Ok(character)
+    } else {
+        Err(Syntax::Character)
+    }
+}
+
+/// Every line end as one line feed (XML 1.0 §2.11).
+#[inline]
+fn normal_line_ends(text: &str) -> Cow<'_, str> {
+    if text.as_bytes().contains(&b'\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The text up to so many bytes, at a character's border.
+fn cut(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+impl DecodeError {
+    /// Adds to a refusal the path of the elements around it, found by reading once more: the way to
+    /// an error may be slow, the way of a good message not.
+    #[cold]
+    pub(super) fn locate(input: &str, base: usize, refusal: Refusal) -> Self {
+        const LONGEST: usize = 512;
+        let mut xml = quick_xml::Reader::from_str(input);
+        let mut path: Vec<&str> = Vec::new();
+        loop {
+            let offset = usize::try_from(xml.buffer_position()).unwrap_or(usize::MAX);
+            if offset >= refusal.offset {
+                break;
+            }
+            match xml.read_event() {
+                Ok(Event::Start(start)) => {
+                    let from = offset + 1;
+                    path.push(
+                        input
+                            .get(from..from + start.name().into_inner().len())
+                            .unwrap_or_default(),
+                    );
+                }
+                Ok(Event::End(_)) => {
+                    path.pop();
+                }
+                Ok(Event::Eof) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        let mut joined = String::new();
+        for name in path {
+            if joined.len() + name.len() > LONGEST {
+                joined.push_str("/…");
+                break;
+            }
+            if !joined.is_empty() {
+                joined.push('/');
+            }
+            joined.push_str(name);
+        }
+        Self {
+            kind: refusal.kind,
+            path: joined.into(),
+            offset: base + refusal.offset,
+        }
+    }
+}

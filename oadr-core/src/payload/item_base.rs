@@ -1,0 +1,470 @@
+//! `emix:itemBase`: the units of signals, baselines and reports (spec §2.10).
+//!
+//! Knows nothing of which unit a signal needs (rule 104).
+
+use super::CurrencyCode;
+use crate::codec::{Attributes, Choice, Content, Error, Name, Ns, Reader, Writer, sequence};
+use crate::value::{Decimal, Escaping, Float, Notes, SiScaleCode, Text, Value, ValueError, trim};
+
+/// A unit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemBase {
+    /// A unit of one's own.
+    CustomUnit(CustomUnit),
+    /// Amperes.
+    Current(SiScaleCode),
+    /// An amount of money.
+    Currency(Currency),
+    /// Money per kilowatt hour.
+    CurrencyPerKWh(Currency),
+    /// Money per kilowatt.
+    CurrencyPerKW(Currency),
+    /// Money per therm.
+    CurrencyPerThm(Currency),
+    /// Hertz.
+    Frequency(SiScaleCode),
+    /// Therms.
+    Therm(SiScaleCode),
+    /// Degrees.
+    Temperature(Temperature),
+    /// Pulses of a meter; the factor is kilowatt hours per count.
+    PulseCount(Float),
+    /// Volts.
+    Voltage(SiScaleCode),
+    /// Watt hours.
+    EnergyReal(SiScaleCode),
+    /// Volt-ampere hours reactive.
+    EnergyReactive(SiScaleCode),
+    /// Volt-ampere hours.
+    EnergyApparent(SiScaleCode),
+    /// Watts.
+    PowerReal(PowerReal),
+    /// Volt-amperes reactive.
+    PowerReactive(Power),
+    /// Volt-amperes.
+    PowerApparent(Power),
+}
+
+sequence! {
+    /// `customUnit`.
+    pub struct CustomUnit [None] {
+        /// What is measured.
+        description: one Text = Oadr "itemDescription";
+        /// In what.
+        units: one Text = Oadr "itemUnits";
+        /// Power of ten.
+        scale: one SiScaleCode = Scale "siScaleCode";
+    }
+}
+
+sequence! {
+    /// `currencyType`.
+    pub struct Currency [None] {
+        /// Per what; the schema has no word for therms.
+        description: one CurrencyDescription = Oadr "itemDescription";
+        /// The currency.
+        units: one CurrencyCode = Oadr "itemUnits";
+        /// Power of ten.
+        scale: one SiScaleCode = Scale "siScaleCode";
+    }
+}
+
+sequence! {
+    /// `temperature`, its description left to the writer.
+    pub struct Temperature [None] {
+        /// The fixed description.
+        #[serde(skip)]
+        description: one TemperatureDescription = Oadr "itemDescription";
+        /// Celsius or Fahrenheit.
+        units: one TemperatureUnit = Oadr "itemUnits";
+        /// Power of ten.
+        scale: one SiScaleCode = Scale "siScaleCode";
+    }
+}
+
+sequence! {
+    /// `powerReal`.
+    pub struct PowerReal [None] {
+        /// The fixed description.
+        #[serde(skip)]
+        description: one RealPowerDescription = Power "itemDescription";
+        /// Watts, by either name.
+        units: one PowerUnit = Power "itemUnits";
+        /// Power of ten.
+        scale: one SiScaleCode = Scale "siScaleCode";
+        /// The network.
+        attributes: one PowerAttributes = Power "powerAttributes";
+    }
+}
+
+/// `powerReactive` and `powerApparent`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Power {
+    /// Power of ten.
+    pub scale: SiScaleCode,
+    /// The network.
+    pub attributes: PowerAttributes,
+}
+
+sequence! {
+    /// `powerAttributes`: the network that the power flows in.
+    pub struct PowerAttributes [None] {
+        /// Hertz.
+        hertz: one Decimal = Power "hertz";
+        /// Volts.
+        voltage: one Decimal = Power "voltage";
+        /// Alternating or direct current.
+        ac: one bool = Power "ac";
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        impl $name {
+            /// Every word.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+        }
+
+        impl Value for $name {
+            fn parse(text: &str, _: &mut Notes) -> Result<Self, ValueError> {
+                match trim(text) {
+                    $($text => Ok(Self::$variant),)*
+                    _ => Err(ValueError::NotInEnumeration),
+                }
+            }
+
+            fn write(&self, out: &mut Vec<u8>) -> Escaping {
+                out.extend_from_slice(match self { $(Self::$variant => $text.as_bytes(),)* });
+                Escaping::Needless
+            }
+        }
+    };
+}
+
+words! {
+    /// Per what a currency is.
+    CurrencyDescription {
+        /// An amount.
+        Currency = "currency"
+        /// Per kilowatt.
+        PerKW = "currencyPerKW"
+        /// Per kilowatt hour.
+        PerKWh = "currencyPerKWh"
+    }
+}
+
+words! {
+    /// Unit of temperature.
+    TemperatureUnit {
+        /// Degrees Celsius.
+        Celsius = "celsius"
+        /// Degrees Fahrenheit.
+        Fahrenheit = "fahrenheit"
+    }
+}
+
+words! {
+    /// Unit of real power.
+    PowerUnit {
+        /// Watts.
+        Watt = "W"
+        /// Joules per second.
+        JoulePerSecond = "J/s"
+    }
+}
+
+/// A text that the schema fixes: sent as that text, received as that or empty.
+macro_rules! fixed {
+    ($name:ident $text:literal) => {
+        #[doc = concat!("The text `", $text, "`, which the schema fixes.")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+        pub struct $name;
+
+        impl Value for $name {
+            fn parse(text: &str, _: &mut Notes) -> Result<Self, ValueError> {
+                check_fixed(text, $text).map(|()| Self)
+            }
+
+            fn write(&self, out: &mut Vec<u8>) -> Escaping {
+                out.extend_from_slice($text.as_bytes());
+                Escaping::Needless
+            }
+        }
+    };
+}
+
+fixed!(TemperatureDescription "temperature");
+fixed!(RealPowerDescription "RealPower");
+
+fn check_fixed(text: &str, fixed: &'static str) -> Result<(), ValueError> {
+    let text = trim(text);
+    if text.is_empty() || text == fixed {
+        Ok(())
+    } else {
+        Err(ValueError::NotTheFixedText)
+    }
+}
+
+/// The units whose description and unit are fixed: element, description, unit.
+macro_rules! plain_units {
+    ($($variant:ident = $ns:ident $el:literal $description:literal $units:literal)*) => {
+        fn read_plain(r: &mut Reader<'_>) -> Result<Option<ItemBase>, Error> {
+            $(if r.is(Ns::$ns, $el) {
+                r.open(Attributes::None)?;
+                read_fixed(r, Ns::$ns, $description, $units)?;
+                let scale = read_one(r, Ns::Scale, "siScaleCode", "scale:siScaleCode")?;
+                r.close()?;
+                return Ok(Some(ItemBase::$variant(scale)));
+            })*
+            Ok(None)
+        }
+
+        fn write_plain(unit: &ItemBase, w: &mut Writer<'_>) -> bool {
+            match unit {
+                $(ItemBase::$variant(scale) => {
+                    w.raw(concat!(
+                        "<", crate::codec::prefix!($ns), ":", $el, "><", crate::codec::prefix!($ns), ":itemDescription>",
+                        $description, "</", crate::codec::prefix!($ns), ":itemDescription><",
+                        crate::codec::prefix!($ns), ":itemUnits>", $units, "</", crate::codec::prefix!($ns),
+                        ":itemUnits><scale:siScaleCode>"
+                    ));
+                    w.value(scale);
+                    w.raw(concat!("</scale:siScaleCode></", crate::codec::prefix!($ns), ":", $el, ">"));
+                    true
+                })*
+                ItemBase::CustomUnit(_)
+                | ItemBase::Currency(_)
+                | ItemBase::CurrencyPerKWh(_)
+                | ItemBase::CurrencyPerKW(_)
+                | ItemBase::CurrencyPerThm(_)
+                | ItemBase::Temperature(_)
+                | ItemBase::PulseCount(_)
+                | ItemBase::PowerReal(_)
+                | ItemBase::PowerReactive(_)
+                | ItemBase::PowerApparent(_) => false,
+            }
+        }
+
+        fn is_plain(name: Name<'_>) -> bool {
+            $(name.is(Ns::$ns, $el))||*
+        }
+    };
+}
+
+plain_units! {
+    Current = Oadr "current" "Current" "A"
+    Frequency = Oadr "frequency" "Frequency" "Hz"
+    Therm = Oadr "Therm" "Therm" "thm"
+    Voltage = Power "voltage" "Voltage" "V"
+    EnergyReal = Power "energyReal" "RealEnergy" "Wh"
+    EnergyReactive = Power "energyReactive" "ReactiveEnergy" "VARh"
+    EnergyApparent = Power "energyApparent" "ApparentEnergy" "VAh"
+}
+
+impl Choice for ItemBase {
+    const NAME: &'static str = "a unit (emix:itemBase)";
+
+    fn accepts(name: Name<'_>) -> bool {
+        match name.ns {
+            Ns::Oadr => matches!(
+                name.local,
+                "customUnit"
+                    | "currency"
+                    | "currencyPerKWh"
+                    | "currencyPerKW"
+                    | "currencyPerThm"
+                    | "temperature"
+                    | "pulseCount"
+                    | "current"
+                    | "frequency"
+                    | "Therm"
+                    | "oadrGBDataDescription"
+            ),
+            Ns::Power => {
+                is_plain(name)
+                    || matches!(name.local, "powerReal" | "powerReactive" | "powerApparent")
+            }
+            Ns::None
+            | Ns::Other
+            | Ns::Xml
+            | Ns::Xsi
+            | Ns::Oadr20a
+            | Ns::Ei
+            | Ns::Pyld
+            | Ns::Emix
+            | Ns::Scale
+            | Ns::Xcal
+            | Ns::Strm
+            | Ns::Gml
+            | Ns::Ds => false,
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, Error> {
+        if let Some(unit) = read_plain(r)? {
+            return Ok(unit);
+        }
+        match r.child().map_or("", |name| name.local) {
+            "customUnit" => CustomUnit::read(r).map(Self::CustomUnit),
+            "currency" => Currency::read(r).map(Self::Currency),
+            "currencyPerKWh" => Currency::read(r).map(Self::CurrencyPerKWh),
+            "currencyPerKW" => Currency::read(r).map(Self::CurrencyPerKW),
+            "currencyPerThm" => Currency::read(r).map(Self::CurrencyPerThm),
+            "temperature" => Temperature::read(r).map(Self::Temperature),
+            "powerReal" => PowerReal::read(r).map(Self::PowerReal),
+            "powerReactive" => read_power(r, "ReactivePower", "VAR").map(Self::PowerReactive),
+            "powerApparent" => read_power(r, "ApparentPower", "VA").map(Self::PowerApparent),
+            "pulseCount" => {
+                r.open(Attributes::None)?;
+                read_fixed(r, Ns::Oadr, "pulse count", "count")?;
+                let factor = read_one(r, Ns::Oadr, "pulseFactor", "oadr:pulseFactor")?;
+                r.close()?;
+                Ok(Self::PulseCount(factor))
+            }
+            _ => Err(r.refuse(crate::codec::DecodeErrorKind::GreenButton)),
+        }
+    }
+
+    fn write(&self, w: &mut Writer<'_>) {
+        let mut element = |start, content: &dyn Fn(&mut Writer<'_>), end| {
+            w.raw(start);
+            content(w);
+            w.raw(end);
+        };
+        match self {
+            Self::CustomUnit(unit) => {
+                element(
+                    "<oadr:customUnit>",
+                    &|w| Content::write(unit, w),
+                    "</oadr:customUnit>",
+                );
+            }
+            Self::Currency(unit) => element(
+                "<oadr:currency>",
+                &|w| Content::write(unit, w),
+                "</oadr:currency>",
+            ),
+            Self::CurrencyPerKWh(unit) => {
+                element(
+                    "<oadr:currencyPerKWh>",
+                    &|w| Content::write(unit, w),
+                    "</oadr:currencyPerKWh>",
+                );
+            }
+            Self::CurrencyPerKW(unit) => {
+                element(
+                    "<oadr:currencyPerKW>",
+                    &|w| Content::write(unit, w),
+                    "</oadr:currencyPerKW>",
+                );
+            }
+            Self::CurrencyPerThm(unit) => {
+                element(
+                    "<oadr:currencyPerThm>",
+                    &|w| Content::write(unit, w),
+                    "</oadr:currencyPerThm>",
+                );
+            }
+            Self::Temperature(unit) => {
+                element(
+                    "<oadr:temperature>",
+                    &|w| Content::write(unit, w),
+                    "</oadr:temperature>",
+                );
+            }
+            Self::PowerReal(unit) => element(
+                "<power:powerReal>",
+                &|w| Content::write(unit, w),
+                "</power:powerReal>",
+            ),
+            Self::PowerReactive(unit) => element(
+                "<power:powerReactive><power:itemDescription>ReactivePower</power:itemDescription><power:itemUnits>VAR</power:itemUnits>",
+                &|w| write_power(unit, w),
+                "</power:powerReactive>",
+            ),
+            Self::PowerApparent(unit) => element(
+                "<power:powerApparent><power:itemDescription>ApparentPower</power:itemDescription><power:itemUnits>VA</power:itemUnits>",
+                &|w| write_power(unit, w),
+                "</power:powerApparent>",
+            ),
+            Self::PulseCount(factor) => element(
+                "<oadr:pulseCount><oadr:itemDescription>pulse count</oadr:itemDescription><oadr:itemUnits>count</oadr:itemUnits><oadr:pulseFactor>",
+                &|w| w.value(factor),
+                "</oadr:pulseFactor></oadr:pulseCount>",
+            ),
+            Self::Current(_)
+            | Self::Frequency(_)
+            | Self::Therm(_)
+            | Self::Voltage(_)
+            | Self::EnergyReal(_)
+            | Self::EnergyReactive(_)
+            | Self::EnergyApparent(_) => {
+                write_plain(self, w);
+            }
+        }
+    }
+}
+
+fn read_one<T: Content>(
+    r: &mut Reader<'_>,
+    ns: Ns,
+    local: &str,
+    name: &'static str,
+) -> Result<T, Error> {
+    match r.child() {
+        Some(found) if found.is(ns, local) => T::read(r),
+        Some(_) => Err(r.misplaced(&[]).err().unwrap_or_else(|| r.missing(name))),
+        None => Err(r.missing(name)),
+    }
+}
+
+/// The description and the unit, both fixed.
+fn read_fixed(
+    r: &mut Reader<'_>,
+    ns: Ns,
+    description: &'static str,
+    units: &'static str,
+) -> Result<(), Error> {
+    for (element, name, fixed) in [
+        ("itemDescription", "itemDescription", description),
+        ("itemUnits", "itemUnits", units),
+    ] {
+        let at = r.offset();
+        let text: Text = read_one(r, ns, element, name)?;
+        check_fixed(text.as_str(), fixed).map_err(|error| {
+            Box::new(crate::codec::Refusal {
+                kind: error.into(),
+                offset: at,
+            })
+        })?;
+    }
+    Ok(())
+}
+
+fn read_power(
+    r: &mut Reader<'_>,
+    description: &'static str,
+    units: &'static str,
+) -> Result<Power, Error> {
+    r.open(Attributes::None)?;
+    read_fixed(r, Ns::Power, description, units)?;
+    let scale = read_one(r, Ns::Scale, "siScaleCode", "scale:siScaleCode")?;
+    let attributes = read_one(r, Ns::Power, "powerAttributes", "power:powerAttributes")?;
+    r.close()?;
+    Ok(Power { scale, attributes })
+}
+
+fn write_power(unit: &Power, w: &mut Writer<'_>) {
+    w.raw("<scale:siScaleCode>");
+    w.value(&unit.scale);
+    w.raw("</scale:siScaleCode><power:powerAttributes>");
+    Content::write(&unit.attributes, w);
+    w.raw("</power:powerAttributes>");
+}
