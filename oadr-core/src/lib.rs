@@ -4,8 +4,11 @@
 //! and what must be stored is returned, not stored.
 
 pub mod codec;
+pub mod machine;
 pub mod payload;
 mod peer;
 pub mod value;
+pub mod ven;
+pub mod vtn;
 
 pub use peer::{CertificateHash, Peer, Profile};

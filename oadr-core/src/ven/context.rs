@@ -1,0 +1,61 @@
+//! What a VEN's decision may know besides its state: its configuration.
+//!
+//! Knows nothing of where the configuration comes from.
+
+use chrono::TimeDelta;
+
+use crate::payload::Report;
+use crate::value::{
+    MarketContext, OptType, ResourceId, SignalName, Text, TransportName, VenId, VtnId,
+};
+
+/// An immutable snapshot. Changes record its version.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Goes up with every change of what is in it.
+    pub version: u64,
+    /// How the VEN introduces itself.
+    pub ven_name: Text,
+    /// A pre-allocated venID, if there is one.
+    pub ven_id: Option<VenId>,
+    /// The VTN it is to talk to, if that is known beforehand; otherwise the first one it registers with.
+    pub vtn_id: Option<VtnId>,
+    /// The transport.
+    pub transport: TransportName,
+    /// The address that pushes go to; `None` for a pull VEN.
+    pub transport_address: Option<Text>,
+    /// A VEN without events.
+    pub report_only: bool,
+    /// Whether it can sign.
+    pub xml_signature: bool,
+    /// What it offers to report; empty if nothing (rule 301).
+    pub reports: Vec<Report>,
+    /// The resources that events may be for, beside the VEN itself.
+    pub resources: Vec<ResourceId>,
+    /// The signals that it can act on; empty for any but extensions (rule 109).
+    pub signals: Vec<SignalName>,
+    /// The market contexts that it takes part in (rule 48).
+    pub market_contexts: MarketContexts,
+    /// Who says whether it takes part in an event.
+    pub opt: OptPolicy,
+    /// How often it polls if the VTN does not say.
+    pub poll_frequency: TimeDelta,
+}
+
+/// The market contexts that a VEN takes part in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MarketContexts {
+    /// All of them.
+    Any,
+    /// Only these; others are answered 462 (rule 48).
+    Only(Vec<MarketContext>),
+}
+
+/// Who says whether the VEN takes part in an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptPolicy {
+    /// Always the same.
+    Always(OptType),
+    /// The application, once per event and version.
+    Ask,
+}

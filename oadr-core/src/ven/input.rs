@@ -1,0 +1,137 @@
+//! What reaches the VEN machine, what it asks, and what it wants sent.
+//!
+//! Knows nothing of how messages travel. A pull VEN has at most one request under way.
+
+use chrono::TimeDelta;
+
+use crate::payload::{EiEvent, Message, ResponseCode};
+use crate::value::{DateTime, EventId, OptType, ServiceName};
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Input {
+    /// The process began: no request is under way any more, whatever the state says.
+    Started,
+    /// A deadline has come, or somebody wants to know what is next.
+    Wake,
+    /// A request was answered.
+    Replied {
+        /// Which one.
+        exchange: Exchange,
+        /// With what; `None` for an acknowledgement without a message.
+        message: Option<Box<Message>>,
+    },
+    /// A request failed, or its answer was not understood.
+    Failed {
+        /// Which one.
+        exchange: Exchange,
+        /// How.
+        failure: Failure,
+    },
+    /// The operator or the application wants something.
+    Command(Command),
+}
+
+/// Names a request while it is under way.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct Exchange(pub u64);
+
+/// How a request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody could be reached, the connection broke, or the time ran out: it may have arrived or not.
+    Unreachable,
+    /// The VTN is overloaded and says how long to wait, if it does.
+    Busy {
+        /// How long.
+        retry_after: Option<TimeDelta>,
+    },
+    /// The VTN refused it below OpenADR (HTTP 4xx): sending it again as it is will not help soon.
+    Refused,
+    /// The VTN failed (HTTP 5xx), or its answer could not be read.
+    Broken,
+}
+
+/// What an operator or the application can want of a VEN.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Change the answer to an event that was answered before (rule 16).
+    ChangeOpt {
+        /// The event.
+        event_id: EventId,
+        /// The new answer.
+        opt: OptType,
+    },
+    /// End the registration, and stay unregistered until told otherwise.
+    CancelRegistration,
+    /// Register: again if registered, anew if not.
+    Register,
+    /// Ask for all events (`oadrRequestEvent`).
+    RequestEvents,
+}
+
+/// What a decision makes known once it is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Next {
+    /// A request to be sent now, if there is one; its outcome is the next input.
+    pub send: Option<Outgoing>,
+    /// When to say [`Input::Wake`] if nothing happens before; `None` while a request is under way.
+    pub wake: Option<DateTime>,
+}
+
+/// A request to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// Names it.
+    pub exchange: Exchange,
+    /// Where to.
+    pub service: ServiceName,
+    /// The message.
+    pub message: Box<Message>,
+}
+
+/// What the application is asked.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Question {
+    /// Whether to take part in an event.
+    Opt(Box<OptQuestion>),
+}
+
+/// A new event, or a new version of one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptQuestion {
+    /// The event as received.
+    pub event: EiEvent,
+    /// When it starts for this VEN, its random offset included.
+    pub start: DateTime,
+    /// When it ends; `None` if it is open-ended.
+    pub end: Option<DateTime>,
+    /// The answer to the version before, if there was one.
+    pub previous: Option<OptType>,
+}
+
+/// The application's answer to a question.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Question::Opt`].
+    Opt(OptAnswer),
+}
+
+/// Whether to take part in an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptAnswer {
+    /// The event asked about.
+    pub event_id: EventId,
+    /// Its version.
+    pub modification_number: u32,
+    /// In or out.
+    pub opt: OptType,
+    /// The response code; `None` is 200.
+    pub response_code: Option<ResponseCode>,
+}

@@ -1,0 +1,43 @@
+//! What a decision may know besides its partition: configuration and the events for this VEN.
+//!
+//! Knows nothing of how a host gathers it. Same partition, context, environment, input and answers:
+//! same decision.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::Campaign;
+use crate::payload::Profile;
+use crate::value::{Duration, NonEmpty, VtnId};
+
+/// An immutable snapshot. Changes of a partition record its version.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Goes up with every change of what is in it.
+    pub version: u64,
+    /// Our ID. Peers mangle some: begin with a letter and have a capital one (quirks Q3, Q24).
+    pub vtn_id: VtnId,
+    /// The profiles and transports on offer (rules 403, 404).
+    pub profiles: NonEmpty<Profile>,
+    /// How often pull VENs are to poll.
+    pub poll_frequency: Duration,
+    /// How long after it was sent an unanswered delivery comes again. Usually half the poll interval.
+    pub resend_after: TimeDelta,
+    /// Who may register.
+    pub admission: Admission,
+    /// The open campaigns that match this VEN, in the order of their commit, cancelled ones included
+    /// until they close. A VEN that left a campaign's audience finds it missing here.
+    pub campaigns: Vec<Arc<Campaign>>,
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Anyone; for trials on one machine.
+    Open,
+    /// Only VENs that an operator made known.
+    Enrolled,
+    /// Whoever the application accepts: it is asked each time.
+    Ask,
+}

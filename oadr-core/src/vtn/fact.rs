@@ -1,0 +1,101 @@
+//! What is written beside a partition's state, for people and other programs.
+//!
+//! Knows nothing of who reads it; no decision does.
+
+use serde::{Deserialize, Serialize};
+
+use crate::payload::ResponseCode;
+use crate::value::{DateTime, EventId, OptType, RegistrationId, Text, VenId};
+
+/// A row, upserted under its key within the partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Fact {
+    /// How an event fares with this VEN; the key is the eventID.
+    Delivery(DeliveryFact),
+}
+
+/// How an event fares with a VEN.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryFact {
+    /// The event.
+    pub event_id: EventId,
+    /// The VEN's ID at the time.
+    pub ven_id: VenId,
+    /// The version last sent.
+    pub modification_number: u32,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// How often this version was sent.
+    pub times_sent: u32,
+    /// When this version was first sent.
+    pub sent: DateTime,
+    /// The VEN's last answer, to whichever version.
+    pub opt: Option<OptType>,
+    /// The code of that answer.
+    pub response_code: Option<ResponseCode>,
+    /// The description of that answer.
+    pub response_description: Option<Text>,
+    /// When it came.
+    pub answered: Option<DateTime>,
+}
+
+/// Where a delivery stands. Before there is a row it is pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// Sent, not answered yet, or no answer wanted.
+    Sent,
+    /// Answered.
+    Answered,
+    /// The event ended unanswered: an alarm.
+    GivenUp,
+}
+
+/// A notification for handlers and webhooks, at least once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Effect {
+    /// A VEN registered, anew or again.
+    Registered {
+        /// Its ID.
+        ven_id: VenId,
+        /// Its registration.
+        registration_id: RegistrationId,
+        /// Whether it was registered before under the same IDs.
+        again: bool,
+    },
+    /// A VEN's registration ended.
+    RegistrationCancelled {
+        /// Its ID.
+        ven_id: VenId,
+    },
+    /// A VEN answered an event, or changed its answer.
+    EventAnswered {
+        /// Its ID.
+        ven_id: VenId,
+        /// The event.
+        event_id: EventId,
+        /// The version answered.
+        modification_number: u32,
+        /// In or out.
+        opt: OptType,
+        /// The code.
+        response_code: ResponseCode,
+    },
+    /// An event ended without the answer it wanted: somebody should look.
+    DeliveryGivenUp {
+        /// The VEN.
+        ven_id: VenId,
+        /// The event.
+        event_id: EventId,
+    },
+    /// A VEN made its reports known.
+    ReportsRegistered {
+        /// The VEN.
+        ven_id: VenId,
+        /// How many it offers.
+        reports: usize,
+    },
+}
