@@ -1,0 +1,182 @@
+"""An OpenLEADR VTN under the control of the tests.
+
+Commands: add_event, cancel_event, request_reregistration, cancel_registration, stop.
+"""
+
+import argparse
+import asyncio
+import uuid
+from datetime import timedelta
+from functools import partial
+
+import lines
+from openleadr import OpenADRServer, hooks
+
+
+class Vtn:
+    def __init__(self, vtn_id, poll):
+        # Registered VENs by venID, as ven_lookup wants them.
+        self.vens = {}
+        # venIDs that are asked to register again, whatever they send.
+        self.ask_again = set()
+        self.server = OpenADRServer(
+            vtn_id=vtn_id,
+            http_host="127.0.0.1",
+            http_port=0,
+            requested_poll_freq=timedelta(seconds=poll),
+            ven_lookup=self.ven_lookup,
+        )
+        self.server.add_handler("on_create_party_registration", self.on_registration)
+        self.server.add_handler("on_cancel_party_registration", self.on_cancel_registration)
+        self.server.add_handler("on_register_report", self.on_register_report)
+        hooks.register("before_handle", self.before_handle)
+
+    async def ven_lookup(self, ven_id):
+        if ven_id in self.ask_again:
+            return None
+        return self.vens.get(ven_id)
+
+    async def on_registration(self, payload):
+        ven_id = payload.get("ven_id") or f"Ven{uuid.uuid4().hex[:12]}"
+        known = self.vens.get(ven_id)
+        registration_id = f"Reg{uuid.uuid4().hex[:12]}"
+        if known and payload.get("registration_id") == known["registration_id"]:
+            registration_id = known["registration_id"]
+        self.vens[ven_id] = {
+            "ven_id": ven_id,
+            "ven_name": payload.get("ven_name"),
+            "registration_id": registration_id,
+        }
+        self.ask_again.discard(ven_id)
+        lines.say(
+            "registered",
+            ven_id=ven_id,
+            ven_name=payload.get("ven_name"),
+            registration_id=registration_id,
+            presented_registration_id=payload.get("registration_id"),
+            presented_ven_id=payload.get("ven_id"),
+        )
+        return ven_id, registration_id
+
+    async def on_cancel_registration(self, payload):
+        ven_id = payload.get("ven_id")
+        known = self.vens.pop(ven_id, None)
+        lines.say(
+            "registration_cancelled",
+            ven_id=ven_id,
+            registration_id=payload.get("registration_id"),
+            known=known is not None,
+        )
+        return "oadrCanceledPartyRegistration", {
+            "registration_id": payload.get("registration_id"),
+            "ven_id": ven_id,
+        }
+
+    async def on_register_report(
+        self, ven_id, resource_id, measurement, unit, scale, min_sampling_interval,
+        max_sampling_interval,
+    ):
+        lines.say(
+            "report_registered", ven_id=ven_id, resource_id=resource_id, measurement=measurement
+        )
+        return None
+
+    async def before_handle(self, message, payload):
+        if message == "oadrPoll":
+            return
+        lines.say(
+            "received",
+            message=message,
+            ven_id=payload.get("ven_id"),
+            event_responses=payload.get("event_responses"),
+        )
+
+    async def on_opt(self, modification_number, ven_id, event_id, opt_type):
+        lines.say(
+            "opt",
+            ven_id=ven_id,
+            event_id=event_id,
+            opt=opt_type,
+            modification_number=modification_number,
+        )
+
+    def add_event(self, command):
+        start = lines.now().replace(microsecond=0) + timedelta(seconds=command["start_in"])
+        intervals = []
+        at = start
+        for interval in command["intervals"]:
+            duration = timedelta(seconds=interval["seconds"])
+            intervals.append(
+                {"dtstart": at, "duration": duration, "signal_payload": interval["payload"]}
+            )
+            at += duration
+        event_id = self.server.add_event(
+            ven_id=command["ven_id"],
+            event_id=command["event_id"],
+            signal_name=command.get("signal_name", "SIMPLE"),
+            signal_type=command.get("signal_type", "level"),
+            intervals=intervals,
+            callback=partial(self.on_opt, 0),
+            market_context=command.get("market_context", "http://example.com/dr"),
+        )
+        lines.say("event_added", event_id=event_id, dtstart=start)
+
+    def cancel_event(self, command):
+        self.server.cancel_event(command["ven_id"], command["event_id"])
+        lines.say("event_cancelled", event_id=command["event_id"])
+
+    def cancel_registration(self, command):
+        """Answer the next poll with a cancellation.
+
+        OpenLEADR has no queue for it: a handler of our own replaces its queue from here on.
+        """
+        pending = [command["ven_id"]]
+
+        async def on_poll(ven_id):
+            if ven_id not in pending:
+                return None
+            pending.remove(ven_id)
+            lines.say("cancellation_sent", ven_id=ven_id)
+            return "oadrCancelPartyRegistration", {
+                "registration_id": self.vens[ven_id]["registration_id"],
+                "ven_id": ven_id,
+            }
+
+        self.server.add_handler("on_poll", on_poll)
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vtn-id", default="OpenLeadrVtn")
+    parser.add_argument("--poll", type=float, default=1.0, help="seconds")
+    arguments = parser.parse_args()
+    lines.log_to_stderr()
+
+    vtn = Vtn(arguments.vtn_id, arguments.poll)
+    await vtn.server.run()
+    host, port = vtn.server.app_runner.addresses[0][:2]
+    lines.say(
+        "listening",
+        vtn=f"http://{host}:{port}{vtn.server.http_path_prefix}",
+        vtn_id=arguments.vtn_id,
+    )
+    async for command in lines.commands():
+        name = command["command"]
+        if name == "add_event":
+            vtn.add_event(command)
+        elif name == "cancel_event":
+            vtn.cancel_event(command)
+        elif name == "request_reregistration":
+            vtn.ask_again.add(command["ven_id"])
+        elif name == "cancel_registration":
+            vtn.cancel_registration(command)
+        elif name == "stop":
+            break
+        else:
+            raise ValueError(f"unknown command {name}")
+    await vtn.server.stop()
+    lines.say("stopped")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
