@@ -1,1 +1,15 @@
-//! Placeholder.
+//! What the conformance tests stand on: the program and its peers as processes, a recording proxy
+//! between them, the schema check of libxml2, a small client for the operator API.
+//!
+//! It does not know OpenADR: documents are bytes here, and what they mean is the tests' business.
+
+pub mod failure;
+pub mod folder;
+pub mod http;
+pub mod peers;
+pub mod process;
+pub mod program;
+pub mod schema;
+pub mod seed;
+pub mod tap;
+pub mod wait;

@@ -1,0 +1,102 @@
+//! The peers that the tests talk to: where their Python is, and how each is started.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::process::Process;
+
+/// The environment variable with the Python that has the peers installed.
+pub const VARIABLE: &str = "OADR_PEERS";
+
+/// A Python with the pinned packages of `peers/requirements.txt`.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    python: OsString,
+}
+
+/// What a VEN answers to events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opt {
+    /// `optIn`
+    In,
+    /// `optOut`
+    Out,
+}
+
+impl Peers {
+    /// The peers, unless this run is to do without them; then a line on stderr says that `test`
+    /// is skipped.
+    #[must_use]
+    pub fn or_skip(test: &str) -> Option<Self> {
+        if let Some(python) = env::var_os(VARIABLE) {
+            return Some(Self { python });
+        }
+        skipped(
+            test,
+            &format!("{VARIABLE} is not set; conformance/run sets it"),
+        );
+        None
+    }
+
+    /// An OpenLEADR VEN of the name `name` that registers with `vtn`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_ven(&self, vtn: &str, name: &str, opt: Opt) -> Result<Process, Failure> {
+        let mut command = self.script("openleadr_ven.py");
+        command.args(["--vtn", vtn, "--name", name, "--opt", opt.wire()]);
+        Process::start(format!("OpenLEADR VEN {name}"), command)
+    }
+
+    /// An OpenLEADR VTN that asks its VENs to poll every second.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_vtn(&self) -> Result<Process, Failure> {
+        Process::start("OpenLEADR VTN", self.script("openleadr_vtn.py"))
+    }
+
+    pub(crate) fn script(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(folder().join(name));
+        command
+    }
+}
+
+impl Opt {
+    /// As it is spelled on the wire.
+    #[must_use]
+    pub fn wire(self) -> &'static str {
+        match self {
+            Self::In => "optIn",
+            Self::Out => "optOut",
+        }
+    }
+}
+
+/// The captured documents beside the repository, unless this checkout has none; then a line on
+/// stderr says that `test` is skipped.
+#[must_use]
+pub fn corpus_or_skip(test: &str) -> Option<PathBuf> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
+    if corpus.is_dir() {
+        return Some(corpus);
+    }
+    skipped(test, "there is no ../shared/corpus beside the repository");
+    None
+}
+
+fn skipped(test: &str, why: &str) {
+    // Not eprintln: the test runner would swallow that.
+    let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}

@@ -1,0 +1,131 @@
+//! The program under test: `oadr vtn` and `oadr ven` as child processes.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::http::Base;
+use crate::process::Process;
+
+/// The environment variable with a built program; without it, cargo builds one.
+pub const VARIABLE: &str = "OADR_BIN";
+
+/// A running `oadr vtn --dev`.
+#[derive(Debug)]
+pub struct Vtn {
+    /// The process.
+    pub process: Process,
+    /// The URL that VENs are given.
+    pub url: String,
+    /// The OpenADR endpoint.
+    pub endpoint: Base,
+    /// The operator API.
+    pub api: Base,
+}
+
+impl Vtn {
+    /// Starts a VTN that keeps its state in `data` and asks its VENs to poll every second.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or does not say where it listens.
+    pub fn start(data: &Path) -> Result<Self, Failure> {
+        let mut command = Command::new(binary()?);
+        command
+            .args([
+                "vtn",
+                "--dev",
+                "--listen",
+                "127.0.0.1:0",
+                "--api",
+                "127.0.0.1:0",
+            ])
+            .args(["--poll-interval", "PT1S", "--data"])
+            .arg(data);
+        let process = Process::start("oadr vtn", command)?;
+        let listening = process.wait_for("listening")?;
+        let text = |key: &str| {
+            let value: Option<&str> = listening[key].as_str();
+            value.ok_or_else(|| process.failure(&format!("{key} is missing in {listening}")))
+        };
+        let url = text("vtn")?.to_owned();
+        let (endpoint, api) = (Base::parse(&url)?, Base::parse(text("api")?)?);
+        Ok(Self {
+            process,
+            url,
+            endpoint,
+            api,
+        })
+    }
+
+    /// Calls the operator API and expects one of `statuses`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer or another status.
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        statuses: &[u16],
+    ) -> Result<Value, Failure> {
+        let (status, value) = self.api.json(method, path, body)?;
+        if statuses.contains(&status) {
+            return Ok(value);
+        }
+        Err(self
+            .process
+            .failure(&format!("{method} {path} answered {status} {value}")))
+    }
+}
+
+/// Starts `oadr ven` for the VTN at `url`, with its state in `data`.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub fn ven(url: &str, name: &str, data: &Path, more: &[&str]) -> Result<Process, Failure> {
+    let mut command = Command::new(binary()?);
+    command
+        .args(["ven", "--vtn", url, "--name", name, "--data"])
+        .arg(data)
+        .args(more);
+    Process::start(format!("oadr ven {name}"), command)
+}
+
+/// The program, built once a run.
+///
+/// # Errors
+///
+/// When it does not build.
+pub fn binary() -> Result<&'static Path, Failure> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match BINARY.get_or_init(|| env::var_os(VARIABLE).map_or_else(build, |path| Ok(path.into()))) {
+        Ok(path) => Ok(path),
+        Err(text) => Err(Failure::new(text.clone())),
+    }
+}
+
+/// Cargo builds programs only for the tests of their own package, so this asks it for one.
+fn build() -> Result<PathBuf, String> {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--package", "oadr", "--bin", "oadr"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    if !built.status.success() {
+        return Err(format!("oadr: {}", String::from_utf8_lossy(&built.stderr)));
+    }
+    String::from_utf8_lossy(&built.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "oadr")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| "cargo named no executable".to_owned())
+}

@@ -1,0 +1,61 @@
+//! What went over the wire, read only as far as the tests need.
+
+use conformance::peers::Peers;
+use conformance::schema::Validator;
+use conformance::tap::{Exchange, Reply};
+
+/// The message in a document, e.g. `oadrPoll`; empty when there is none.
+pub(crate) fn message(document: &[u8]) -> String {
+    let text = String::from_utf8_lossy(document);
+    let Some(signed) = text.find("oadrSignedObject") else {
+        return String::new();
+    };
+    let Some(start) = text[signed..].find('<') else {
+        return String::new();
+    };
+    let name = &text[signed + start + 1..];
+    let end = name
+        .find(|c: char| c.is_whitespace() || c == '>' || c == '/')
+        .unwrap_or(name.len());
+    let name = &name[..end];
+    name.split_once(':')
+        .map_or(name, |(_, local)| local)
+        .to_owned()
+}
+
+/// The exchanges as `request > reply`, for a look at the sequence.
+pub(crate) fn sequence(exchanges: &[Exchange]) -> Vec<String> {
+    exchanges
+        .iter()
+        .map(|exchange| {
+            let reply = exchange.reply.as_ref().map_or("-".to_owned(), |reply| {
+                if reply.body.is_empty() {
+                    reply.status.to_string()
+                } else {
+                    message(&reply.body)
+                }
+            });
+            format!("{} > {reply}", message(&exchange.request))
+        })
+        .collect()
+}
+
+/// Checks every document that went over the wire with libxml2.
+pub(crate) fn require_valid(peers: &Peers, exchanges: &[Exchange]) {
+    assert!(!exchanges.is_empty(), "nothing went through the tap");
+    let validator = Validator::start(peers).unwrap();
+    for (exchange, line) in exchanges.iter().zip(sequence(exchanges)) {
+        validator
+            .require(&format!("the request of {line}"), &exchange.request)
+            .unwrap();
+        if let Some(Reply {
+            status: 200, body, ..
+        }) = &exchange.reply
+            && !body.is_empty()
+        {
+            validator
+                .require(&format!("the reply of {line}"), body)
+                .unwrap();
+        }
+    }
+}
