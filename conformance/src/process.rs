@@ -30,6 +30,11 @@ pub struct Process {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark(usize);
 
+impl Mark {
+    /// Before everything.
+    pub const START: Self = Self(0);
+}
+
 #[derive(Debug, Default)]
 struct Output {
     said: Mutex<Said>,
@@ -99,7 +104,7 @@ impl Process {
     ///
     /// When it does not come in time or the process ends first.
     pub fn wait_for(&self, happening: &str) -> Result<Value, Failure> {
-        self.wait_after(Mark(0), happening, |_| true)
+        self.wait_after(Mark::START, happening, |_| true)
     }
 
     /// The first happening after `mark` that is so called and fits.

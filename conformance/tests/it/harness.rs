@@ -2,9 +2,10 @@
 
 use conformance::http::Base;
 use conformance::peers::{Opt, Peers};
+use conformance::process::Mark;
 use conformance::schema::{Validator, Verdict};
 use conformance::tap::Tap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::wire;
 
@@ -65,6 +66,29 @@ fn two_openleadr_peers_talk_through_the_tap() {
         true
     );
 
+    wire::require_valid(&peers, &tap.exchanges());
+}
+
+#[test]
+fn an_openleadr_vtn_can_cancel_a_registration() {
+    let Some(peers) = Peers::or_skip("an_openleadr_vtn_can_cancel_a_registration") else {
+        return;
+    };
+    let mut vtn = peers.openleadr_vtn().unwrap();
+    let listening = vtn.wait_for("listening").unwrap();
+    let url = listening["vtn"].as_str().unwrap();
+    let tap = Tap::start(Base::parse(url).unwrap().address).unwrap();
+    let ven = peers
+        .openleadr_ven(&tap.through(url), "Ven1", Opt::In)
+        .unwrap();
+    let ven_id = ven.wait_for("registered").unwrap()["ven_id"].clone();
+    ven.wait_for("running").unwrap();
+
+    vtn.send(&json!({"command": "cancel_registration", "ven_id": ven_id}))
+        .unwrap();
+    vtn.wait_for("cancellation_sent").unwrap();
+    let posted = |line: &Value| line["message"] == "oadrCanceledPartyRegistration";
+    vtn.wait_after(Mark::START, "received", posted).unwrap();
     wire::require_valid(&peers, &tap.exchanges());
 }
 

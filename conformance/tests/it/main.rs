@@ -1,6 +1,18 @@
 //! The proof that real peers, the schema and the disk agree with this implementation.
 
 #[cfg(test)]
+mod crash_of_the_ven;
+#[cfg(test)]
+mod crash_of_the_vtn;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod lost_reply;
+#[cfg(test)]
+mod openleadr_ven;
+#[cfg(test)]
+mod openleadr_vtn;
+#[cfg(test)]
+mod operator;
 #[cfg(test)]
 mod wire;

@@ -1,4 +1,4 @@
-//! What went over the wire, read only as far as the tests need.
+//! What went over the wire, read only as far as the tests need, and not with the code under test.
 
 use conformance::peers::Peers;
 use conformance::schema::Validator;
@@ -17,10 +17,23 @@ pub(crate) fn message(document: &[u8]) -> String {
     let end = name
         .find(|c: char| c.is_whitespace() || c == '>' || c == '/')
         .unwrap_or(name.len());
-    let name = &name[..end];
-    name.split_once(':')
-        .map_or(name, |(_, local)| local)
-        .to_owned()
+    local(&name[..end]).to_owned()
+}
+
+/// The texts of the elements so called, whatever their prefix, in document order.
+pub(crate) fn texts(document: &[u8], element: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(document);
+    let mut found = Vec::new();
+    for piece in text.split('<').skip(1) {
+        let Some((tag, content)) = piece.split_once('>') else {
+            continue;
+        };
+        let name = tag.split_whitespace().next().unwrap_or_default();
+        if local(name) == element {
+            found.push(content.trim().to_owned());
+        }
+    }
+    found
 }
 
 /// The exchanges as `request > reply`, for a look at the sequence.
@@ -38,6 +51,14 @@ pub(crate) fn sequence(exchanges: &[Exchange]) -> Vec<String> {
             format!("{} > {reply}", message(&exchange.request))
         })
         .collect()
+}
+
+/// How many requests carried this message.
+pub(crate) fn requests(exchanges: &[Exchange], name: &str) -> usize {
+    exchanges
+        .iter()
+        .filter(|exchange| message(&exchange.request) == name)
+        .count()
 }
 
 /// Checks every document that went over the wire with libxml2.
@@ -58,4 +79,16 @@ pub(crate) fn require_valid(peers: &Peers, exchanges: &[Exchange]) {
                 .unwrap();
         }
     }
+}
+
+fn local(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(_, local)| local)
+}
+
+#[test]
+fn documents_are_read_by_local_name() {
+    let document = br#"<a:oadrPayload><a:oadrSignedObject Id="x"><b:oadrPoll v="1">
+        <c:venID> V1 </c:venID><venID/><venID>V2</venID></b:oadrPoll>"#;
+    assert_eq!(message(document), "oadrPoll");
+    assert_eq!(texts(document, "venID"), ["V1", "", "V2"]);
 }

@@ -1,0 +1,358 @@
+//! `kill -9` of the VTN at random moments, while VENs poll and an operator works.
+//!
+//! What somebody was told must still be so: the operator's events after a 2xx, the VENs' answers
+//! after an oadrResponse. What nobody was told may have happened or not, and is settled by asking
+//! again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use conformance::failure::Failure;
+use conformance::folder::Folder;
+use conformance::peers::Peers;
+use conformance::process::Process;
+use conformance::program::{self, Vtn};
+use conformance::seed::Draws;
+use conformance::tap::{Exchange, Tap};
+use conformance::wait;
+use serde_json::{Value, json};
+
+use crate::{operator, wire};
+
+const KILLS: usize = 20;
+
+/// Names of the VENs and what they answer.
+const VENS: [(&str, &str, &str); 3] = [
+    ("Ven1", "in", "optIn"),
+    ("Ven2", "out", "optOut"),
+    ("Ven3", "in", "optIn"),
+];
+
+#[test]
+fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
+    let name = "kill_9_of_the_vtn_loses_nothing_that_was_acknowledged";
+    let Some(peers) = Peers::or_skip(name) else {
+        return;
+    };
+    let mut draws = Draws::announced(name);
+    let data = Folder::new("vtn").unwrap();
+    let mut vtn = Vtn::start(data.path()).unwrap();
+    let tap = Tap::start(vtn.endpoint.address).unwrap();
+    let folders: Vec<Folder> = VENS.iter().map(|_| Folder::new("ven").unwrap()).collect();
+    let vens = start_vens(&tap.through(&vtn.url), &folders);
+    let ids: Vec<String> = vens.iter().map(ven_id).collect();
+
+    let mut operator = Operator::default();
+    for kill in 0..KILLS {
+        let moment = draws.span(Duration::ZERO, Duration::from_millis(700));
+        let process = vtn.process.id().to_string();
+        let killer = thread::spawn(move || {
+            thread::sleep(moment);
+            Command::new("kill").args(["-KILL", &process]).status()
+        });
+        // Works until the VTN is gone.
+        while operator.work(&vtn, &mut draws).is_ok() {}
+        assert!(killer.join().unwrap().unwrap().success());
+        vtn.process.wait_exit(wait::PATIENCE).unwrap();
+
+        let acknowledged = answers(&tap.exchanges());
+        vtn = Vtn::start(data.path()).unwrap_or_else(|failure| panic!("kill {kill}: {failure}"));
+        operator.check(&vtn, kill);
+        check_answers(&vtn, &acknowledged, kill);
+        tap.redirect(vtn.endpoint.address);
+        operator.settle(&vtn);
+    }
+
+    assert!(
+        operator.told.len() > KILLS / 2,
+        "the operator hardly worked: {operator:?}"
+    );
+    operator.check(&vtn, KILLS);
+    for id in operator.told.keys() {
+        for (ven_id, (_, _, opt)) in ids.iter().zip(VENS) {
+            operator::wait_for_answer(&vtn, id, ven_id, opt);
+        }
+    }
+    let exchanges = tap.exchanges();
+    check_answers(&vtn, &answers(&exchanges), KILLS);
+    assert!(
+        vens.iter().all(received_once),
+        "{:#?}",
+        vens[0].happenings()
+    );
+    assert_eq!(operator::vens(&vtn).len(), VENS.len());
+    assert_eq!(
+        wire::requests(&exchanges, "oadrCreatePartyRegistration"),
+        VENS.len()
+    );
+    wire::require_valid(&peers, &exchanges);
+    println!(
+        "{KILLS} kills: {} events, {} operations cut, {} exchanges, {} without a reply",
+        operator.told.len(),
+        operator.cut,
+        exchanges.len(),
+        exchanges
+            .iter()
+            .filter(|exchange| exchange.reply.is_none())
+            .count(),
+    );
+}
+
+fn start_vens(url: &str, folders: &[Folder]) -> Vec<Process> {
+    let vens = VENS.iter().zip(folders).map(|((name, opt, _), folder)| {
+        program::ven(url, name, folder.path(), &["--opt", opt]).unwrap()
+    });
+    vens.collect()
+}
+
+fn ven_id(ven: &Process) -> String {
+    ven.wait_for("registered").unwrap()["ven_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// Whether no event came to this VEN as a new one twice.
+fn received_once(ven: &Process) -> bool {
+    let mut seen = BTreeSet::new();
+    ven.happenings()
+        .iter()
+        .filter(|line| line["happening"] == "event_received")
+        .all(|line| seen.insert(line["event_id"].to_string()))
+}
+
+/// What the operator was told, and the one thing it does not know.
+#[derive(Debug, Default)]
+struct Operator {
+    told: BTreeMap<String, State>,
+    open: Option<Operation>,
+    created: usize,
+    cut: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct State {
+    payload: u32,
+    cancelled: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Create {
+        id: String,
+        body: Value,
+        payload: u32,
+    },
+    Modify {
+        id: String,
+        payload: u32,
+    },
+    Cancel {
+        id: String,
+    },
+}
+
+impl Operator {
+    /// Draws one operation and carries it out; what fails stays open.
+    fn work(&mut self, vtn: &Vtn, draws: &mut Draws) -> Result<(), Failure> {
+        let operation = self.draw(draws);
+        self.open = Some(operation);
+        self.try_open(vtn).inspect_err(|_| self.cut += 1)
+    }
+
+    fn draw(&mut self, draws: &mut Draws) -> Operation {
+        let live: Vec<&String> = self
+            .told
+            .iter()
+            .filter(|(_, state)| !state.cancelled)
+            .map(|(id, _)| id)
+            .collect();
+        let payload = draws.below(4) as u32;
+        let chosen = live
+            .get(draws.below(live.len() as u64) as usize)
+            .map(|id| (*id).clone());
+        match (draws.below(4), chosen) {
+            (0 | 1, Some(id)) => Operation::Modify { id, payload },
+            (2, Some(id)) => Operation::Cancel { id },
+            _ => {
+                self.created += 1;
+                let id = format!("Event{}", self.created);
+                let start = Duration::from_secs(3600);
+                let mut body = operator::event(&id, &[], start, &[payload, payload]);
+                body["vens"] = json!(VENS.map(|(name, _, _)| name));
+                Operation::Create { id, body, payload }
+            }
+        }
+    }
+
+    /// Carries out the open operation, the first time or again.
+    fn try_open(&mut self, vtn: &Vtn) -> Result<(), Failure> {
+        let Some(operation) = self.open.clone() else {
+            return Ok(());
+        };
+        let path = |id: &str| format!("/api/v1/events/{id}");
+        let (status, answer) = match &operation {
+            Operation::Create { body, .. } => vtn.api.json("POST", "/api/v1/events", Some(body))?,
+            Operation::Modify { id, payload } => {
+                let change = json!({"signals": operator::signals(&[*payload, *payload])});
+                vtn.api.json("PATCH", &path(id), Some(&change))?
+            }
+            Operation::Cancel { id } => vtn.api.json("DELETE", &path(id), None)?,
+        };
+        assert!(
+            (200..300).contains(&status),
+            "{operation:?} answered {status} {answer}"
+        );
+        self.open = None;
+        match operation {
+            Operation::Create { id, payload, .. } => {
+                self.told.insert(
+                    id,
+                    State {
+                        payload,
+                        cancelled: false,
+                    },
+                );
+            }
+            Operation::Modify { id, payload } => self.told.get_mut(&id).unwrap().payload = payload,
+            Operation::Cancel { id } => self.told.get_mut(&id).unwrap().cancelled = true,
+        }
+        Ok(())
+    }
+
+    /// Asks again for what was open when the VTN died.
+    fn settle(&mut self, vtn: &Vtn) {
+        self.try_open(vtn).unwrap();
+    }
+
+    /// Compares what the VTN knows with what it told.
+    fn check(&self, vtn: &Vtn, kill: usize) {
+        let mut found = BTreeMap::new();
+        for event in operator::events(vtn) {
+            let id = event["event_id"].as_str().unwrap().to_owned();
+            let shown = operator::show(vtn, &id);
+            let payloads = operator::payloads(&shown);
+            let payload = payloads[0] as u32;
+            assert!(
+                payloads.iter().all(|other| *other == payloads[0]),
+                "half written: {shown}"
+            );
+            let state = State {
+                payload,
+                cancelled: shown["status"] == "cancelled",
+            };
+            assert_eq!(
+                found.insert(id, state),
+                None,
+                "kill {kill}: an event exists twice"
+            );
+        }
+        for (id, told) in &self.told {
+            let state = found.remove(id);
+            let state = state.unwrap_or_else(|| panic!("kill {kill}: {id} is missing"));
+            let possible = self.possible(id, told);
+            assert!(
+                possible.contains(&state),
+                "kill {kill}: {id} is {state:?}, not {possible:?}"
+            );
+        }
+        let open = match &self.open {
+            Some(Operation::Create { id, .. }) => found.remove(id).is_some(),
+            Some(Operation::Modify { .. } | Operation::Cancel { .. }) | None => false,
+        };
+        assert!(
+            found.is_empty(),
+            "kill {kill}: nobody made {found:?} ({open})"
+        );
+    }
+
+    /// The states an event may be in: as told, or as the open operation leaves it.
+    fn possible(&self, event: &str, told: &State) -> Vec<State> {
+        let mut states = vec![told.clone()];
+        match &self.open {
+            Some(Operation::Modify { id, payload }) if id == event => {
+                states.push(State {
+                    payload: *payload,
+                    ..told.clone()
+                });
+            }
+            Some(Operation::Cancel { id }) if id == event => {
+                states.push(State {
+                    cancelled: true,
+                    ..told.clone()
+                });
+            }
+            Some(
+                Operation::Create { .. } | Operation::Modify { .. } | Operation::Cancel { .. },
+            )
+            | None => {}
+        }
+        states
+    }
+}
+
+/// An answer that a VEN was told has arrived.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Acknowledged {
+    event_id: String,
+    ven_id: String,
+    modification_number: u64,
+    opt: String,
+}
+
+/// The answers whose acknowledgement left the VTN.
+fn answers(exchanges: &[Exchange]) -> BTreeSet<Acknowledged> {
+    let mut found = BTreeSet::new();
+    for exchange in exchanges {
+        let Some(reply) = &exchange.reply else {
+            continue;
+        };
+        if wire::message(&exchange.request) != "oadrCreatedEvent" || reply.status != 200 {
+            continue;
+        }
+        if wire::texts(&reply.body, "responseCode") != ["200"] {
+            continue;
+        }
+        let texts = |element| wire::texts(&exchange.request, element);
+        let (events, numbers, opts) = (
+            texts("eventID"),
+            texts("modificationNumber"),
+            texts("optType"),
+        );
+        let ven_id = texts("venID").pop().unwrap();
+        for ((event_id, number), opt) in events.into_iter().zip(numbers).zip(opts) {
+            found.insert(Acknowledged {
+                event_id,
+                ven_id: ven_id.clone(),
+                modification_number: number.parse().unwrap(),
+                opt,
+            });
+        }
+    }
+    found
+}
+
+/// An acknowledged answer is still there, or a later one has taken its place.
+fn check_answers(vtn: &Vtn, acknowledged: &BTreeSet<Acknowledged>, kill: usize) {
+    let mut latest: BTreeMap<(&str, &str), &Acknowledged> = BTreeMap::new();
+    for answer in acknowledged {
+        latest.insert((&answer.event_id, &answer.ven_id), answer);
+    }
+    for ((event_id, ven_id), told) in latest {
+        let shown = operator::show(vtn, event_id);
+        let answer = operator::answer(&shown, ven_id)
+            .unwrap_or_else(|| panic!("kill {kill}: {event_id} does not know {ven_id}: {shown}"));
+        assert_eq!(
+            answer.opt.as_deref(),
+            Some(told.opt.as_str()),
+            "kill {kill}: the answer {told:?} is lost: {shown}"
+        );
+        let number = answer.modification_number;
+        assert!(
+            number.is_none_or(|number| number >= told.modification_number),
+            "kill {kill}: {told:?}, but {answer:?}"
+        );
+    }
+}
