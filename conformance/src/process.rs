@@ -177,11 +177,7 @@ impl Process {
     ///
     /// When it does not end in time.
     pub fn terminate(&mut self) -> Result<ExitStatus, Failure> {
-        let id = self.id().to_string();
-        Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .map_err(|error| Failure::io(&format!("cannot signal {}", self.name), &error))?;
+        signal(self.id(), "TERM")?;
         self.wait_exit(wait::PATIENCE)
     }
 
@@ -220,6 +216,23 @@ impl Process {
             text.push('\n');
         }
         Failure::new(text)
+    }
+}
+
+/// Sends a signal, e.g. `KILL`, to a process that the caller started.
+///
+/// # Errors
+///
+/// When the process is gone.
+pub fn signal(id: u32, name: &str) -> Result<(), Failure> {
+    // The shell's own kill: there need not be a program of that name.
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {id}")])
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::new(format!("kill -{name} {id}: {status}"))),
+        Err(error) => Err(Failure::io("sh", &error)),
     }
 }
 

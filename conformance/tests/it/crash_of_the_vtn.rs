@@ -5,14 +5,13 @@
 //! again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use conformance::failure::Failure;
 use conformance::folder::Folder;
 use conformance::peers::Peers;
-use conformance::process::Process;
+use conformance::process::{self, Process};
 use conformance::program::{self, Vtn};
 use conformance::seed::Draws;
 use conformance::tap::{Exchange, Tap};
@@ -47,14 +46,14 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     let mut operator = Operator::default();
     for kill in 0..KILLS {
         let moment = draws.span(Duration::ZERO, Duration::from_millis(700));
-        let process = vtn.process.id().to_string();
+        let id = vtn.process.id();
         let killer = thread::spawn(move || {
             thread::sleep(moment);
-            Command::new("kill").args(["-KILL", &process]).status()
+            process::signal(id, "KILL")
         });
         // Works until the VTN is gone.
         while operator.work(&vtn, &mut draws).is_ok() {}
-        assert!(killer.join().unwrap().unwrap().success());
+        killer.join().unwrap().unwrap();
         vtn.process.wait_exit(wait::PATIENCE).unwrap();
 
         let acknowledged = answers(&tap.exchanges());
