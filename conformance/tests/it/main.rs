@@ -1,9 +1,13 @@
 //! The proof that real peers, the schema and the disk agree with this implementation.
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod crash_of_the_ven;
 #[cfg(test)]
 mod crash_of_the_vtn;
+#[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
