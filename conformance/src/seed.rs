@@ -16,15 +16,22 @@ impl Draws {
     /// The stream of the seed in `OADR_SEED`, or of the time of day; prints the seed.
     #[must_use]
     pub fn announced(test: &str) -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self::announced_or(
+            test,
+            now.as_secs().rotate_left(20) ^ u64::from(now.subsec_nanos()),
+        )
+    }
+
+    /// The stream of the seed in `OADR_SEED`, or of `seed`; prints which.
+    #[must_use]
+    pub fn announced_or(test: &str, seed: u64) -> Self {
         let seed = env::var(VARIABLE)
             .ok()
             .and_then(|text| text.parse().ok())
-            .unwrap_or_else(|| {
-                let now = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                now.as_secs().rotate_left(20) ^ u64::from(now.subsec_nanos())
-            });
+            .unwrap_or(seed);
         println!("{test}: {VARIABLE}={seed}");
         Self { state: seed }
     }

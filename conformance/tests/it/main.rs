@@ -13,6 +13,8 @@ mod harness;
 #[cfg(test)]
 mod lost_reply;
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod openleadr_ven;
 #[cfg(test)]
 mod openleadr_vtn;
