@@ -3,11 +3,10 @@
 //! Knows nothing of rules. Where the numbers run out every draw is zero and every list empty, so that
 //! a test that shrinks its numbers shrinks the value.
 
-use super::item_base::{RealPowerDescription, TemperatureDescription};
 use super::{
     ActivePeriod, Confidence, Currency, CurrencyCode, CurrencyDescription, FeatureCollection,
-    ItemBase, Message, MessageKind, Payload, Power, PowerUnit, ResponseCode, StreamPayload,
-    TemperatureUnit,
+    ItemBase, Message, MessageKind, Payload, Power, PowerReal, PowerUnit, ResponseCode,
+    StreamPayload, Temperature, TemperatureUnit,
 };
 use crate::value::{
     DataQuality, DateTime, Decimal, Duration, EventStatus, Extension, Float, MarketContext,
@@ -317,15 +316,22 @@ impl Arbitrary for CurrencyCode {
     }
 }
 
-impl Arbitrary for TemperatureDescription {
-    fn arbitrary(_: &mut Draws<'_>) -> Self {
-        Self
+impl Arbitrary for Temperature {
+    fn arbitrary(draws: &mut Draws<'_>) -> Self {
+        Self {
+            units: Arbitrary::arbitrary(draws),
+            scale: Arbitrary::arbitrary(draws),
+        }
     }
 }
 
-impl Arbitrary for RealPowerDescription {
-    fn arbitrary(_: &mut Draws<'_>) -> Self {
-        Self
+impl Arbitrary for PowerReal {
+    fn arbitrary(draws: &mut Draws<'_>) -> Self {
+        Self {
+            units: Arbitrary::arbitrary(draws),
+            scale: Arbitrary::arbitrary(draws),
+            attributes: Arbitrary::arbitrary(draws),
+        }
     }
 }
 

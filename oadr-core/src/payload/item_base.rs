@@ -70,32 +70,24 @@ sequence! {
     }
 }
 
-sequence! {
-    /// `temperature`, its description left to the writer.
-    pub struct Temperature [None] {
-        /// The fixed description.
-        #[serde(skip)]
-        description: one TemperatureDescription = Oadr "itemDescription";
-        /// Celsius or Fahrenheit.
-        units: one TemperatureUnit = Oadr "itemUnits";
-        /// Power of ten.
-        scale: one SiScaleCode = Scale "siScaleCode";
-    }
+/// `temperature`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Temperature {
+    /// Celsius or Fahrenheit.
+    pub units: TemperatureUnit,
+    /// Power of ten.
+    pub scale: SiScaleCode,
 }
 
-sequence! {
-    /// `powerReal`.
-    pub struct PowerReal [None] {
-        /// The fixed description.
-        #[serde(skip)]
-        description: one RealPowerDescription = Power "itemDescription";
-        /// Watts, by either name.
-        units: one PowerUnit = Power "itemUnits";
-        /// Power of ten.
-        scale: one SiScaleCode = Scale "siScaleCode";
-        /// The network.
-        attributes: one PowerAttributes = Power "powerAttributes";
-    }
+/// `powerReal`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PowerReal {
+    /// Watts, by either name.
+    pub units: PowerUnit,
+    /// Power of ten.
+    pub scale: SiScaleCode,
+    /// The network.
+    pub attributes: PowerAttributes,
 }
 
 /// `powerReactive` and `powerApparent`.
@@ -181,28 +173,6 @@ words! {
 }
 
 /// A text that the schema fixes: sent as that text, received as that or empty.
-macro_rules! fixed {
-    ($name:ident $text:literal) => {
-        #[doc = concat!("The text `", $text, "`, which the schema fixes.")]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-        pub struct $name;
-
-        impl Value for $name {
-            fn parse(text: &str, _: &mut Notes) -> Result<Self, ValueError> {
-                check_fixed(text, $text).map(|()| Self)
-            }
-
-            fn write(&self, out: &mut Vec<u8>) -> Escaping {
-                out.extend_from_slice($text.as_bytes());
-                Escaping::Needless
-            }
-        }
-    };
-}
-
-fixed!(TemperatureDescription "temperature");
-fixed!(RealPowerDescription "RealPower");
-
 fn check_fixed(text: &str, fixed: &'static str) -> Result<(), ValueError> {
     let text = trim(text);
     if text.is_empty() || text == fixed {
@@ -218,7 +188,8 @@ macro_rules! plain_units {
         fn read_plain(r: &mut Reader<'_>) -> Result<Option<ItemBase>, Error> {
             $(if r.is(Ns::$ns, $el) {
                 r.open(Attributes::None)?;
-                read_fixed(r, Ns::$ns, $description, $units)?;
+                read_fixed(r, Ns::$ns, "itemDescription", $description)?;
+                read_fixed(r, Ns::$ns, "itemUnits", $units)?;
                 let scale = read_one(r, Ns::Scale, "siScaleCode", "scale:siScaleCode")?;
                 r.close()?;
                 return Ok(Some(ItemBase::$variant(scale)));
@@ -317,13 +288,14 @@ impl Choice for ItemBase {
             "currencyPerKWh" => Currency::read(r).map(Self::CurrencyPerKWh),
             "currencyPerKW" => Currency::read(r).map(Self::CurrencyPerKW),
             "currencyPerThm" => Currency::read(r).map(Self::CurrencyPerThm),
-            "temperature" => Temperature::read(r).map(Self::Temperature),
-            "powerReal" => PowerReal::read(r).map(Self::PowerReal),
+            "temperature" => read_temperature(r).map(Self::Temperature),
+            "powerReal" => read_power_real(r).map(Self::PowerReal),
             "powerReactive" => read_power(r, "ReactivePower", "VAR").map(Self::PowerReactive),
             "powerApparent" => read_power(r, "ApparentPower", "VA").map(Self::PowerApparent),
             "pulseCount" => {
                 r.open(Attributes::None)?;
-                read_fixed(r, Ns::Oadr, "pulse count", "count")?;
+                read_fixed(r, Ns::Oadr, "itemDescription", "pulse count")?;
+                read_fixed(r, Ns::Oadr, "itemUnits", "count")?;
                 let factor = read_one(r, Ns::Oadr, "pulseFactor", "oadr:pulseFactor")?;
                 r.close()?;
                 Ok(Self::PulseCount(factor))
@@ -372,26 +344,32 @@ impl Choice for ItemBase {
                     "</oadr:currencyPerThm>",
                 );
             }
-            Self::Temperature(unit) => {
-                element(
-                    "<oadr:temperature>",
-                    &|w| Content::write(unit, w),
-                    "</oadr:temperature>",
-                );
-            }
+            Self::Temperature(unit) => element(
+                "<oadr:temperature><oadr:itemDescription>temperature</oadr:itemDescription><oadr:itemUnits>",
+                &|w| {
+                    w.value(&unit.units);
+                    w.raw("</oadr:itemUnits><scale:siScaleCode>");
+                    w.value(&unit.scale);
+                },
+                "</scale:siScaleCode></oadr:temperature>",
+            ),
             Self::PowerReal(unit) => element(
-                "<power:powerReal>",
-                &|w| Content::write(unit, w),
+                "<power:powerReal><power:itemDescription>RealPower</power:itemDescription><power:itemUnits>",
+                &|w| {
+                    w.value(&unit.units);
+                    w.raw("</power:itemUnits>");
+                    write_scale_and_network(unit.scale, &unit.attributes, w);
+                },
                 "</power:powerReal>",
             ),
             Self::PowerReactive(unit) => element(
                 "<power:powerReactive><power:itemDescription>ReactivePower</power:itemDescription><power:itemUnits>VAR</power:itemUnits>",
-                &|w| write_power(unit, w),
+                &|w| write_scale_and_network(unit.scale, &unit.attributes, w),
                 "</power:powerReactive>",
             ),
             Self::PowerApparent(unit) => element(
                 "<power:powerApparent><power:itemDescription>ApparentPower</power:itemDescription><power:itemUnits>VA</power:itemUnits>",
-                &|w| write_power(unit, w),
+                &|w| write_scale_and_network(unit.scale, &unit.attributes, w),
                 "</power:powerApparent>",
             ),
             Self::PulseCount(factor) => element(
@@ -425,27 +403,43 @@ fn read_one<T: Content>(
     }
 }
 
-/// The description and the unit, both fixed.
+/// A description or a unit that is fixed.
 fn read_fixed(
     r: &mut Reader<'_>,
     ns: Ns,
-    description: &'static str,
-    units: &'static str,
+    element: &'static str,
+    fixed: &'static str,
 ) -> Result<(), Error> {
-    for (element, name, fixed) in [
-        ("itemDescription", "itemDescription", description),
-        ("itemUnits", "itemUnits", units),
-    ] {
-        let at = r.offset();
-        let text: Text = read_one(r, ns, element, name)?;
-        check_fixed(text.as_str(), fixed).map_err(|error| {
-            Box::new(crate::codec::Refusal {
-                kind: error.into(),
-                offset: at,
-            })
-        })?;
-    }
-    Ok(())
+    let offset = r.offset();
+    let text: Text = read_one(r, ns, element, element)?;
+    check_fixed(text.as_str(), fixed).map_err(|error| {
+        Box::new(crate::codec::Refusal {
+            kind: error.into(),
+            offset,
+        })
+    })
+}
+
+fn read_temperature(r: &mut Reader<'_>) -> Result<Temperature, Error> {
+    r.open(Attributes::None)?;
+    read_fixed(r, Ns::Oadr, "itemDescription", "temperature")?;
+    let units = read_one(r, Ns::Oadr, "itemUnits", "oadr:itemUnits")?;
+    let scale = read_one(r, Ns::Scale, "siScaleCode", "scale:siScaleCode")?;
+    r.close()?;
+    Ok(Temperature { units, scale })
+}
+
+fn read_power_real(r: &mut Reader<'_>) -> Result<PowerReal, Error> {
+    r.open(Attributes::None)?;
+    read_fixed(r, Ns::Power, "itemDescription", "RealPower")?;
+    let units = read_one(r, Ns::Power, "itemUnits", "power:itemUnits")?;
+    let (scale, attributes) = read_scale_and_network(r)?;
+    r.close()?;
+    Ok(PowerReal {
+        units,
+        scale,
+        attributes,
+    })
 }
 
 fn read_power(
@@ -454,17 +448,23 @@ fn read_power(
     units: &'static str,
 ) -> Result<Power, Error> {
     r.open(Attributes::None)?;
-    read_fixed(r, Ns::Power, description, units)?;
-    let scale = read_one(r, Ns::Scale, "siScaleCode", "scale:siScaleCode")?;
-    let attributes = read_one(r, Ns::Power, "powerAttributes", "power:powerAttributes")?;
+    read_fixed(r, Ns::Power, "itemDescription", description)?;
+    read_fixed(r, Ns::Power, "itemUnits", units)?;
+    let (scale, attributes) = read_scale_and_network(r)?;
     r.close()?;
     Ok(Power { scale, attributes })
 }
 
-fn write_power(unit: &Power, w: &mut Writer<'_>) {
+fn read_scale_and_network(r: &mut Reader<'_>) -> Result<(SiScaleCode, PowerAttributes), Error> {
+    let scale = read_one(r, Ns::Scale, "siScaleCode", "scale:siScaleCode")?;
+    let attributes = read_one(r, Ns::Power, "powerAttributes", "power:powerAttributes")?;
+    Ok((scale, attributes))
+}
+
+fn write_scale_and_network(scale: SiScaleCode, attributes: &PowerAttributes, w: &mut Writer<'_>) {
     w.raw("<scale:siScaleCode>");
-    w.value(&unit.scale);
+    w.value(&scale);
     w.raw("</scale:siScaleCode><power:powerAttributes>");
-    Content::write(&unit.attributes, w);
+    Content::write(attributes, w);
     w.raw("</power:powerAttributes>");
 }
