@@ -15,6 +15,8 @@
 //! # }
 //! ```
 
+#![warn(clippy::indexing_slicing)]
+
 mod document;
 mod drift;
 mod error;

@@ -326,7 +326,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The start tag stood on, cut to a bounded length.
-    fn quote(&self) -> Box<str> {
+    pub(crate) fn quote(&self) -> Box<str> {
         let tag = self.input.get(self.offset..).unwrap_or_default();
         let name = tag.strip_prefix('<').unwrap_or(tag);
         let end = name
@@ -369,7 +369,7 @@ impl<'i> Reader<'i> {
             E::InvalidAttr(_) => Syntax::Attribute,
             E::Namespace(_) => Syntax::Prefix,
             E::Escape(_) => Syntax::Entity,
-            _ => Syntax::Markup,
+            E::Io(_) | E::Syntax(_) | E::IllFormed(_) | E::Encoding(_) => Syntax::Markup,
         };
         self.malformed(syntax)
     }

@@ -35,7 +35,7 @@ impl<'a> Draws<'a> {
     }
 
     /// The next number, zero if there is none left.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         match self.numbers.split_first() {
             Some((first, rest)) => {
                 self.numbers = rest;
@@ -45,9 +45,14 @@ impl<'a> Draws<'a> {
         }
     }
 
+    /// Heads or tails; tails where the numbers ran out.
+    pub fn flip(&mut self) -> bool {
+        self.number() & 1 == 1
+    }
+
     /// A number below `bound`, which is at least 1.
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(bound.max(1)).unwrap_or(1)).unwrap_or(0)
+        usize::try_from(self.number() % u64::try_from(bound.max(1)).unwrap_or(1)).unwrap_or(0)
     }
 
     /// One of these.
@@ -67,7 +72,7 @@ pub fn message(numbers: &[u64]) -> Message {
 
 impl<T: Arbitrary> Arbitrary for Option<T> {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
-        (draws.next() % 2 == 1).then(|| T::arbitrary(draws))
+        (draws.flip()).then(|| T::arbitrary(draws))
     }
 }
 
@@ -154,7 +159,7 @@ impl Arbitrary for XmlId {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
         // Unique within the document as far as a counter of what is left makes it.
         let own = draws.numbers.len();
-        Self::new(format!("id-{own}-{}", draws.next())).unwrap_or_default()
+        Self::new(format!("id-{own}-{}", draws.number())).unwrap_or_default()
     }
 }
 
@@ -167,13 +172,13 @@ impl Arbitrary for Extension {
 
 impl Arbitrary for bool {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
-        draws.next() % 2 == 1
+        draws.flip()
     }
 }
 
 impl Arbitrary for u32 {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
-        let number = draws.next();
+        let number = draws.number();
         // Mostly small, sometimes any.
         let small = number % 10;
         Self::try_from(if number % 7 == 1 { number >> 32 } else { small }).unwrap_or(0)
@@ -183,7 +188,7 @@ impl Arbitrary for u32 {
 impl Arbitrary for Float {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
         let kind = draws.below(8);
-        let bits = draws.next();
+        let bits = draws.number();
         match kind {
             0 => 0.0,
             1 => f64::NAN,
@@ -210,10 +215,10 @@ impl Arbitrary for Decimal {
 
 impl Arbitrary for DateTime {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
-        let seconds = i64::try_from(draws.next() % 250_000_000_000).unwrap_or(0);
+        let seconds = i64::try_from(draws.number() % 250_000_000_000).unwrap_or(0);
         let nanos = match draws.below(3) {
             0 | 1 => 0,
-            _ => u32::try_from(draws.next() % 1_000_000_000).unwrap_or(0),
+            _ => u32::try_from(draws.number() % 1_000_000_000).unwrap_or(0),
         };
         Self::from_timestamp(seconds, nanos).unwrap_or(Self::UNIX_EPOCH)
     }
@@ -362,7 +367,7 @@ impl Arbitrary for FeatureCollection {
 
 impl Arbitrary for StreamPayload {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
-        if draws.next() % 2 == 0 {
+        if !draws.flip() {
             Self::Signal(Arbitrary::arbitrary(draws))
         } else {
             Self::Report(Arbitrary::arbitrary(draws))

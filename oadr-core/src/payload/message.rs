@@ -15,6 +15,7 @@ use crate::value::ServiceName;
 macro_rules! messages {
     ($($name:ident = $wire:literal @ $service:expr;)*) => {
         /// What one document says.
+        #[expect(clippy::large_enum_variant, reason = "a message is built once and moved seldom; a box would cost every poll")]
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Message {
             $(#[doc = concat!("`", $wire, "`.")] $name($name),)*
@@ -123,12 +124,7 @@ messages! {
 
 #[cold]
 fn not_a_message(r: &Reader<'_>) -> Error {
-    match r.unexpected(&[]).kind {
-        DecodeErrorKind::UnexpectedElement { found, .. } => {
-            r.refuse(DecodeErrorKind::NotAMessage { found })
-        }
-        other => r.refuse(other),
-    }
+    r.refuse(DecodeErrorKind::NotAMessage { found: r.quote() })
 }
 
 impl core::fmt::Display for MessageKind {

@@ -102,7 +102,7 @@ impl Duration {
             hours: unit(total / 3_600 % 24),
             minutes: unit(total / 60 % 60),
             seconds: if total == 0 { Some(0) } else { unit(seconds) },
-            time: total % 86_400 != 0 || total == 0,
+            time: !total.is_multiple_of(86_400) || total == 0,
             ..Units::EMPTY
         };
         Self {

@@ -13,7 +13,12 @@ const MAX_TEXT_BYTES: usize = 65_536;
 pub(crate) fn is_xml_text(text: &str) -> bool {
     text.bytes()
         .all(|b| b >= 0x20 || matches!(b, b'\t' | b'\n' | b'\r'))
-        && (text.is_ascii() || !text.contains(['\u{FFFE}', '\u{FFFF}']))
+        && !has_noncharacter(text)
+}
+
+/// The two code points above the controls that XML leaves out.
+fn has_noncharacter(text: &str) -> bool {
+    !text.is_ascii() && text.contains(['\u{FFFE}', '\u{FFFF}'])
 }
 
 /// The rule for everything that is one line without blanks around it.
@@ -21,9 +26,7 @@ pub(super) fn check_line(text: &str, limit: usize) -> Result<(), ValueError> {
     if text.len() > limit {
         return Err(ValueError::TooLong { limit });
     }
-    if !text.bytes().all(|b| b >= 0x20)
-        || !(text.is_ascii() || !text.contains(['\u{FFFE}', '\u{FFFF}']))
-    {
+    if text.bytes().any(|b| b < 0x20) || has_noncharacter(text) {
         return Err(ValueError::IllegalCharacter);
     }
     if text.starts_with(' ') || text.ends_with(' ') {
