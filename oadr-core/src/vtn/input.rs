@@ -8,7 +8,10 @@ use crate::{Peer, Profile};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly every input is a message; a box would cost each")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every input is a message; a box would cost each"
+)]
 #[non_exhaustive]
 pub enum Input {
     /// A message from a VEN.
