@@ -1,1 +1,46 @@
-//! Placeholder.
+//! OpenADR 2.0b over simple HTTP: the server that a VTN needs, on hyper and tokio.
+//!
+//! It knows the binding and nothing else: paths, headers, status codes, content codings, limits
+//! and time-outs. Messages come out of `oadr-core`'s codec and go back into it; what they mean, who
+//! may send them and what the answer is, the [`Handler`] decides. It does not log or store, and it does
+//! not do TLS yet: [`Server::serve_stream`] takes any stream with the [`Peer`](oadr_core::Peer)
+//! that was proved on it, so that TLS is an acceptor in front of it.
+//!
+//! # The server
+//!
+//! [`serve`] runs a listener until it is told to stop; a [`Server`] can be cloned into many accept
+//! loops, on one runtime or several. For each request, in this order:
+//!
+//! | step | or else |
+//! |---|---|
+//! | the method is POST | 501 |
+//! | the path is `<prefix>/OpenADR2/Simple/2.0b/<service>`, compared after the normalisation of RFC 3986, case included; a query is ignored | 404 |
+//! | there is one `Host` header (HTTP/1.1) | 400 |
+//! | the Content-Type is `application/xml`, in any case, perhaps with `charset=utf-8` | 406 |
+//! | there is no Content-Encoding | 415 |
+//! | the body keeps to the limit (by its Content-Length before a byte is read, and while reading) and arrives in time | 413, 408 |
+//! | it decodes; the explanation names the element and the byte offset | 406 |
+//! | its message belongs to the service of the path (`oadrResponse` belongs to all) | 404 |
+//! | the handler has an answer; it does not panic | 403, 503 with Retry-After, 500 |
+//!
+//! Chunked requests are read, though no peer should send them. Compressed ones are not: the
+//! specification lets only the VTN's replies be compressed, no known VEN sends them, and what is
+//! never inflated cannot be a bomb. 415 with these words beats 406, which would blame the document.
+//!
+//! Replies are never chunked and always have a Content-Length. They are compressed where the sender
+//! of the request accepts gzip or deflate (weights count), unless they are so short that it would
+//! not help. An explanation is one line of `text/plain`.
+//!
+//! A request that is refused before its body was read costs its connection: the reply says
+//! `Connection: close`, and what the peer still sends is thrown away for up to a second, so that
+//! the reply is not lost to a reset.
+
+mod body;
+mod coding;
+mod path;
+mod server;
+mod status;
+
+pub use path::{Prefix, PrefixError};
+pub use server::{Drained, Handler, Notice, Reply, Request, Server, ServerConfig, serve};
+pub use status::{Culprit, Failure};

@@ -1,0 +1,105 @@
+//! The border between the transport and whoever serves: what a handler gets and gives.
+//! Does not know HTTP beyond the few outcomes a handler may choose.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use oadr_core::codec::Drifts;
+use oadr_core::payload::Message;
+use oadr_core::value::ServiceName;
+use oadr_core::{Peer, Profile};
+
+use crate::status::Failure;
+
+/// Whoever answers the messages: a VTN, or the push side of a VEN.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one message.
+    ///
+    /// Runs in the task of its connection: one request of a connection after the other, those of
+    /// different connections in parallel. Runs to its end even when the peer goes away in the
+    /// meantime; only a shut-down that reaches its limit drops it half-way. There is no time-out
+    /// on it here. A panic becomes a 500 and leaves the connection intact.
+    fn handle(&self, request: Request) -> impl Future<Output = Reply> + Send;
+
+    /// Hears what the handler does not see otherwise, for logs and counters. Must not block.
+    fn notice(&self, notice: Notice<'_>) {
+        let _ = notice;
+    }
+}
+
+impl<H: Handler> Handler for Arc<H> {
+    fn handle(&self, request: Request) -> impl Future<Output = Reply> + Send {
+        H::handle(self, request)
+    }
+
+    fn notice(&self, notice: Notice<'_>) {
+        H::notice(self, notice);
+    }
+}
+
+/// A message that arrived at the service it belongs to.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Request {
+    /// Who the transport proved the sender to be.
+    pub peer: Peer,
+    /// Where the connection comes from, if it has an address.
+    pub address: Option<SocketAddr>,
+    /// The profile that the path stands for.
+    pub profile: Profile,
+    /// The service that the path names; the message belongs to it.
+    pub service: ServiceName,
+    /// The message.
+    pub message: Message,
+    /// What the codec tolerated in reading it.
+    pub drifts: Drifts,
+    /// The document as it arrived.
+    pub octets: Bytes,
+}
+
+/// What a handler makes of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a reply is moved once; a box would be an allocation for every idle poll"
+)]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// 200 with this message.
+    Message(Message),
+    /// 200 without a body, for messages that have no reply.
+    Empty,
+    /// 403 without a body: the peer, or its signature, is refused (rule 517).
+    Forbidden,
+    /// 503: ask again after this time, which is rounded up to whole seconds.
+    Unavailable {
+        /// The value of `Retry-After`.
+        retry_after: Duration,
+    },
+    /// 500: something went wrong that is not the peer's fault.
+    Failed,
+}
+
+/// Something a log should know.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// A request was answered with something else than 200.
+    Refused {
+        /// Who sent it.
+        peer: &'a Peer,
+        /// Where it came from.
+        address: Option<SocketAddr>,
+        /// Why, and with which status.
+        failure: &'a Failure,
+    },
+    /// A connection could not be accepted. If the cause lies on this side (no more descriptors),
+    /// the next attempt follows after a short pause.
+    NotAccepted {
+        /// What the operating system said.
+        error: &'a io::Error,
+    },
+}

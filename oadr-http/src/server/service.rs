@@ -1,0 +1,278 @@
+//! From an HTTP request to a message, and from a reply to an HTTP response.
+//! Does not know sockets, time or what the messages mean.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http_body_util::Full;
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER,
+};
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode, Version};
+use oadr_core::codec::{Decoded, decode, encode};
+use oadr_core::{Peer, Profile};
+
+use super::config::ServerConfig;
+use super::handler::{Handler, Notice, Reply, Request};
+use super::link::{Link, Phase};
+use crate::body::{BodyError, collect};
+use crate::coding::Accepts;
+use crate::path::service_at;
+use crate::status::{Failure, retry_seconds};
+
+/// One connection as the requests on it see it.
+pub(super) struct Endpoint<H> {
+    pub(super) handler: Arc<H>,
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) link: Arc<Link>,
+    pub(super) peer: Peer,
+    pub(super) address: Option<SocketAddr>,
+}
+
+/// A body of 200, in XML if it is not empty.
+type Success = Vec<u8>;
+
+impl<H: Handler> Endpoint<H> {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        self.link.enter(Phase::Body);
+        let (head, body) = request.into_parts();
+        let has_body = !body.is_end_stream();
+        let outcome = contain(self.serve(&head, body))
+            .await
+            .unwrap_or(Err(Failure::Panicked));
+        // A body that nobody read makes the rest of the connection unusable.
+        let unread = has_body && self.link.phase() == Phase::Body;
+        if unread {
+            self.link.leave_unread();
+        }
+        self.link.enter(Phase::Reply);
+        let mut response = match outcome {
+            Ok(document) => self.success(document, head.headers),
+            Err(failure) => self.failure(&failure, head.headers),
+        };
+        if unread {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn serve(&self, head: &Parts, body: Incoming) -> Result<Success, Failure> {
+        if head.method != Method::POST {
+            return Err(Failure::Method);
+        }
+        let service = service_at(&self.config.prefix, head.uri.path()).ok_or(Failure::Path)?;
+        check_headers(head)?;
+        let octets = self.read(body).await?;
+        self.link.enter(Phase::Handling);
+
+        let Decoded {
+            message,
+            drifts,
+            profile: _,
+        } = decode(&octets, &self.config.decode).map_err(Failure::Undecodable)?;
+        let kind = message.kind();
+        if kind.service().is_some_and(|own| own != service) {
+            return Err(Failure::WrongService {
+                service,
+                message: kind.name(),
+            });
+        }
+        let request = Request {
+            peer: self.peer.clone(),
+            address: self.address,
+            // The path says 2.0b.
+            profile: Profile::B,
+            service,
+            message,
+            drifts,
+            octets,
+        };
+        match self.handler.handle(request).await {
+            Reply::Message(message) => Ok(encode(&message)),
+            Reply::Empty => Ok(Vec::new()),
+            Reply::Forbidden => Err(Failure::Forbidden),
+            Reply::Unavailable { retry_after } => Err(Failure::Unavailable { retry_after }),
+            Reply::Failed => Err(Failure::Failed),
+        }
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, Failure> {
+        let limit = self.config.decode.limits.bytes;
+        let mut collecting = pin!(collect(body, limit));
+        poll_fn(|cx| {
+            if self.link.body_expired() {
+                return Poll::Ready(Err(Failure::BodyTimeout));
+            }
+            collecting.as_mut().poll(cx).map_err(|error| match error {
+                BodyError::TooLarge => Failure::TooLarge { limit },
+                BodyError::Broken(_) => Failure::BodyBroken,
+            })
+        })
+        .await
+    }
+
+    /// `headers` are those of the request: their map is used again, so that a reply allocates none.
+    fn success(
+        &self,
+        document: Success,
+        mut headers: HeaderMap<HeaderValue>,
+    ) -> Response<Full<Bytes>> {
+        let accepts = if document.is_empty() {
+            Accepts::Identity
+        } else {
+            Accepts::of(&headers)
+        };
+        headers.clear();
+        if document.is_empty() {
+            return response(StatusCode::OK, headers, Bytes::new());
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        let coding = match accepts {
+            Accepts::Identity => None,
+            Accepts::Either(coding) => {
+                (document.len() >= self.config.compress_from).then_some(coding)
+            }
+            Accepts::Only(coding) => Some(coding),
+        };
+        // Compressing into memory cannot fail; if it did, the plain document would still be right.
+        let compressed = coding.and_then(|coding| Some((coding, coding.compress(&document).ok()?)));
+        match compressed {
+            Some((coding, octets)) => {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+                response(StatusCode::OK, headers, Bytes::from(octets))
+            }
+            None => response(StatusCode::OK, headers, Bytes::from(document)),
+        }
+    }
+
+    fn failure(
+        &self,
+        failure: &Failure,
+        mut headers: HeaderMap<HeaderValue>,
+    ) -> Response<Full<Bytes>> {
+        headers.clear();
+        let text = failure.text();
+        if !text.is_empty() {
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/plain; charset=utf-8"),
+            );
+        }
+        if let Failure::Unavailable { retry_after } = failure {
+            headers.insert(RETRY_AFTER, HeaderValue::from(retry_seconds(*retry_after)));
+        }
+        self.handler.notice(Notice::Refused {
+            peer: &self.peer,
+            address: self.address,
+            failure,
+        });
+        response(failure.status(), headers, Bytes::from(text))
+    }
+}
+
+fn response(
+    status: StatusCode,
+    headers: HeaderMap<HeaderValue>,
+    body: Bytes,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Rule 53, as far as hyper has not checked it: Host, Content-Type; and no content coding.
+fn check_headers(head: &Parts) -> Result<(), Failure> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() || (host.is_none() && head.version == Version::HTTP_11) {
+        return Err(Failure::Host);
+    }
+    let mut types = head.headers.get_all(CONTENT_TYPE).iter();
+    match (types.next(), types.next()) {
+        (Some(value), None) if is_xml_in_utf_8(value) => {}
+        _ => return Err(Failure::ContentType),
+    }
+    let mut codings = head.headers.get_all(CONTENT_ENCODING).iter();
+    if codings.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Failure::ContentCoding);
+    }
+    Ok(())
+}
+
+/// `application/xml` in any case, with no parameter or `charset=utf-8` (quotes allowed).
+fn is_xml_in_utf_8(value: &HeaderValue) -> bool {
+    // What nearly everybody sends.
+    if value.as_bytes() == b"application/xml" {
+        return true;
+    }
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/xml")
+        && parts.filter(|part| !part.is_empty()).all(|parameter| {
+            parameter.split_once('=').is_some_and(|(name, value)| {
+                name.eq_ignore_ascii_case("charset")
+                    && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            })
+        })
+}
+
+/// A panic somewhere below.
+struct Panicked;
+
+/// Ends with what the future ends with, or with the news that it panicked.
+async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        // Unwind safe: after a panic the future is only dropped. What it shares with others are
+        // the handler, which has to expect that as any task does, and the link's atomics.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_53_only_xml_in_utf_8() {
+        for (text, fits) in [
+            ("application/xml", true),
+            ("Application/XML", true),
+            ("application/xml; charset=utf-8", true),
+            ("application/xml;charset=\"UTF-8\"", true),
+            ("application/xml ; charset=utf-8 ;", true),
+            ("application/xml; charset=utf-16", false),
+            ("application/xml; charset", false),
+            ("application/xml; version=1", false),
+            ("application/xhtml+xml", false),
+            ("text/xml", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                is_xml_in_utf_8(&HeaderValue::from_static(text)),
+                fits,
+                "{text}"
+            );
+        }
+    }
+}
