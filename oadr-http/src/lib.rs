@@ -1,8 +1,10 @@
-//! OpenADR 2.0b over simple HTTP: the server that a VTN needs, on hyper and tokio.
+//! OpenADR 2.0b over simple HTTP: the server that a VTN needs and the client that a VEN needs, on
+//! hyper and tokio.
 //!
 //! It knows the binding and nothing else: paths, headers, status codes, content codings, limits
 //! and time-outs. Messages come out of `oadr-core`'s codec and go back into it; what they mean, who
-//! may send them and what the answer is, the [`Handler`] decides. It does not log or store, and it does
+//! may send them and what the answer is, the [`Handler`] decides. It does not log, store or retry
+//! (but see [`Client::send`] for a connection that was closed between two exchanges), and it does
 //! not do TLS yet: [`Server::serve_stream`] takes any stream with the [`Peer`](oadr_core::Peer)
 //! that was proved on it, so that TLS is an acceptor in front of it.
 //!
@@ -34,13 +36,24 @@
 //! A request that is refused before its body was read costs its connection: the reply says
 //! `Connection: close`, and what the peer still sends is thrown away for up to a second, so that
 //! the reply is not lost to a reset.
+//!
+//! # The client
+//!
+//! [`Client::send`] posts a message to a service of a [`BaseUrl`] and returns the decoded reply, or
+//! none if the peer acknowledged with an empty body. [`ClientError`] tells apart what a caller
+//! treats differently.
 
 mod body;
+mod client;
 mod coding;
 mod path;
 mod server;
 mod status;
 
+pub use client::{
+    Answer, BaseUrl, Client, ClientConfig, ClientError, Credentials, CredentialsError,
+    RequestTimeout, UrlError,
+};
 pub use path::{Prefix, PrefixError};
 pub use server::{Drained, Handler, Notice, Reply, Request, Server, ServerConfig, serve};
 pub use status::{Culprit, Failure};

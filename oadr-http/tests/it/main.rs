@@ -9,9 +9,12 @@
     reason = "a failed test may panic"
 )]
 
+mod both;
+mod client;
 mod documents;
 mod limits;
 mod rules;
+mod scripted;
 mod served;
 mod shutdown;
 mod wire;

@@ -1,0 +1,299 @@
+//! The client: sends a message to a service of the peer and reads its reply.
+//! Does not know what messages mean, when to poll, or when to try again.
+
+mod config;
+mod connect;
+mod credentials;
+mod error;
+mod url;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap,
+    HeaderName, HeaderValue, RETRY_AFTER,
+};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use oadr_core::codec::{Decoded, decode, encode};
+use oadr_core::payload::Message;
+use oadr_core::value::ServiceName;
+use tokio::time::Instant;
+
+pub use self::config::{ClientConfig, RequestTimeout};
+use self::connect::connect;
+pub use self::credentials::{Credentials, CredentialsError};
+pub use self::error::ClientError;
+pub use self::url::{BaseUrl, UrlError};
+
+use crate::body::{BodyError, collect, collect_beginning, excerpt};
+use crate::coding::{Coding, InflateError, inflate, inflate_beginning};
+
+/// A client of one peer. Keeps one connection open between exchanges; exchanges that overlap get
+/// connections of their own.
+///
+/// Runs on tokio: the connection is looked after by a task in the background, which ends with it.
+#[derive(Debug)]
+pub struct Client {
+    base: BaseUrl,
+    config: ClientConfig,
+    idle: Mutex<Option<Idle>>,
+}
+
+/// What came back for a message.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The reply; `None` for an empty acknowledgement (any 2xx without a body).
+    pub reply: Option<Decoded>,
+    /// The reply's document as it was decoded, after inflating.
+    pub octets: Bytes,
+    /// The peer's clock when it answered, to the second, if it told.
+    pub date: Option<DateTime<Utc>>,
+}
+
+/// A connection between two exchanges.
+#[derive(Debug)]
+struct Idle {
+    sender: Sender,
+    since: Instant,
+}
+
+type Sender = SendRequest<Full<Bytes>>;
+
+impl Client {
+    /// A client that has not connected yet.
+    #[must_use]
+    pub fn new(base: BaseUrl, config: ClientConfig) -> Self {
+        Self {
+            base,
+            config,
+            idle: Mutex::new(None),
+        }
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Sends a message to a service and waits for the answer.
+    ///
+    /// A kept connection that turns out to be closed is replaced and the message sent again, once
+    /// and without notice. That is safe even if the peer got it the first time, because OpenADR's
+    /// operations are idempotent. Nothing else is tried twice, and redirects are not followed.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn send(
+        &self,
+        service: ServiceName,
+        message: &Message,
+    ) -> Result<Answer, ClientError> {
+        let after = self.config.request_timeout.get();
+        let document = Bytes::from(encode(message));
+        tokio::time::timeout(after, self.exchange(service, document))
+            .await
+            .unwrap_or(Err(ClientError::TimedOut { after }))
+    }
+
+    async fn exchange(&self, service: ServiceName, document: Bytes) -> Result<Answer, ClientError> {
+        // A connection is ready again a moment after its last reply was read.
+        if let Some(mut sender) = self.take_idle()
+            && sender.ready().await.is_ok()
+        {
+            match sender
+                .send_request(self.request(service, document.clone()))
+                .await
+            {
+                Ok(response) => return self.receive(response, sender).await,
+                // Nonsense is an answer of a kind; anything else means the connection has gone.
+                Err(source) if source.is_parse() => return Err(ClientError::Broken { source }),
+                Err(_) => {}
+            }
+        }
+        let mut sender = self.connect().await?;
+        let sent = sender.send_request(self.request(service, document)).await;
+        self.receive(
+            sent.map_err(|source| ClientError::Broken { source })?,
+            sender,
+        )
+        .await
+    }
+
+    async fn connect(&self) -> Result<Sender, ClientError> {
+        let limit = self.config.connect_timeout;
+        let stream = connect(self.base.host(), self.base.port(), limit)
+            .await
+            .map_err(|source| ClientError::Connect {
+                authority: self.base.authority().to_owned(),
+                source,
+            })?;
+        let (sender, connection) = Builder::new()
+            .max_header_size(MAX_HEADER)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|source| ClientError::Broken { source })?;
+        // It ends when the sender is dropped or the peer closes, and the sender tells its errors.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+
+    /// Exactly the headers that the specification wants (rule 53) or allows, and no others.
+    fn request(&self, service: ServiceName, document: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(document));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.base.endpoint(service);
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.base.host_header());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
+        if let Some(credentials) = &self.config.credentials {
+            headers.insert(AUTHORIZATION, credentials.header());
+        }
+        request
+    }
+
+    async fn receive(
+        &self,
+        response: Response<Incoming>,
+        sender: Sender,
+    ) -> Result<Answer, ClientError> {
+        let (head, body) = response.into_parts();
+        let coding = Coded::of(&head.headers);
+        if !head.status.is_success() {
+            let octets = collect_beginning(body, EXCERPT_OCTETS).await;
+            return Err(ClientError::Status {
+                status: head.status,
+                retry_after: retry_after(&head.headers),
+                excerpt: coding.excerpt(&octets),
+            });
+        }
+        let limit = self.config.decode.limits.bytes;
+        let octets = collect(body, limit).await.map_err(|error| match error {
+            BodyError::TooLarge => ClientError::TooLarge { limit },
+            BodyError::Broken(source) => ClientError::Broken { source },
+        })?;
+        // Only now is the connection at rest.
+        self.keep(sender);
+        let date = date(&head.headers, DATE);
+        if octets.is_empty() {
+            return Ok(Answer {
+                reply: None,
+                octets,
+                date,
+            });
+        }
+        let octets = match coding {
+            Coded::Plain => octets,
+            Coded::By(coding) => match inflate(coding, &octets, limit) {
+                Ok(plain) => Bytes::from(plain),
+                Err(InflateError::TooLarge) => return Err(ClientError::TooLarge { limit }),
+                Err(InflateError::Corrupt(source)) => return Err(ClientError::Corrupt { source }),
+            },
+            Coded::Strangely(coding) => return Err(ClientError::ContentCoding { coding }),
+        };
+        match decode(&octets, &self.config.decode) {
+            Ok(reply) => Ok(Answer {
+                reply: Some(reply),
+                octets,
+                date,
+            }),
+            Err(error) => {
+                let excerpt = excerpt(&octets, EXCERPT);
+                Err(ClientError::Undecodable { error, excerpt })
+            }
+        }
+    }
+
+    fn take_idle(&self) -> Option<Sender> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()?;
+        let fresh = idle.since.elapsed() <= self.config.reuse_within;
+        (fresh && !idle.sender.is_closed()).then_some(idle.sender)
+    }
+
+    /// Keeps one connection. A second one (of an exchange that overlapped) is closed.
+    fn keep(&self, sender: Sender) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        *idle = Some(Idle {
+            sender,
+            since: Instant::now(),
+        });
+    }
+}
+
+/// The longest header of a reply, in bytes.
+const MAX_HEADER: usize = 64 * 1024;
+
+/// The longest excerpt of a foreign text, in characters.
+const EXCERPT: usize = 200;
+
+/// How many bytes of an error's body are read for an excerpt.
+const EXCERPT_OCTETS: usize = 8 * 1024;
+
+/// How a reply's body is compressed.
+enum Coded {
+    Plain,
+    By(Coding),
+    /// In a way that was not asked for.
+    Strangely(String),
+}
+
+impl Coded {
+    fn of(headers: &HeaderMap<HeaderValue>) -> Self {
+        let mut fields = headers.get_all(CONTENT_ENCODING).iter();
+        let Some(field) = fields.next() else {
+            return Self::Plain;
+        };
+        let name = field.as_bytes();
+        match fields.next() {
+            Some(_) => Self::Strangely("several".to_owned()),
+            None if name.eq_ignore_ascii_case(b"identity") => Self::Plain,
+            None if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
+                Self::By(Coding::Gzip)
+            }
+            None if name.eq_ignore_ascii_case(b"deflate") => Self::By(Coding::Deflate),
+            None => Self::Strangely(excerpt(name, EXCERPT)),
+        }
+    }
+
+    /// The beginning of a body, as text.
+    fn excerpt(&self, octets: &[u8]) -> String {
+        match self {
+            Self::Plain | Self::Strangely(_) => excerpt(octets, EXCERPT),
+            Self::By(coding) => {
+                excerpt(&inflate_beginning(*coding, octets, EXCERPT_OCTETS), EXCERPT)
+            }
+        }
+    }
+}
+
+/// `Retry-After` as a time to wait. A date is counted from the peer's own clock, so that the
+/// difference between its clock and ours does not matter.
+fn retry_after(headers: &HeaderMap<HeaderValue>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let wait = date(headers, RETRY_AFTER)? - date(headers, DATE)?;
+    Some(wait.to_std().unwrap_or(Duration::ZERO))
+}
+
+/// A header's date (RFC 9110 §5.6.7, in the only form that may be sent).
+fn date(headers: &HeaderMap<HeaderValue>, name: HeaderName) -> Option<DateTime<Utc>> {
+    let text = headers.get(name)?.to_str().ok()?;
+    Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc())
+}

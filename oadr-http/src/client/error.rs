@@ -1,0 +1,72 @@
+//! What can go wrong with an exchange, told apart by what the caller can do about it.
+//! Does not know when to try again.
+
+use std::io;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use oadr_core::codec::DecodeError;
+
+/// Why a message got no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No connection: the name does not resolve, nobody listens there, or the time for connecting
+    /// is over.
+    #[error("cannot connect to {authority}: {source}")]
+    Connect {
+        /// The host and port that were tried.
+        authority: String,
+        /// What the last attempt failed with.
+        source: io::Error,
+    },
+    /// The whole exchange took longer than allowed.
+    #[error("no answer within {} s", after.as_secs_f32())]
+    TimedOut {
+        /// The limit.
+        after: Duration,
+    },
+    /// The connection broke before the reply was complete, or what came is not HTTP.
+    #[error("the connection broke: {source}")]
+    Broken {
+        /// What hyper says.
+        source: hyper::Error,
+    },
+    /// The peer answered with a status outside 200 to 299.
+    #[error("the peer answered {status}: {excerpt}")]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// How long to wait before asking again, if the peer said so.
+        retry_after: Option<Duration>,
+        /// The beginning of the body: at most 200 characters, on one line, without control
+        /// characters.
+        excerpt: String,
+    },
+    /// The peer answered with success, but the body is no OpenADR message.
+    #[error("the reply is no OpenADR message: {error} (it begins: {excerpt})")]
+    Undecodable {
+        /// What the codec says.
+        error: DecodeError,
+        /// The beginning of the body, as in [`Status`](Self::Status).
+        excerpt: String,
+    },
+    /// The reply is longer than the limit, as it came or inflated.
+    #[error("the reply is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The reply is compressed in a way that was not asked for.
+    #[error("the reply has the content coding {coding:?}, which nobody asked for")]
+    ContentCoding {
+        /// Its `Content-Encoding`, cut to 200 characters.
+        coding: String,
+    },
+    /// The reply's compressed stream is damaged.
+    #[error("the reply cannot be inflated: {source}")]
+    Corrupt {
+        /// What the decoder says.
+        source: io::Error,
+    },
+}
