@@ -16,16 +16,17 @@ pub struct ServerConfig {
     pub decode: DecodeOptions,
     /// The most connections open at the same time. While so many are open no more are accepted:
     /// new ones wait in the listener's queue, where their sender's connect time-out bounds the
-    /// wait. Default: 10,000.
+    /// wait. The process needs a descriptor for each. Default: 10,000.
     pub max_connections: u32,
     /// The longest request header, start line included, in bytes (431). Default: 16,384.
     pub max_header: usize,
     /// From a header's first byte to its last; then the connection is closed. Default: 10 s.
     pub header_timeout: Duration,
-    /// From a header's end to the end of the body (408). Default: 30 s.
+    /// From a header's end to the end of the body (408). Default: 60 s: a long report over a slow
+    /// mobile link takes that long.
     pub body_timeout: Duration,
     /// From the reply's first byte to the last one the peer takes; then the connection is closed.
-    /// Default: 30 s.
+    /// Default: 60 s.
     pub reply_timeout: Duration,
     /// How long a connection may be silent between two requests (or before the first one) before
     /// it is closed. Default: 75 s.
@@ -47,8 +48,8 @@ impl Default for ServerConfig {
             max_connections: 10_000,
             max_header: 16 * 1024,
             header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(30),
-            reply_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            reply_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(75),
             shutdown_limit: Duration::from_secs(10),
             compress_from: 1200,

@@ -49,7 +49,7 @@ pub struct Request {
     pub peer: Peer,
     /// Where the connection comes from, if it has an address.
     pub address: Option<SocketAddr>,
-    /// The profile that the path stands for.
+    /// The profile that the message came in.
     pub profile: Profile,
     /// The service that the path names; the message belongs to it.
     pub service: ServiceName,

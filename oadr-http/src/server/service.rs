@@ -15,8 +15,8 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
+use oadr_core::Peer;
 use oadr_core::codec::{Decoded, decode, encode};
-use oadr_core::{Peer, Profile};
 
 use super::config::ServerConfig;
 use super::handler::{Handler, Notice, Reply, Request};
@@ -79,7 +79,7 @@ impl<H: Handler> Endpoint<H> {
         let Decoded {
             message,
             drifts,
-            profile: _,
+            profile,
         } = decode(&octets, &self.config.decode).map_err(Failure::Undecodable)?;
         let kind = message.kind();
         if kind.service().is_some_and(|own| own != service) {
@@ -91,8 +91,7 @@ impl<H: Handler> Endpoint<H> {
         let request = Request {
             peer: self.peer.clone(),
             address: self.address,
-            // The path says 2.0b.
-            profile: Profile::B,
+            profile,
             service,
             message,
             drifts,

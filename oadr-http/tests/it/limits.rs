@@ -202,6 +202,10 @@ async fn what_is_not_http_is_400() {
         "\u{16}\u{3}\u{1}\r\n\r\n",
         "POST\r\n\r\n",
         "POST / HTTP/1.1\r\nno colon\r\n\r\n",
+        "POST / HTTP/3.0\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12",
+        "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
     ] {
         let served = patient(|_| {}).await;
         let mut wire = Wire::to(served.address).await;
@@ -210,6 +214,24 @@ async fn what_is_not_http_is_400() {
         wire.half_close().await;
         wire.closed().await;
     }
+}
+
+#[tokio::test]
+async fn two_lengths_at_once_cost_the_connection() {
+    let served = patient(|_| {}).await;
+    let mut wire = Wire::to(served.address).await;
+    let field = "Transfer-Encoding: chunked\r\n";
+    let chunked = format!("{:x}\r\n{POLL}\r\n0\r\n\r\n", POLL.len());
+    let request = post_with(OADR_POLL, field, "x").replace("\r\n\r\nx", "\r\n\r\n");
+    // What follows a request of two meanings is not read as another one.
+    wire.send([request, chunked, post(OADR_POLL, POLL)].concat())
+        .await;
+    let reply = wire.response().await;
+    assert_eq!(
+        (reply.status(), reply.header("connection")),
+        (200, Some("close"))
+    );
+    wire.closed().await;
 }
 
 #[tokio::test]

@@ -120,3 +120,28 @@ async fn a_stream_somebody_else_accepted_is_served_and_drained_alike() {
     wire.closed().await;
     within(serving).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_server_may_accept_in_several_places_and_ends_in_all() {
+    let (served, handler) = answering().await;
+    let mut loops = Vec::new();
+    let mut wires = Vec::new();
+    for _ in 0..3 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        wires.push(Wire::to(listener.local_addr().unwrap()).await);
+        let server = served.server.clone();
+        loops.push(tokio::spawn(async move { server.accept(&listener).await }));
+    }
+    for wire in &mut wires {
+        wire.send(post(OADR_POLL, POLL)).await;
+        assert_eq!(wire.response().await.status(), 200);
+    }
+    assert_eq!(handler.requests().len(), 3);
+    assert_eq!(within(served.server.shut_down()).await, Drained::Finished);
+    for accepting in loops {
+        within(accepting).await.unwrap();
+    }
+    for wire in wires {
+        wire.closed().await;
+    }
+}
