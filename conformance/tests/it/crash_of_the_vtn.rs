@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use conformance::failure::Failure;
 use conformance::folder::Folder;
+use conformance::http::Base;
 use conformance::peers::Peers;
 use conformance::process::{self, Process};
 use conformance::program::{self, Vtn};
@@ -18,16 +19,16 @@ use conformance::tap::{Exchange, Tap};
 use conformance::wait;
 use serde_json::{Value, json};
 
+use crate::busy_ven::BusyVen;
 use crate::{operator, wire};
 
 const KILLS: usize = 20;
 
-/// Names of the VENs and what they answer.
-const VENS: [(&str, &str, &str); 3] = [
-    ("Ven1", "in", "optIn"),
-    ("Ven2", "out", "optOut"),
-    ("Ven3", "in", "optIn"),
-];
+/// The names of the VENs that are `oadr ven`, and what they answer.
+const VENS: [(&str, &str, &str); 2] = [("Ven1", "in", "optIn"), ("Ven2", "out", "optOut")];
+
+/// The names of those that never rest, so that the VTN dies in the middle of something.
+const BUSY: [(&str, &str); 2] = [("Busy1", "optIn"), ("Busy2", "optOut")];
 
 #[test]
 fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
@@ -41,7 +42,21 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     let tap = Tap::start(vtn.endpoint.address).unwrap();
     let folders: Vec<Folder> = VENS.iter().map(|_| Folder::new("ven").unwrap()).collect();
     let vens = start_vens(&tap.through(&vtn.url), &folders);
-    let ids: Vec<String> = vens.iter().map(ven_id).collect();
+    let base = Base {
+        address: tap.address(),
+        ..vtn.endpoint.clone()
+    };
+    let busy = BUSY.map(|(name, opt)| BusyVen::start(&base, name, opt));
+    let mut opts: Vec<(String, &str)> = vens
+        .iter()
+        .map(ven_id)
+        .zip(VENS.map(|(_, _, opt)| opt))
+        .collect();
+    opts.extend(
+        busy.iter()
+            .map(|ven| ven.ven_id.clone())
+            .zip(BUSY.map(|(_, opt)| opt)),
+    );
 
     let mut operator = Operator::default();
     for kill in 0..KILLS {
@@ -70,10 +85,11 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     );
     operator.check(&vtn, KILLS);
     for id in operator.told.keys() {
-        for (ven_id, (_, _, opt)) in ids.iter().zip(VENS) {
+        for (ven_id, opt) in &opts {
             operator::wait_for_answer(&vtn, id, ven_id, opt);
         }
     }
+    let answered: usize = busy.into_iter().map(BusyVen::stop).sum();
     let exchanges = tap.exchanges();
     check_answers(&vtn, &answers(&exchanges), KILLS);
     assert!(
@@ -81,14 +97,15 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         "{:#?}",
         vens[0].happenings()
     );
-    assert_eq!(operator::vens(&vtn).len(), VENS.len());
+    assert_eq!(operator::vens(&vtn).len(), opts.len());
     assert_eq!(
         wire::requests(&exchanges, "oadrCreatePartyRegistration"),
-        VENS.len()
+        opts.len()
     );
     wire::require_valid(&peers, &exchanges);
     println!(
-        "{KILLS} kills: {} events, {} operations cut, {} exchanges, {} without a reply",
+        "{KILLS} kills: {} events, {answered} answers of the busy, {} operations cut, \
+         {} exchanges, {} without a reply",
         operator.told.len(),
         operator.cut,
         exchanges.len(),
@@ -180,7 +197,8 @@ impl Operator {
                 let id = format!("Event{}", self.created);
                 let start = Duration::from_secs(3600);
                 let mut body = operator::event(&id, &[], start, &[payload, payload]);
-                body["vens"] = json!(VENS.map(|(name, _, _)| name));
+                let busy = BUSY.map(|(name, _)| name);
+                body["vens"] = json!([VENS.map(|(name, _, _)| name).as_slice(), &busy].concat());
                 Operation::Create { id, body, payload }
             }
         }

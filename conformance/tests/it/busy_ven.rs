@@ -1,0 +1,147 @@
+//! A VEN that knows three messages and never rests: it polls again at once and answers what comes.
+//!
+//! It keeps no state, so that only the VTN's memory is tested.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use conformance::http::Base;
+
+use crate::wire;
+
+/// A running busy VEN; `stop` ends it.
+pub(crate) struct BusyVen {
+    pub(crate) ven_id: String,
+    stopped: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl BusyVen {
+    /// Registers with the VTN at `base` and starts to poll.
+    pub(crate) fn start(base: &Base, name: &str, opt: &'static str) -> Self {
+        let registration = format!(
+            "<oadr:oadrCreatePartyRegistration ei:schemaVersion=\"2.0b\">\
+             <pyld:requestID>Request1</pyld:requestID>\
+             <oadr:oadrProfileName>2.0b</oadr:oadrProfileName>\
+             <oadr:oadrTransportName>simpleHttp</oadr:oadrTransportName>\
+             <oadr:oadrReportOnly>false</oadr:oadrReportOnly>\
+             <oadr:oadrXmlSignature>false</oadr:oadrXmlSignature>\
+             <oadr:oadrVenName>{name}</oadr:oadrVenName>\
+             <oadr:oadrHttpPullModel>true</oadr:oadrHttpPullModel>\
+             </oadr:oadrCreatePartyRegistration>"
+        );
+        let answer = base
+            .xml("/EiRegisterParty", &payload(&registration))
+            .unwrap();
+        let ven_id = wire::texts(&answer.body, "venID").pop().unwrap();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let thread = thread::spawn({
+            let (base, ven_id, stopped) = (base.clone(), ven_id.clone(), Arc::clone(&stopped));
+            move || {
+                let mut answered = 0;
+                while !stopped.load(Ordering::SeqCst) {
+                    answered += poll(&base, &ven_id, opt);
+                    // Leaves the processors to the others now and then.
+                    thread::sleep(Duration::from_millis(3));
+                }
+                answered
+            }
+        });
+        Self {
+            ven_id,
+            stopped,
+            thread,
+        }
+    }
+
+    /// Stops it and tells how many answers were acknowledged.
+    pub(crate) fn stop(self) -> usize {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap()
+    }
+}
+
+/// One poll and what follows from it; failures are the VTN's crashes and tell nothing.
+fn poll(base: &Base, ven_id: &str, opt: &str) -> usize {
+    let poll = format!(
+        "<oadr:oadrPoll ei:schemaVersion=\"2.0b\"><ei:venID>{ven_id}</ei:venID></oadr:oadrPoll>"
+    );
+    let Ok(reply) = base.xml("/OadrPoll", &payload(&poll)) else {
+        return 0;
+    };
+    assert_eq!(
+        reply.status,
+        200,
+        "{}",
+        String::from_utf8_lossy(&reply.body)
+    );
+    match wire::message(&reply.body).as_str() {
+        "oadrResponse" => {
+            let code = wire::texts(&reply.body, "responseCode");
+            assert_eq!(code, ["200"], "{}", String::from_utf8_lossy(&reply.body));
+            0
+        }
+        "oadrRegisterReport" => {
+            let registered = format!(
+                "<oadr:oadrRegisteredReport ei:schemaVersion=\"2.0b\">{}<ei:venID>{ven_id}</ei:venID>\
+                 </oadr:oadrRegisteredReport>",
+                response(&wire::texts(&reply.body, "requestID").concat())
+            );
+            // Its loss is made good by the VTN, which asks again.
+            drop(base.xml("/EiReport", &payload(&registered)));
+            0
+        }
+        "oadrDistributeEvent" => answer(base, ven_id, opt, &reply.body),
+        other => panic!("polled {other}: {}", String::from_utf8_lossy(&reply.body)),
+    }
+}
+
+fn answer(base: &Base, ven_id: &str, opt: &str, distributed: &[u8]) -> usize {
+    let events = wire::texts(distributed, "eventID");
+    let numbers = wire::texts(distributed, "modificationNumber");
+    // The last one is the message's own, after that of eiResponse.
+    let request_id = wire::texts(distributed, "requestID").pop().unwrap();
+    let responses: String = events
+        .iter()
+        .zip(&numbers)
+        .map(|(event, number)| {
+            format!(
+                "<ei:eventResponse><ei:responseCode>200</ei:responseCode>\
+                 <pyld:requestID>{request_id}</pyld:requestID><ei:qualifiedEventID>\
+                 <ei:eventID>{event}</ei:eventID>\
+                 <ei:modificationNumber>{number}</ei:modificationNumber></ei:qualifiedEventID>\
+                 <ei:optType>{opt}</ei:optType></ei:eventResponse>"
+            )
+        })
+        .collect();
+    let created = format!(
+        "<oadr:oadrCreatedEvent ei:schemaVersion=\"2.0b\"><pyld:eiCreatedEvent>{}\
+         <ei:eventResponses>{responses}</ei:eventResponses><ei:venID>{ven_id}</ei:venID>\
+         </pyld:eiCreatedEvent></oadr:oadrCreatedEvent>",
+        response("")
+    );
+    match base.xml("/EiEvent", &payload(&created)) {
+        Ok(reply) if wire::texts(&reply.body, "responseCode") == ["200"] => events.len(),
+        // An event may have changed since: then it comes again.
+        Ok(_) | Err(_) => 0,
+    }
+}
+
+fn response(request_id: &str) -> String {
+    format!(
+        "<ei:eiResponse><ei:responseCode>200</ei:responseCode>\
+         <pyld:requestID>{request_id}</pyld:requestID></ei:eiResponse>"
+    )
+}
+
+fn payload(message: &str) -> Vec<u8> {
+    format!(
+        "<oadr:oadrPayload xmlns:oadr=\"http://openadr.org/oadr-2.0b/2012/07\" \
+         xmlns:ei=\"http://docs.oasis-open.org/ns/energyinterop/201110\" \
+         xmlns:pyld=\"http://docs.oasis-open.org/ns/energyinterop/201110/payloads\">\
+         <oadr:oadrSignedObject>{message}</oadr:oadrSignedObject></oadr:oadrPayload>"
+    )
+    .into_bytes()
+}
