@@ -17,7 +17,7 @@ fn client(url: &str) -> Client {
 #[tokio::test]
 async fn a_message_goes_there_and_its_reply_comes_back() {
     let long = message(&response(&"curtail ".repeat(400)));
-    let handler = Fixed::replying(Reply::Message(long.clone()));
+    let handler = Fixed::replying(Reply::Message(Box::new(long.clone())));
     let mut config = ServerConfig::default();
     config.prefix = Prefix::new("grid").unwrap();
     let served = served(&handler, config).await;
@@ -64,7 +64,7 @@ async fn a_refusal_explains_itself() {
 
 #[tokio::test]
 async fn a_restarted_server_is_found_again() {
-    let handler = Fixed::replying(Reply::Message(plain()));
+    let handler = Fixed::replying(Reply::Message(Box::new(plain())));
     let first = served(&handler, ServerConfig::default()).await;
     let client = client(&format!("http://{}", first.address));
     within(client.send(ServiceName::OadrPoll, &message(POLL)))

@@ -24,7 +24,7 @@ async fn patient(change: impl FnOnce(&mut ServerConfig)) -> Served {
     config.reply_timeout = LONG;
     config.idle_timeout = LONG;
     change(&mut config);
-    served(&Fixed::replying(Reply::Message(plain())), config).await
+    served(&Fixed::replying(Reply::Message(Box::new(plain()))), config).await
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_slow_body_is_408() {
 async fn a_peer_that_takes_no_reply_is_cut_off() {
     // Far more than the stream holds.
     let long = message(&response(&"x".repeat(50_000)));
-    let handler = Fixed::replying(Reply::Message(long));
+    let handler = Fixed::replying(Reply::Message(Box::new(long)));
     let mut config = ServerConfig::default();
     config.reply_timeout = SHORT;
     config.idle_timeout = LONG;
@@ -280,7 +280,7 @@ async fn a_request_is_handled_to_its_end_when_its_sender_has_gone() {
 
 #[tokio::test]
 async fn a_body_cut_short_reaches_no_handler() {
-    let handler = Fixed::replying(Reply::Message(plain()));
+    let handler = Fixed::replying(Reply::Message(Box::new(plain())));
     let served = served(&handler, ServerConfig::default()).await;
     let mut wire = Wire::to(served.address).await;
     let request = post(OADR_POLL, POLL);

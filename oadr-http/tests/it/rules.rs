@@ -108,7 +108,7 @@ async fn rule_511_only_the_services_have_paths() {
 
 #[tokio::test]
 async fn rule_511_a_prefix_moves_the_services() {
-    let handler = Fixed::replying(Reply::Message(plain()));
+    let handler = Fixed::replying(Reply::Message(Box::new(plain())));
     let mut config = ServerConfig::default();
     config.prefix = Prefix::new("/grid/north/").unwrap();
     let served = served(&handler, config).await;
@@ -315,7 +315,7 @@ async fn spec_4_2_no_reply_is_200_with_an_empty_body() {
 async fn spec_4_1_a_long_reply_is_compressed_for_who_accepts_it() {
     let long = message(&response(&"curtail ".repeat(400)));
     let document = encode(&long);
-    let handler = Fixed::replying(Reply::Message(long));
+    let handler = Fixed::replying(Reply::Message(Box::new(long)));
     let served = served(&handler, ServerConfig::default()).await;
     let mut wire = Wire::to(served.address).await;
     for (accept, coding) in [

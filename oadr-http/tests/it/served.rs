@@ -36,7 +36,7 @@ impl Fixed {
 
     /// Replies only when the test adds a permit to the barrier.
     pub(crate) fn held_back() -> Arc<Self> {
-        Self::new(Some(Reply::Message(plain())), 0)
+        Self::new(Some(Reply::Message(Box::new(plain()))), 0)
     }
 
     fn new(answer: Option<Reply>, permits: usize) -> Arc<Self> {
@@ -110,6 +110,6 @@ pub(crate) async fn served(handler: &Arc<Fixed>, config: ServerConfig) -> Served
 
 /// Starts one that answers every message with a short oadrResponse.
 pub(crate) async fn answering() -> (Served, Arc<Fixed>) {
-    let handler = Fixed::replying(Reply::Message(plain()));
+    let handler = Fixed::replying(Reply::Message(Box::new(plain())));
     (served(&handler, ServerConfig::default()).await, handler)
 }
