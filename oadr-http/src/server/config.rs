@@ -36,7 +36,8 @@ pub struct ServerConfig {
     pub shutdown_limit: Duration,
     /// Replies shorter than this many bytes are not compressed, unless the peer accepts nothing
     /// else. Default: 1,200, which fits one packet together with the header, so that compressing
-    /// would cost time and gain nothing.
+    /// would cost time and gain nothing. To the letter of the specification every reply is
+    /// compressed for a peer that accepts it: that is 0.
     pub compress_from: usize,
 }
 

@@ -12,6 +12,7 @@
 mod both;
 mod client;
 mod documents;
+mod hostile;
 mod limits;
 mod rules;
 mod scripted;
