@@ -7,6 +7,7 @@ use conformance::schema::{Validator, Verdict};
 use conformance::tap::Tap;
 use serde_json::{Value, json};
 
+use crate::busy_ven::BusyVen;
 use crate::wire;
 
 #[test]
@@ -89,6 +90,35 @@ fn an_openleadr_vtn_can_cancel_a_registration() {
     vtn.wait_for("cancellation_sent").unwrap();
     let posted = |line: &Value| line["message"] == "oadrCanceledPartyRegistration";
     vtn.wait_after(Mark::START, "received", posted).unwrap();
+    wire::require_valid(&peers, &tap.exchanges());
+}
+
+#[test]
+fn the_busy_ven_is_understood_by_openleadr() {
+    let Some(peers) = Peers::or_skip("the_busy_ven_is_understood_by_openleadr") else {
+        return;
+    };
+    let mut vtn = peers.openleadr_vtn().unwrap();
+    let listening = vtn.wait_for("listening").unwrap();
+    let base = Base::parse(listening["vtn"].as_str().unwrap()).unwrap();
+    let tap = Tap::start(base.address).unwrap();
+    let base = Base {
+        address: tap.address(),
+        ..base
+    };
+    let ven = BusyVen::start(&base, "Busy1", "optOut");
+
+    vtn.send(&json!({
+        "command": "add_event", "ven_id": ven.ven_id, "event_id": "Event1", "start_in": 60,
+        "intervals": [{"seconds": 60, "payload": 1}],
+    }))
+    .unwrap();
+    let opt = vtn.wait_for("opt").unwrap();
+    assert_eq!(
+        (&opt["event_id"], &opt["opt"]),
+        (&json!("Event1"), &json!("optOut"))
+    );
+    assert_eq!(ven.stop(), 1);
     wire::require_valid(&peers, &tap.exchanges());
 }
 

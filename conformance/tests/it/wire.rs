@@ -28,7 +28,11 @@ pub(crate) fn texts(document: &[u8], element: &str) -> Vec<String> {
         let Some((tag, content)) = piece.split_once('>') else {
             continue;
         };
-        let name = tag.split_whitespace().next().unwrap_or_default();
+        let name = tag
+            .split([' ', '\n', '\t', '\r', '/'])
+            .next()
+            .unwrap_or_default();
+        // The name of an end tag is empty here.
         if local(name) == element {
             found.push(content.trim().to_owned());
         }
@@ -88,7 +92,7 @@ fn local(name: &str) -> &str {
 #[test]
 fn documents_are_read_by_local_name() {
     let document = br#"<a:oadrPayload><a:oadrSignedObject Id="x"><b:oadrPoll v="1">
-        <c:venID> V1 </c:venID><venID/><venID>V2</venID></b:oadrPoll>"#;
+        <c:venID> V1 </c:venID><venID/><venID >V2</venID></b:oadrPoll>"#;
     assert_eq!(message(document), "oadrPoll");
     assert_eq!(texts(document, "venID"), ["V1", "", "V2"]);
 }
