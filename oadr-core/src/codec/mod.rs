@@ -17,13 +17,18 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod attributes;
 mod document;
 mod drift;
 mod error;
 mod limits;
+mod locate;
+mod markup;
 mod namespace;
 mod reader;
 mod sequence;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use document::{Decoded, decode, encode, encode_into};
@@ -31,7 +36,8 @@ pub use drift::{Drift, DriftKind, Drifts};
 pub use error::{DecodeError, DecodeErrorKind, Syntax};
 pub use limits::{DecodeOptions, Leniency, Limits};
 
+pub(crate) use attributes::Attributes;
 pub(crate) use namespace::Ns;
-pub(crate) use reader::{Attributes, Error, Name, Reader, Refusal};
+pub(crate) use reader::{Error, Name, Reader, Refusal};
 pub(crate) use sequence::{Choice, Content, sequence};
 pub(crate) use writer::{Writer, prefix};

@@ -7,9 +7,11 @@ use std::borrow::Cow;
 
 use quick_xml::events::{BytesStart, Event};
 
+use super::attributes::{Attribute, Attributes};
 use super::drift::{DriftKind, Drifts};
-use super::error::{DecodeError, DecodeErrorKind, Syntax};
+use super::error::{DecodeErrorKind, Syntax};
 use super::limits::{DecodeOptions, Leniency};
+use super::markup::{cut, normal_line_ends, reference_value};
 use super::namespace::{Ns, Scope};
 use crate::value::{Notes, Value};
 
@@ -37,16 +39,6 @@ impl Name<'_> {
     }
 }
 
-/// Which attributes an element may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Attributes {
-    None,
-    /// `ei:schemaVersion`, wanted on every message (rule 509).
-    SchemaVersion,
-    /// `oadr:Id` of the signed object.
-    Id,
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Cursor<'i> {
     Child(Name<'i>),
@@ -54,20 +46,13 @@ enum Cursor<'i> {
 }
 
 #[derive(Debug)]
-struct Attribute<'i> {
-    ns: Ns,
-    local: &'i str,
-    value: Cow<'i, str>,
-}
-
-#[derive(Debug)]
 pub(crate) struct Reader<'i> {
-    input: &'i str,
+    pub(super) input: &'i str,
     xml: quick_xml::Reader<&'i [u8]>,
-    options: DecodeOptions,
-    scope: Scope<'i>,
+    pub(super) options: DecodeOptions,
+    pub(super) scope: Scope<'i>,
     /// Elements open, the current child included.
-    depth: usize,
+    pub(super) depth: usize,
     items: usize,
     cursor: Cursor<'i>,
     /// Where the current token begins.
@@ -76,7 +61,7 @@ pub(crate) struct Reader<'i> {
     empty: bool,
     /// A wrapper whose inner element is missing was entered: its text is the value.
     bare: bool,
-    attributes: Vec<Attribute<'i>>,
+    pub(super) attributes: Vec<Attribute<'i>>,
     /// `]]>` occurs somewhere, so that texts must be searched for it.
     cdata_ends: bool,
     drifts: Drifts,
@@ -142,7 +127,7 @@ impl<'i> Reader<'i> {
     }
 
     #[cold]
-    fn malformed(&self, syntax: Syntax) -> Error {
+    pub(super) fn malformed(&self, syntax: Syntax) -> Error {
         self.refuse(DecodeErrorKind::Malformed(syntax))
     }
 
@@ -253,15 +238,6 @@ impl<'i> Reader<'i> {
         // Only now on to the sibling, so that an error there is not taken for one here.
         self.leave_text()?;
         Ok(value)
-    }
-
-    /// The attribute of this name on the child stood on, taken away.
-    pub(crate) fn take_attribute(&mut self, ns: Ns, local: &str) -> Option<Cow<'i, str>> {
-        let at = self
-            .attributes
-            .iter()
-            .position(|a| a.ns == ns && a.local == local)?;
-        Some(self.attributes.swap_remove(at).value)
     }
 
     /// The refusal of the child stood on, where the sequence has only these elements.
@@ -465,149 +441,6 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
-    /// Takes the declarations of a start tag into scope and keeps its other attributes.
-    fn note_attributes(&mut self, start: &BytesStart<'i>, depth: usize) -> Result<(), Error> {
-        let from = self.offset + 1 + start.name().into_inner().len();
-        let raw = self
-            .input
-            .get(from..from + start.attributes_raw().len())
-            .unwrap_or_default();
-        let malformed = |syntax| {
-            Box::new(Refusal {
-                kind: DecodeErrorKind::Malformed(syntax),
-                offset: from,
-            })
-        };
-        let mut plain: Vec<(&'i str, &'i str)> = Vec::new();
-        let mut rest = raw;
-        loop {
-            let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n']);
-            if trimmed.is_empty() {
-                break;
-            }
-            if trimmed.len() == rest.len() {
-                // No blank before the attribute.
-                return Err(malformed(Syntax::Attribute));
-            }
-            let (key, after) = trimmed
-                .split_once('=')
-                .ok_or_else(|| malformed(Syntax::Attribute))?;
-            let key = key.trim_end_matches([' ', '\t', '\r', '\n']);
-            let after = after.trim_start_matches([' ', '\t', '\r', '\n']);
-            let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
-            let inner = quote.and_then(|q| after.get(1..)?.split_once(q));
-            let (value, tail) = inner.ok_or_else(|| malformed(Syntax::Attribute))?;
-            if key.is_empty()
-                || key.contains([' ', '\t', '\r', '\n', '<', '"', '\'', '&'])
-                || value.contains('<')
-            {
-                return Err(malformed(Syntax::Attribute));
-            }
-            if value.len() > self.options.limits.text {
-                return Err(self.refuse(DecodeErrorKind::TextTooLong {
-                    limit: self.options.limits.text,
-                }));
-            }
-            let declared = if key == "xmlns" {
-                Some("")
-            } else {
-                key.strip_prefix("xmlns:")
-            };
-            match declared {
-                Some("") if key != "xmlns" => return Err(malformed(Syntax::Prefix)),
-                Some(prefix) => {
-                    let uri = self.attribute_value(value)?;
-                    self.scope.declare(prefix, &uri, depth).map_err(malformed)?;
-                }
-                None => plain.push((key, value)),
-            }
-            rest = tail;
-        }
-        self.attributes.clear();
-        for (key, value) in plain {
-            let (prefix, local) = key.split_once(':').unwrap_or(("", key));
-            if local.is_empty() || local.contains(':') {
-                return Err(malformed(Syntax::Prefix));
-            }
-            let ns = self.scope.attribute(prefix).map_err(malformed)?;
-            // Two prefixes for one namespace can hide a repetition.
-            if self.attributes.iter().any(|a| {
-                a.local == local && a.ns == ns && (ns != Ns::Other || key.ends_with(a.local))
-            }) && ns != Ns::Other
-            {
-                return Err(malformed(Syntax::Attribute));
-            }
-            let value = self.attribute_value(value)?;
-            self.attributes.push(Attribute { ns, local, value });
-        }
-        Ok(())
-    }
-
-    /// Resolves the references of an attribute value and turns its white space into blanks.
-    fn attribute_value(&self, raw: &'i str) -> Result<Cow<'i, str>, Error> {
-        if !raw.contains(['&', '\t', '\n', '\r']) {
-            return Ok(Cow::Borrowed(raw));
-        }
-        let mut value = String::with_capacity(raw.len());
-        let mut rest = raw;
-        while let Some(at) = rest.find(['&', '\t', '\n', '\r']) {
-            let (before, special) = rest.split_at(at);
-            value.push_str(before);
-            if let Some(reference) = special.strip_prefix('&') {
-                let (name, after) = reference
-                    .split_once(';')
-                    .ok_or_else(|| self.malformed(Syntax::Entity))?;
-                value.push(resolve_reference(name).map_err(|syntax| self.malformed(syntax))?);
-                rest = after;
-            } else {
-                value.push(' ');
-                rest = special
-                    .strip_prefix("\r\n")
-                    .or_else(|| special.get(1..))
-                    .unwrap_or_default();
-            }
-        }
-        value.push_str(rest);
-        Ok(Cow::Owned(value))
-    }
-
-    fn check_attributes(&mut self, allowed: Attributes) -> Result<(), Error> {
-        let mut versioned = false;
-        let mut attributes = core::mem::take(&mut self.attributes);
-        for attribute in &attributes {
-            let (ns, local) = (attribute.ns, attribute.local);
-            let known = match allowed {
-                Attributes::SchemaVersion => (local == "schemaVersion").then_some(Ns::Ei),
-                Attributes::Id => (local == "Id").then_some(Ns::Oadr),
-                Attributes::None => None,
-            };
-            versioned |= local == "schemaVersion" && known.is_some();
-            match known {
-                Some(home) if ns == home => {}
-                Some(_) if ns == Ns::None => self.note(DriftKind::UnqualifiedAttribute),
-                Some(_) | None if ns == Ns::Xsi => {
-                    if local.ends_with("chemaLocation") {
-                        self.note(DriftKind::SchemaLocation);
-                    }
-                }
-                Some(_) | None if self.options.leniency == Leniency::Lenient => {
-                    self.note(DriftKind::UnknownAttribute);
-                }
-                Some(_) | None => {
-                    let found = cut(local, 64).into();
-                    return Err(self.refuse(DecodeErrorKind::UnexpectedAttribute { found }));
-                }
-            }
-        }
-        // A message within a message (`oadrCancelReport` in `oadrUpdatedReport`) is deeper and needs none.
-        if allowed == Attributes::SchemaVersion && !versioned && self.depth <= 3 {
-            self.note(DriftKind::NoSchemaVersion);
-        }
-        attributes.clear();
-        self.attributes = attributes;
-        Ok(())
-    }
-
     /// The whole text of the child; afterwards its end tag has been read, but not left.
     #[inline]
     fn text(&mut self) -> Result<Cow<'i, str>, Error> {
@@ -680,7 +513,7 @@ impl<'i> Reader<'i> {
     }
 
     fn resolve(&self, name: &str) -> Result<char, Error> {
-        resolve_reference(name).map_err(|syntax| self.malformed(syntax))
+        reference_value(name).map_err(|syntax| self.malformed(syntax))
     }
 
     #[cold]
@@ -701,100 +534,6 @@ impl<'i> Reader<'i> {
             }
             Some(Ok(_)) => Err(self.refuse(DecodeErrorKind::NotUtf8)),
             Some(Err(_)) => Err(bad()),
-        }
-    }
-}
-
-/// The character behind `&name;`.
-fn resolve_reference(name: &str) -> Result<char, Syntax> {
-    let code = match name {
-        "lt" => return Ok('<'),
-        "gt" => return Ok('>'),
-        "amp" => return Ok('&'),
-        "quot" => return Ok('"'),
-        "apos" => return Ok('\''),
-        _ => name.strip_prefix('#').ok_or(Syntax::Entity)?,
-    };
-    let (digits, radix) = match code.strip_prefix('x') {
-        Some(hex) => (hex, 16),
-        None => (code, 10),
-    };
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(Syntax::Entity);
-    }
-    let number = u32::from_str_radix(digits, radix).map_err(|_| Syntax::Character)?;
-    let character = char::from_u32(number).ok_or(Syntax::Character)?;
-    let legal = character >= ' ' || matches!(character, '\t' | '\n' | '\r');
-    if legal && !matches!(character, '\u{FFFE}' | '\u{FFFF}') {
-        Ok(character)
-    } else {
-        Err(Syntax::Character)
-    }
-}
-
-/// Every line end as one line feed (XML 1.0 §2.11).
-#[inline]
-fn normal_line_ends(text: &str) -> Cow<'_, str> {
-    if text.as_bytes().contains(&b'\r') {
-        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// The text up to so many bytes, at a character's border.
-fn cut(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or(0);
-    text.get(..end).unwrap_or_default()
-}
-
-impl DecodeError {
-    /// Adds to a refusal the path of the elements around it, found by reading once more: the way to
-    /// an error may be slow, the way of a good message not.
-    #[cold]
-    pub(super) fn locate(input: &str, base: usize, refusal: Refusal) -> Self {
-        const LONGEST: usize = 512;
-        let mut xml = quick_xml::Reader::from_str(input);
-        let mut path: Vec<&str> = Vec::new();
-        loop {
-            let offset = usize::try_from(xml.buffer_position()).unwrap_or(usize::MAX);
-            if offset >= refusal.offset {
-                break;
-            }
-            match xml.read_event() {
-                Ok(Event::Start(start)) => {
-                    let from = offset + 1;
-                    path.push(
-                        input
-                            .get(from..from + start.name().into_inner().len())
-                            .unwrap_or_default(),
-                    );
-                }
-                Ok(Event::End(_)) => {
-                    path.pop();
-                }
-                Ok(Event::Eof) | Err(_) => break,
-                Ok(_) => {}
-            }
-        }
-        let mut joined = String::new();
-        for name in path {
-            if joined.len() + name.len() > LONGEST {
-                joined.push_str("/…");
-                break;
-            }
-            if !joined.is_empty() {
-                joined.push('/');
-            }
-            joined.push_str(name);
-        }
-        Self {
-            kind: refusal.kind,
-            path: joined.into(),
-            offset: base + refusal.offset,
         }
     }
 }
