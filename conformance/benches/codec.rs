@@ -3,6 +3,11 @@
 //! `cargo bench -p conformance --bench codec`. The rounds of the contestants alternate and the best
 //! of each counts, so that a noisy machine disturbs all of them alike.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark of broken input has no result"
+)]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -19,7 +19,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use oadr_core::codec::{DecodeOptions, decode, encode};
-use oadr_core::payload::{CreatePartyRegistration, EiResponse, Message, Poll, RegisteredReport};
+use oadr_core::payload::{
+    CreatePartyRegistration, EiResponse, Message, MessageKind, Poll, RegisteredReport,
+};
 use oadr_core::value::{ProfileName, RequestId, Text, TransportName, VenId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -200,17 +202,18 @@ async fn register_one(stream: &mut TcpStream, n: usize) -> Outcome<Vec<u8>> {
     );
     // Whatever is in the queue of a new VEN, until there is nothing.
     loop {
-        match decode(&exchange(stream, &poll).await?, &DecodeOptions::default())?.message {
-            Message::Response(_) => return Ok(poll),
-            Message::RegisterReport(offer) => {
-                let answer = Message::from(RegisteredReport {
-                    ei_response: EiResponse::ok(offer.request_id),
-                    report_requests: Vec::new(),
-                    ven_id: Some(ven_id.clone()),
-                });
-                exchange(stream, &request("EiReport", &answer)).await?;
-            }
-            other => return Err(format!("unexpected {}", other.kind()).into()),
+        let reply = decode(&exchange(stream, &poll).await?, &DecodeOptions::default())?.message;
+        if let Message::RegisterReport(offer) = reply {
+            let answer = Message::from(RegisteredReport {
+                ei_response: EiResponse::ok(offer.request_id),
+                report_requests: Vec::new(),
+                ven_id: Some(ven_id.clone()),
+            });
+            exchange(stream, &request("EiReport", &answer)).await?;
+        } else if reply.kind() == MessageKind::Response {
+            return Ok(poll);
+        } else {
+            return Err(format!("unexpected {}", reply.kind()).into());
         }
     }
 }
