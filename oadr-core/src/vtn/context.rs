@@ -26,6 +26,8 @@ pub struct Context {
     pub resend_after: TimeDelta,
     /// Who may register.
     pub admission: Admission,
+    /// What a VEN that is known but not registered hears when it polls. A setting of the peer.
+    pub unregistered_poll: UnregisteredPoll,
     /// The open campaigns that match this VEN, in the order of their commit, cancelled ones included
     /// until they close. A VEN that left a campaign's audience finds it missing here.
     pub campaigns: Vec<Arc<Campaign>>,
@@ -40,4 +42,14 @@ pub enum Admission {
     Enrolled,
     /// Whoever the application accepts: it is asked each time.
     Ask,
+}
+
+/// What a VEN that is known but not registered hears when it polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnregisteredPoll {
+    /// 463 (rule 517).
+    #[default]
+    NotRegistered,
+    /// `oadrRequestReregistration`, for peers that register again on nothing else (quirk Q23).
+    RequestReregistration,
 }
