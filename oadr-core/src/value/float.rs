@@ -14,6 +14,9 @@ use super::{Escaping, Notes, Value, ValueError, trim, write_unsigned};
 pub struct Float(f64);
 
 impl Float {
+    /// Zero.
+    pub const ZERO: Self = Self(0.0);
+
     /// The number as `f64`.
     #[must_use]
     pub fn get(self) -> f64 {

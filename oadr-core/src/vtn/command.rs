@@ -2,6 +2,11 @@
 //!
 //! Knows nothing of events: those go to many VENs, as campaigns.
 
+use super::decide::Case;
+use super::delivery::later;
+use super::registration::{PATIENCE, forget, settle_claims};
+use super::{Change, Context, Reply, Vtn};
+use crate::machine::{Decision, Env, Loaded};
 use crate::value::{GroupId, ResourceId, Text, VenId};
 
 /// An operator's command on one partition.
@@ -38,4 +43,70 @@ pub enum CommandError {
     /// The VEN has to be registered for this.
     #[error("the VEN is not registered")]
     NotRegistered,
+}
+
+/// What follows from an operator's command.
+///
+/// # Errors
+/// The command does not fit the VEN.
+pub fn command(
+    at: &Loaded<Vtn>,
+    context: &Context,
+    env: Env,
+    command: &Command,
+) -> Result<Decision<Vtn>, CommandError> {
+    let case = Case { at, context, env };
+    let state = case.state();
+    let give_up_at = later(env.now, PATIENCE);
+    match command {
+        Command::Enrol {
+            ven_name,
+            ven_id,
+            groups,
+            resources,
+        } => {
+            if !state.is_forgotten() {
+                return Err(CommandError::AlreadyKnown);
+            }
+            let mut draft = case.draft();
+            let held = draft.state.claims();
+            draft.change(Change::Enrolled {
+                ven_name: ven_name.clone(),
+                ven_id: ven_id.clone().filter(|id| !id.is_empty()),
+                groups: groups.clone(),
+                resources: resources.clone(),
+            });
+            settle_claims(&mut draft, held);
+            Ok(draft.decide(Reply::Empty))
+        }
+        Command::Remove => {
+            if state.is_forgotten() {
+                return Err(CommandError::Unknown);
+            }
+            if state.is_leaving() {
+                return Ok(Decision::unchanged(at.version, Reply::Empty));
+            }
+            let mut draft = case.draft();
+            if state.registration.is_some() {
+                draft.change(Change::RemovalRequested { give_up_at });
+            } else {
+                forget(&mut draft);
+            }
+            Ok(draft.decide(Reply::Empty))
+        }
+        Command::RequestReregistration => {
+            if state.is_forgotten() {
+                return Err(CommandError::Unknown);
+            }
+            if state.registration.is_none() || state.is_leaving() {
+                return Err(CommandError::NotRegistered);
+            }
+            if state.is_to_reregister() {
+                return Ok(Decision::unchanged(at.version, Reply::Empty));
+            }
+            let mut draft = case.draft();
+            draft.change(Change::ReregistrationRequested { give_up_at });
+            Ok(draft.decide(Reply::Empty))
+        }
+    }
 }

@@ -4,26 +4,42 @@
 
 mod audience;
 mod campaign;
+mod change;
 mod claim;
 mod command;
 mod context;
+mod created_event;
+mod deadline;
+mod decide;
+mod delivery;
+mod distribute;
 mod event_body;
 mod event_error;
+mod event_message;
 mod fact;
 mod input;
+mod poll;
+mod refusal;
+mod registration;
+mod report;
+mod state;
 mod well_known;
 
 pub use audience::{Audience, Member};
 pub use campaign::{Campaign, CampaignError, CampaignState};
+pub use change::Change;
 pub use claim::{Claim, claims_of};
-pub use command::{Command, CommandError};
+pub use command::{Command, CommandError, command};
 pub use context::{Admission, Context, UnregisteredPoll};
+pub use decide::decide;
+pub use delivery::{Content, Delivery, EventAnswer, Outline, Progress};
 pub use event_body::{EventBody, EventDraft};
 pub use event_error::{
     BaselineField, EventError, EventErrorKind, Field, IntervalField, SignalField,
 };
 pub use fact::{DeliveryFact, DeliveryStatus, Effect, Fact};
 pub use input::{Answer, Input, Question, RegistrationAnswer, RegistrationRequest, Reply};
+pub use state::{Decided, KnownBy, Metadata, Outgoing, Registration, State, Task};
 
 /// The VTN's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

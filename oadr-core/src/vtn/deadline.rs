@@ -1,0 +1,83 @@
+//! What time alone brings: events end, and operations that nobody answered are given up.
+//!
+//! Knows nothing of messages.
+
+use super::decide::Case;
+use super::registration::forget;
+use super::state::Task;
+use super::{Change, DeliveryStatus, Effect, Fact, Reply, Vtn};
+use crate::machine::Decision;
+use crate::value::{DateTime, VenId};
+
+/// A deadline of the partition has come; if none has, nothing follows.
+pub(super) fn decide(case: &Case<'_>) -> Decision<Vtn> {
+    let (state, now) = (case.state(), case.env.now);
+    if state.next_deadline().is_none_or(|deadline| now < deadline) {
+        return Decision::unchanged(case.at.version, Reply::Empty);
+    }
+    let mut draft = case.draft();
+    let ven_id = state.ven_id.clone().unwrap_or_default();
+    end_events(case, &mut draft, &ven_id);
+    if state
+        .reregistration
+        .as_ref()
+        .is_some_and(|task| is_over(task, now))
+    {
+        draft.change(Change::ReregistrationGivenUp);
+    }
+    for metadata in state.metadata.iter().filter(|m| is_over(&m.task, now)) {
+        draft.change(Change::MetadataEnded {
+            answers: metadata.answers.clone(),
+        });
+    }
+    // Last, for nothing is left after it.
+    if state
+        .removal
+        .as_ref()
+        .is_some_and(|task| is_over(task, now))
+    {
+        forget(&mut draft);
+        draft.effect(Effect::RegistrationCancelled { ven_id });
+    }
+    draft.decide(Reply::Empty)
+}
+
+fn is_over(task: &Task, now: DateTime) -> bool {
+    task.give_up_at <= now
+}
+
+fn end_events(case: &Case<'_>, draft: &mut crate::machine::Draft<Vtn>, ven_id: &VenId) {
+    let now = case.env.now;
+    for (event_id, delivery) in &case.state().events {
+        if delivery.closes().is_none_or(|closes| now < closes) {
+            continue;
+        }
+        // The VEN may have an old version of an event that goes on.
+        let campaign = case
+            .context
+            .campaigns
+            .iter()
+            .find(|c| c.event_id == *event_id);
+        let goes_on = campaign
+            .map(|campaign| campaign.closes())
+            .filter(|closes| closes.is_none_or(|closes| now < closes));
+        if let (Some(closes), super::delivery::Content::Event) = (goes_on, delivery.content) {
+            draft.change(Change::EventProlonged {
+                event_id: event_id.clone(),
+                closes,
+            });
+            continue;
+        }
+        if delivery.is_given_up() {
+            let fact = delivery.fact(event_id, ven_id, DeliveryStatus::GivenUp);
+            draft.fact(Fact::Delivery(fact));
+            draft.effect(Effect::DeliveryGivenUp {
+                ven_id: ven_id.clone(),
+                event_id: event_id.clone(),
+            });
+        }
+        draft.change(Change::EventEnded {
+            event_id: event_id.clone(),
+        });
+    }
+}

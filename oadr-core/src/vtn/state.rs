@@ -1,0 +1,256 @@
+//! What the VTN knows of one VEN.
+//!
+//! Knows nothing of how it came to know it; see [`Change`](super::Change).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Claim, Delivery, Member};
+use crate::CertificateHash;
+use crate::payload::Report;
+use crate::value::{
+    DateTime, EventId, GroupId, ProfileName, RegistrationId, ReportRequestId, ResourceId, Text,
+    TransportName, VenId,
+};
+
+/// One VEN's partition. The default one does not exist.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub(super) known_by: Option<KnownBy>,
+    pub(super) ven_id: Option<VenId>,
+    pub(super) ven_name: Option<Text>,
+    pub(super) certificate: Option<CertificateHash>,
+    pub(super) groups: Vec<GroupId>,
+    pub(super) resources: Vec<ResourceId>,
+    pub(super) registration: Option<Registration>,
+    pub(super) offers: Vec<Report>,
+    pub(super) removal: Option<Task>,
+    pub(super) reregistration: Option<Task>,
+    pub(super) metadata: Vec<Metadata>,
+    pub(super) events: BTreeMap<EventId, Delivery>,
+    pub(super) decided: Option<Decided>,
+}
+
+/// How a VEN came to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnownBy {
+    /// An operator made it known.
+    Operator,
+    /// It registered where anyone may, or where the application let it.
+    Registration,
+}
+
+/// A registration in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Its ID.
+    pub registration_id: RegistrationId,
+    /// The profile that the VEN speaks.
+    pub profile: ProfileName,
+    /// The transport that it uses.
+    pub transport: TransportName,
+    /// Where pushes go.
+    pub transport_address: Option<Text>,
+    /// Whether it polls.
+    pub pull: bool,
+    /// A VEN without events.
+    pub report_only: bool,
+    /// Whether it can sign.
+    pub xml_signature: bool,
+    /// Since when it is registered.
+    pub since: DateTime,
+    /// When it last registered, under the same IDs.
+    pub renewed: DateTime,
+}
+
+/// An operation of ours that waits for a poll, or for its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    pub(super) outgoing: Outgoing,
+    pub(super) give_up_at: DateTime,
+}
+
+/// How far an operation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outgoing {
+    /// Not sent.
+    Waiting,
+    /// Sent, not answered: with the first poll at this time or later it comes again.
+    Sent {
+        /// How often.
+        times: u32,
+        /// When.
+        resend_at: DateTime,
+    },
+}
+
+/// An `oadrRegisterReport` of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The request that it answers; `None` after a registration (rule 301).
+    pub(super) answers: Option<ReportRequestId>,
+    pub(super) task: Task,
+}
+
+/// When the last decision was made, and on which context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// When.
+    pub at: DateTime,
+    /// The context's version.
+    pub context_version: u64,
+}
+
+impl State {
+    /// The VEN's ID; a VEN that an operator made known may have none yet.
+    #[must_use]
+    pub fn ven_id(&self) -> Option<&VenId> {
+        self.ven_id.as_ref()
+    }
+
+    /// The VEN's name, if it has one.
+    #[must_use]
+    pub fn ven_name(&self) -> Option<&Text> {
+        self.ven_name.as_ref()
+    }
+
+    /// How it came to be known; `None` if it is not.
+    #[must_use]
+    pub fn known_by(&self) -> Option<KnownBy> {
+        self.known_by
+    }
+
+    /// Its registration, if it is registered.
+    #[must_use]
+    pub fn registration(&self) -> Option<&Registration> {
+        self.registration.as_ref()
+    }
+
+    /// What an audience is matched against.
+    #[must_use]
+    pub fn member(&self) -> Member {
+        Member {
+            ven_id: self.ven_id.clone(),
+            ven_name: self.ven_name.clone(),
+            groups: self.groups.clone(),
+            resources: self.resources.clone(),
+        }
+    }
+
+    /// The reports that it offers.
+    #[must_use]
+    pub fn offers(&self) -> &[Report] {
+        &self.offers
+    }
+
+    /// Whether an operator removed it and it does not know yet.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.removal.is_some()
+    }
+
+    /// Whether it was asked to register again and has not done so yet.
+    #[must_use]
+    pub fn is_to_reregister(&self) -> bool {
+        self.reregistration.is_some()
+    }
+
+    /// Whether there is no such VEN, or not any more: the partition need not be kept.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        self.known_by.is_none()
+    }
+
+    /// When the last decision was made, and on which context.
+    #[must_use]
+    pub fn decided(&self) -> Option<Decided> {
+        self.decided
+    }
+
+    /// The claims that it holds.
+    #[must_use]
+    pub fn claims(&self) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        claims.extend(self.ven_id.clone().map(Claim::VenId));
+        // A name identifies nobody where the transport does.
+        match self.certificate {
+            Some(certificate) => claims.push(Claim::Certificate(certificate)),
+            None => claims.extend(self.ven_name.clone().map(Claim::VenName)),
+        }
+        claims
+    }
+
+    /// Its ID and its registration, if it is registered.
+    pub(super) fn registered(&self) -> Option<(&VenId, &Registration)> {
+        self.ven_id.as_ref().zip(self.registration.as_ref())
+    }
+
+    /// Forgets what goes with a registration (rules 406, 407). Of the events only the numbers stay:
+    /// a VEN that did not forget its own would refuse an event that counts from 0 again (rule 58).
+    pub(super) fn erase_registration(&mut self) {
+        self.registration = None;
+        self.offers.clear();
+        self.removal = None;
+        self.reregistration = None;
+        self.metadata.clear();
+        self.events
+            .retain(|_, delivery| delivery.content == super::delivery::Content::Event);
+        for delivery in self.events.values_mut() {
+            delivery.progress = super::delivery::Progress::Unsent;
+            delivery.times_sent = 0;
+            delivery.answer = None;
+        }
+    }
+
+    /// When something of it wants attention: the earliest of all that is waited for.
+    pub(super) fn next_deadline(&self) -> Option<DateTime> {
+        let tasks = self.removal.iter().chain(&self.reregistration);
+        let tasks = tasks.chain(self.metadata.iter().map(|metadata| &metadata.task));
+        tasks
+            .map(|task| task.give_up_at)
+            .chain(self.events.values().filter_map(Delivery::closes))
+            .min()
+    }
+}
+
+impl Task {
+    pub(super) fn new(give_up_at: DateTime) -> Self {
+        Self {
+            outgoing: Outgoing::Waiting,
+            give_up_at,
+        }
+    }
+
+    /// Whether a poll now gets it.
+    pub(super) fn is_due(&self, now: DateTime) -> bool {
+        match self.outgoing {
+            Outgoing::Waiting => true,
+            Outgoing::Sent { resend_at, .. } => resend_at <= now,
+        }
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        match self.outgoing {
+            Outgoing::Waiting => false,
+            Outgoing::Sent { .. } => true,
+        }
+    }
+
+    /// How often it was sent.
+    pub(super) fn times_sent(&self) -> u32 {
+        match self.outgoing {
+            Outgoing::Waiting => 0,
+            Outgoing::Sent { times, .. } => times,
+        }
+    }
+
+    pub(super) fn sent(&mut self, resend_at: DateTime) {
+        self.outgoing = Outgoing::Sent {
+            times: self.times_sent().saturating_add(1),
+            resend_at,
+        };
+    }
+}
