@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod machine;
+pub mod memory;
 pub mod payload;
 mod peer;
 pub mod value;

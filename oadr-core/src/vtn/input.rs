@@ -13,10 +13,6 @@ use crate::{Peer, Profile};
     reason = "nearly every input is a message; a box would cost each"
 )]
 #[non_exhaustive]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an input lives as long as its request; nobody keeps many"
-)]
 pub enum Input {
     /// A message from a VEN.
     Message {

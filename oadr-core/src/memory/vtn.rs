@@ -1,0 +1,436 @@
+//! A VTN in memory: partitions, claims, campaigns, facts and the outbox.
+//!
+//! Knows nothing of rules; it loads, asks the machine, commits and releases.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step, Version};
+use crate::payload::{Message, Profile as OfferedProfile, Transport};
+use crate::value::{DateTime, Duration, EventId, NonEmpty, ProfileName, TransportName, VtnId};
+use crate::vtn::{
+    Admission, Answer, Audience, Campaign, CampaignError, Claim, Command, CommandError, Context,
+    DeliveryFact, Effect, EventBody, Fact, Input, Question, RegistrationAnswer,
+    RegistrationRequest, Reply, State, UnregisteredPoll, Vtn, claims_of, command, decide,
+};
+use crate::{Peer, Profile};
+
+/// A claim that leads from one owner to the next more often than this is given up.
+const MOST_CONFLICTS: usize = 8;
+
+/// How a VTN presents itself.
+#[derive(Debug, Clone)]
+pub struct VtnConfig {
+    /// Its ID: begin with a letter and have a capital one (quirks Q3, Q24).
+    pub vtn_id: VtnId,
+    /// The profiles and transports on offer.
+    pub profiles: NonEmpty<OfferedProfile>,
+    /// How often VENs are to poll.
+    pub poll_frequency: Duration,
+    /// How long after it was sent an unanswered delivery comes again.
+    pub resend_after: TimeDelta,
+    /// Who may register.
+    pub admission: Admission,
+    /// What a VEN that is known but not registered hears when it polls.
+    pub unregistered_poll: UnregisteredPoll,
+}
+
+impl VtnConfig {
+    /// OpenADR 2.0b over simple HTTP, polled every ten seconds, open to anyone.
+    #[must_use]
+    pub fn new(vtn_id: VtnId) -> Self {
+        Self {
+            vtn_id,
+            profiles: NonEmpty::one(OfferedProfile {
+                name: ProfileName::B,
+                transports: NonEmpty::one(Transport {
+                    name: TransportName::SimpleHttp,
+                }),
+            }),
+            poll_frequency: Duration::seconds(10),
+            resend_after: TimeDelta::seconds(5),
+            admission: Admission::Open,
+            unregistered_poll: UnregisteredPoll::NotRegistered,
+        }
+    }
+}
+
+/// Names an effect for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId {
+    /// The partition.
+    pub partition: u64,
+    /// The version that the commit made.
+    pub version: Version,
+    /// The effect's place in the decision.
+    pub index: usize,
+}
+
+/// Why an operation on events was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventsError {
+    /// Another event has this ID.
+    #[error("another event has this ID")]
+    Exists,
+    /// There is no such event.
+    #[error("there is no such event")]
+    Unknown,
+    /// The event cannot be made or changed like that.
+    #[error(transparent)]
+    Campaign(#[from] CampaignError),
+}
+
+/// Who says whether a VEN may register.
+type Admit = Box<dyn FnMut(&RegistrationRequest) -> RegistrationAnswer + Send>;
+
+/// A VTN in memory.
+pub struct VtnHost {
+    config: VtnConfig,
+    admit: Option<Admit>,
+    partitions: BTreeMap<u64, Loaded<Vtn>>,
+    next_partition: u64,
+    claims: BTreeMap<Claim, u64>,
+    /// In the order of their making.
+    campaigns: Vec<Arc<Campaign>>,
+    /// Goes up with every campaign made or changed.
+    version: u64,
+    deliveries: BTreeMap<(u64, EventId), DeliveryFact>,
+    outbox: Vec<(CommitId, Effect)>,
+}
+
+impl VtnHost {
+    /// A VTN that knows nobody yet.
+    #[must_use]
+    pub fn new(config: VtnConfig) -> Self {
+        Self {
+            config,
+            admit: None,
+            partitions: BTreeMap::new(),
+            next_partition: 0,
+            claims: BTreeMap::new(),
+            campaigns: Vec::new(),
+            version: 0,
+            deliveries: BTreeMap::new(),
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Lets the application decide who may register, where the configuration says to ask; without it
+    /// nobody may.
+    pub fn on_registration(
+        &mut self,
+        admit: impl FnMut(&RegistrationRequest) -> RegistrationAnswer + Send + 'static,
+    ) {
+        self.admit = Some(Box::new(admit));
+    }
+
+    /// Answers a message.
+    ///
+    /// Should the application insist on IDs that other VENs have, the answer is empty and nothing
+    /// happens.
+    pub fn handle(
+        &mut self,
+        peer: Peer,
+        profile: Profile,
+        message: Message,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> Reply {
+        let input = Input::Message {
+            peer,
+            profile,
+            message,
+        };
+        let env = Env { now, entropy };
+        let mut key = claims_of(&input)
+            .iter()
+            .find_map(|claim| self.claims.get(claim).copied());
+        for _ in 0..MOST_CONFLICTS {
+            let decision = self.decide(key, env, &input);
+            match self.commit(key, decision) {
+                Ok(reply) => return reply,
+                Err(owner) => key = Some(owner),
+            }
+        }
+        Reply::Empty
+    }
+
+    /// When to call [`wake`](Self::wake) next, if ever.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<DateTime> {
+        self.partitions
+            .values()
+            .filter_map(|at| Vtn::next_deadline(&at.state))
+            .min()
+    }
+
+    /// Does what time alone brings, and forgets campaigns that are over.
+    pub fn wake(&mut self, now: DateTime) {
+        self.campaigns
+            .retain(|campaign| campaign.closes().is_none_or(|closes| now < closes));
+        // Nothing is drawn when time passes.
+        let env = Env {
+            now,
+            entropy: [0; 32],
+        };
+        let due: Vec<_> = self
+            .partitions
+            .iter()
+            .filter(|(_, at)| Vtn::next_deadline(&at.state).is_some_and(|deadline| deadline <= now))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in due {
+            let decision = self.decide(Some(key), env, &Input::Deadline);
+            // Time takes no claims, so there is no conflict.
+            let _ = self.commit(Some(key), decision);
+        }
+    }
+
+    /// Makes an event; the same ID with the same event and audience again gives the first one.
+    ///
+    /// # Errors
+    /// Another event has the ID, or the event is one that cannot be made now.
+    pub fn create_event(
+        &mut self,
+        event_id: Option<EventId>,
+        audience: Audience,
+        body: EventBody,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> Result<Arc<Campaign>, EventsError> {
+        if let Some(known) = event_id
+            .as_ref()
+            .and_then(|event_id| self.campaign(event_id))
+        {
+            return if known.audience == audience && known.body == body {
+                Ok(Arc::clone(known))
+            } else {
+                Err(EventsError::Exists)
+            };
+        }
+        let campaign = Campaign::create(event_id, audience, body, Env { now, entropy })?;
+        let campaign = Arc::new(campaign);
+        self.campaigns.push(Arc::clone(&campaign));
+        self.version += 1;
+        Ok(campaign)
+    }
+
+    /// Modifies an event.
+    ///
+    /// # Errors
+    /// There is none, or it cannot become that any more.
+    pub fn modify_event(
+        &mut self,
+        event_id: &EventId,
+        body: EventBody,
+        now: DateTime,
+    ) -> Result<Arc<Campaign>, EventsError> {
+        self.change_event(event_id, |campaign| campaign.modify(body, now))
+    }
+
+    /// Cancels an event.
+    ///
+    /// # Errors
+    /// There is none, or it is over.
+    pub fn cancel_event(
+        &mut self,
+        event_id: &EventId,
+        now: DateTime,
+    ) -> Result<Arc<Campaign>, EventsError> {
+        self.change_event(event_id, |campaign| campaign.cancel(now))
+    }
+
+    /// Commands something of one VEN; `ven` is its partition's key as [`vens`](Self::vens) gives it,
+    /// or `None` to enrol a new one.
+    ///
+    /// # Errors
+    /// The command does not fit the VEN, or its name or ID is taken.
+    pub fn command(
+        &mut self,
+        ven: Option<u64>,
+        to_do: &Command,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> Result<(), CommandError> {
+        let at = self.load(ven);
+        let context = self.context(&at.state, now);
+        let decision = command(&at, &context, Env { now, entropy }, to_do)?;
+        match self.commit(ven, decision) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(CommandError::AlreadyKnown),
+        }
+    }
+
+    /// The VENs, each with its partition's key.
+    pub fn vens(&self) -> impl Iterator<Item = (u64, &State)> {
+        self.partitions.iter().map(|(key, at)| (*key, &at.state))
+    }
+
+    /// The VEN of this venID or venName.
+    #[must_use]
+    pub fn ven(&self, id_or_name: &str) -> Option<(u64, &State)> {
+        let by_id = self
+            .vens()
+            .find(|(_, ven)| ven.ven_id().is_some_and(|id| id.as_str() == id_or_name));
+        by_id.or_else(|| {
+            self.vens().find(|(_, ven)| {
+                ven.ven_name()
+                    .is_some_and(|name| name.as_str() == id_or_name)
+            })
+        })
+    }
+
+    /// The events that are not over, in the order of their making.
+    pub fn campaigns(&self) -> impl Iterator<Item = &Arc<Campaign>> {
+        self.campaigns.iter()
+    }
+
+    /// The event of this ID, unless it is over.
+    #[must_use]
+    pub fn campaign(&self, event_id: &EventId) -> Option<&Arc<Campaign>> {
+        self.campaigns
+            .iter()
+            .find(|campaign| campaign.event_id == *event_id)
+    }
+
+    /// How the events fare with each VEN, those that are over included.
+    pub fn deliveries(&self) -> impl Iterator<Item = &DeliveryFact> {
+        self.deliveries.values()
+    }
+
+    /// How this event fares with this VEN; `None` as long as it is pending.
+    #[must_use]
+    pub fn delivery(&self, ven: u64, event_id: &EventId) -> Option<&DeliveryFact> {
+        self.deliveries.get(&(ven, event_id.clone()))
+    }
+
+    /// Takes the notifications out of the outbox.
+    pub fn drain_effects(&mut self) -> Vec<(CommitId, Effect)> {
+        core::mem::take(&mut self.outbox)
+    }
+
+    fn load(&self, key: Option<u64>) -> Loaded<Vtn> {
+        let at = key.and_then(|key| self.partitions.get(&key));
+        at.cloned().unwrap_or_else(Loaded::absent)
+    }
+
+    fn context(&self, state: &State, now: DateTime) -> Context {
+        let member = state.member();
+        let open = |campaign: &&Arc<Campaign>| {
+            campaign.closes().is_none_or(|closes| now < closes) && campaign.matches(&member)
+        };
+        Context {
+            version: self.version,
+            vtn_id: self.config.vtn_id.clone(),
+            profiles: self.config.profiles.clone(),
+            poll_frequency: self.config.poll_frequency,
+            resend_after: self.config.resend_after,
+            admission: self.config.admission,
+            unregistered_poll: self.config.unregistered_poll,
+            campaigns: self.campaigns.iter().filter(open).cloned().collect(),
+        }
+    }
+
+    fn decide(&mut self, key: Option<u64>, env: Env, input: &Input) -> Decision<Vtn> {
+        let absent = Loaded::absent();
+        let at = key
+            .and_then(|key| self.partitions.get(&key))
+            .unwrap_or(&absent);
+        let context = self.context(&at.state, env.now);
+        let mut answers = Vec::new();
+        loop {
+            match decide(at, &context, env, input, &answers) {
+                Step::Decided(decision) => return decision,
+                Step::Ask(Question::Register(request)) => {
+                    let answer = match &mut self.admit {
+                        Some(admit) => admit(&request),
+                        None => RegistrationAnswer::Refuse,
+                    };
+                    answers.push(Answer::Register(answer));
+                }
+            }
+        }
+    }
+
+    /// Commits, or says who holds a claim that the decision wants.
+    fn commit(&mut self, key: Option<u64>, decision: Decision<Vtn>) -> Result<Reply, u64> {
+        let decision = match decision.release_unwritten() {
+            Ok(reply) => return Ok(reply),
+            Err(decision) => decision,
+        };
+        for claim in &decision.claims().take {
+            match self.claims.get(claim) {
+                Some(owner) if Some(*owner) != key => return Err(*owner),
+                Some(_) | None => {}
+            }
+        }
+        let partition = key.unwrap_or(self.next_partition);
+        self.next_partition = self.next_partition.max(partition + 1);
+        for claim in &decision.claims().drop {
+            self.claims.remove(claim);
+        }
+        for claim in &decision.claims().take {
+            self.claims.insert(claim.clone(), partition);
+        }
+        let next = decision.next(&self.load(key));
+        for fact in decision.facts() {
+            match fact {
+                Fact::Delivery(fact) => {
+                    let row = (partition, fact.event_id.clone());
+                    self.deliveries.insert(row, fact.clone());
+                }
+            }
+        }
+        let version = next.version;
+        let effects = decision.effects().iter().cloned().enumerate();
+        self.outbox.extend(effects.map(|(index, effect)| {
+            let id = CommitId {
+                partition,
+                version,
+                index,
+            };
+            (id, effect)
+        }));
+        if next.state.is_forgotten() {
+            self.partitions.remove(&partition);
+        } else {
+            self.partitions.insert(partition, next);
+        }
+        Ok(decision.release(Committed::by_store()))
+    }
+
+    fn change_event(
+        &mut self,
+        event_id: &EventId,
+        change: impl FnOnce(&Campaign) -> Result<Campaign, CampaignError>,
+    ) -> Result<Arc<Campaign>, EventsError> {
+        let slot = self
+            .campaigns
+            .iter_mut()
+            .find(|campaign| campaign.event_id == *event_id)
+            .ok_or(EventsError::Unknown)?;
+        let changed = change(slot)?;
+        if changed != **slot {
+            *slot = Arc::new(changed);
+            self.version += 1;
+        }
+        Ok(Arc::clone(slot))
+    }
+}
+
+impl core::fmt::Debug for VtnHost {
+    /// Without the closure, which has nothing to show.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("VtnHost")
+            .field("config", &self.config)
+            .field("partitions", &self.partitions)
+            .field("claims", &self.claims)
+            .field("campaigns", &self.campaigns)
+            .field("deliveries", &self.deliveries)
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
+    }
+}
