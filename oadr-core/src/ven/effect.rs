@@ -118,8 +118,10 @@ pub enum EndReason {
     Completed,
     /// It was cancelled.
     Cancelled,
-    /// The VEN opted out while it ran.
+    /// The VEN opted out while it ran, or cannot take part in its new version.
     OptedOut,
+    /// Its new version begins later.
+    Rescheduled,
     /// The registration ended.
     Unregistered,
 }

@@ -29,8 +29,6 @@ pub enum Input {
         /// How.
         failure: Failure,
     },
-    /// The operator or the application wants something.
-    Command(Command),
 }
 
 /// Names a request while it is under way.
@@ -55,7 +53,7 @@ pub enum Failure {
     Broken,
 }
 
-/// What an operator or the application can want of a VEN.
+/// What an operator or the application can want of a VEN: see [`command`](super::command).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
@@ -79,7 +77,8 @@ pub enum Command {
 pub struct Next {
     /// A request to be sent now, if there is one; its outcome is the next input.
     pub send: Option<Outgoing>,
-    /// When to say [`Input::Wake`] if nothing happens before; `None` while a request is under way.
+    /// When to say [`Input::Wake`] if nothing happens before. While a request is under way only events
+    /// have deadlines: its outcome is what the rest waits for.
     pub wake: Option<DateTime>,
 }
 

@@ -1,0 +1,173 @@
+//! What an operator or the application can want of a VEN, and why it may be refused.
+//!
+//! Knows nothing of who may want it.
+
+use super::decide::Turn;
+use super::distribute::{created_event, response};
+use super::{
+    Change, Command, Context, Effect, EndReason, Owed, Registration, Run, Stance, Ven, registration,
+};
+use crate::machine::{Decision, Env, Loaded};
+use crate::payload::{EiResponse, ResponseCode};
+use crate::value::{EventId, OptType, RequestId, ResponseRequired};
+
+/// Why a command was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The VEN has to be registered for this.
+    #[error("the VEN is not registered")]
+    NotRegistered,
+    /// The VEN is just ending its registration.
+    #[error("the VEN is ending its registration")]
+    Leaving,
+    /// There is no such event.
+    #[error("there is no such event")]
+    UnknownEvent,
+    /// The event is over.
+    #[error("the event is over")]
+    EventOver,
+    /// The VTN does not want answers to the event (rule 12).
+    #[error("the VTN wants no answers to this event")]
+    NoAnswerWanted,
+    /// The VEN cannot take part in the event.
+    #[error("the VEN cannot take part in this event")]
+    NotSupported,
+}
+
+/// What a VEN says to a command. The reply is what is sent next, as with any input.
+///
+/// # Errors
+/// The command makes no sense as things stand; nothing happened.
+pub fn command(
+    at: &Loaded<Ven>,
+    context: &Context,
+    env: Env,
+    command: &Command,
+) -> Result<Decision<Ven>, CommandError> {
+    let mut turn = Turn::new(at, context, env, &[]);
+    super::run::catch_up(&mut turn);
+    match command {
+        Command::ChangeOpt { event_id, opt } => change_opt(&mut turn, event_id, *opt)?,
+        Command::CancelRegistration => cancel_registration(&mut turn)?,
+        Command::Register => register(&mut turn)?,
+        Command::RequestEvents => {
+            if turn.registered().is_none() {
+                return Err(CommandError::NotRegistered);
+            }
+            let is_owed = |owed: &Owed| matches!(owed, Owed::RequestEvent { .. });
+            if !turn.state().owed.iter().any(is_owed) {
+                let request_id = turn.request_id();
+                turn.owe(Owed::RequestEvent { request_id });
+            }
+        }
+    }
+    Ok(turn.decide())
+}
+
+fn register(turn: &mut Turn<'_>) -> Result<(), CommandError> {
+    match turn.state().registration {
+        Registration::None => turn.change(Change::RegistrationWanted),
+        Registration::Wanted => {}
+        Registration::Leaving(_) => return Err(CommandError::Leaving),
+        Registration::Registered(_) => {
+            let is_owed = |owed: &Owed| matches!(owed, Owed::Reregistration { .. });
+            if !turn.state().owed.iter().any(is_owed) {
+                let request_id = turn.request_id();
+                turn.owe(Owed::Reregistration { request_id });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn cancel_registration(turn: &mut Turn<'_>) -> Result<(), CommandError> {
+    match turn.state().registration.clone() {
+        Registration::None => Err(CommandError::NotRegistered),
+        // Nothing to cancel at the VTN, and nothing wanted of it any more.
+        Registration::Wanted => {
+            turn.change(Change::RegistrationEnded);
+            Ok(())
+        }
+        Registration::Leaving(_) => Ok(()),
+        Registration::Registered(registered) => {
+            registration::leave(turn, registered);
+            Ok(())
+        }
+    }
+}
+
+/// A late change of mind (rules 16, 42).
+fn change_opt(turn: &mut Turn<'_>, event_id: &EventId, opt: OptType) -> Result<(), CommandError> {
+    let Some(registered) = turn.registered() else {
+        return Err(CommandError::NotRegistered);
+    };
+    let ven_id = registered.ven_id.clone();
+    let event = turn.state().event(event_id).cloned();
+    let event = event.ok_or(CommandError::UnknownEvent)?;
+    if event.end().is_some_and(|end| end <= turn.now) {
+        return Err(CommandError::EventOver);
+    }
+    match event.response_required {
+        ResponseRequired::Always => {}
+        ResponseRequired::Never => return Err(CommandError::NoAnswerWanted),
+    }
+    if super::validate::fault(&event.event, turn.context, &ven_id).is_some() {
+        return Err(CommandError::NotSupported);
+    }
+    if event.stance.opt == opt {
+        return Ok(());
+    }
+    let stance = Stance::new(opt, ResponseCode::OK, "OK");
+    turn.change(Change::OptChanged {
+        event_id: event_id.clone(),
+        stance: stance.clone(),
+        since: turn.now,
+        run: Run::Waiting,
+    });
+    if let Run::Running(_) = event.run {
+        turn.effect(Effect::EventEnded {
+            event_id: event_id.clone(),
+            modification_number: event.modification_number(),
+            reason: EndReason::OptedOut,
+        });
+    }
+    overtake(turn, event_id);
+    let responses = vec![response(&event.event, &event.request_id, stance)];
+    let ei_response = EiResponse::ok(RequestId::default());
+    turn.owe(created_event(ei_response, Some(responses), ven_id));
+    Ok(())
+}
+
+/// An earlier change of mind that did not go out yet need not: so the queue cannot grow while the VTN
+/// is away.
+fn overtake(turn: &mut Turn<'_>, event_id: &EventId) {
+    let state = turn.state();
+    // What is under way is the first, if anything owed is.
+    let from = usize::from(state.is_waiting());
+    let place = state.owed.iter().skip(from).position(|owed| match owed {
+        Owed::CreatedEvent(message) => {
+            message.created.event_responses.as_ref().is_some_and(|all| {
+                all.responses.len() == 1
+                    && all
+                        .responses
+                        .iter()
+                        .all(|r| r.qualified_event_id.event_id == *event_id)
+            })
+        }
+        Owed::Reregistration { .. }
+        | Owed::RegisterReport { .. }
+        | Owed::RequestEvent { .. }
+        | Owed::CancelPartyRegistration(_)
+        | Owed::CanceledPartyRegistration(_)
+        | Owed::Response(_)
+        | Owed::RegisteredReport(_)
+        | Owed::CreatedReport(_)
+        | Owed::CanceledReport(_)
+        | Owed::UpdatedReport(_) => false,
+    });
+    if let Some(place) = place {
+        let place = u32::try_from(place + from).unwrap_or(u32::MAX);
+        turn.change(Change::Overtaken { place });
+    }
+}

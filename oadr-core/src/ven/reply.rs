@@ -1,0 +1,248 @@
+//! What a VTN's answer means to the request that it answers, and what follows if there is none.
+//!
+//! Knows nothing of what the operations of a poll do.
+
+use super::decide::Turn;
+use super::registration::{self, Outcome};
+use super::state::Query;
+use super::{Change, Effect, Failure, Owed, Question, Request, distribute, poll, report};
+use crate::payload::{
+    CreatedEvent, EiCreatedEvent, EventResponse, EventResponses, Message, ResponseCode,
+};
+
+/// How often a VTN may refuse the same message before it is dropped: one that it cannot digest must
+/// not keep everything after it from being said.
+const MOST_REFUSALS: u32 = 5;
+
+/// A request was answered.
+pub(super) fn taken(
+    turn: &mut Turn<'_>,
+    request: Request,
+    message: Option<&Message>,
+) -> Result<(), Question> {
+    match request {
+        Request::Query => registration::queried(turn, message),
+        Request::Register => match registration::outcome(turn, message) {
+            Some(Outcome::Registered(registered)) => registration::begin(turn, registered),
+            Some(Outcome::Refused(code)) => {
+                // What the query told may be what was refused.
+                if let Query::Known(..) = turn.state().link.query {
+                    turn.change(Change::Queried { known: None });
+                }
+                registration::refused(turn, code);
+            }
+            None => poll::back_off(turn, None),
+        },
+        Request::Poll => poll::answered(turn, message)?,
+        Request::Owed => match turn.state().owed.front().cloned() {
+            Some(owed) => settle(turn, &owed, message)?,
+            None => {}
+        },
+        Request::Abandoned => {}
+    }
+    Ok(())
+}
+
+/// A request failed.
+pub(super) fn failed(turn: &mut Turn<'_>, request: Request, failure: Failure) {
+    let retry_after = match failure {
+        Failure::Busy { retry_after } => retry_after,
+        Failure::Unreachable | Failure::Refused | Failure::Broken => None,
+    };
+    poll::back_off(turn, retry_after);
+    let rejected = match failure {
+        Failure::Unreachable | Failure::Busy { .. } => false,
+        Failure::Refused | Failure::Broken => true,
+    };
+    match request {
+        // A VTN without a mind for queries may still register.
+        Request::Query if rejected => turn.change(Change::Queried { known: None }),
+        Request::Owed if rejected => reject(turn),
+        Request::Query | Request::Owed | Request::Register | Request::Poll | Request::Abandoned => {
+        }
+    }
+}
+
+/// What was owed first was not taken; after a few times it is dropped.
+fn reject(turn: &mut Turn<'_>) {
+    let refusals = turn.state().link.refusals.saturating_add(1);
+    if refusals < MOST_REFUSALS {
+        turn.change(Change::Refused { refusals });
+    } else {
+        turn.change(Change::Settled);
+        registration::left(turn);
+    }
+}
+
+/// What is owed first was answered.
+fn settle(turn: &mut Turn<'_>, owed: &Owed, message: Option<&Message>) -> Result<(), Question> {
+    // A VTN that wants the VEN to register again may say so to anything (quirk Q23).
+    if let Some(Message::RequestReregistration(request)) = message {
+        registration::denied(turn);
+        reject(turn);
+        registration::requested(turn, request);
+        return Ok(());
+    }
+    if let Owed::Reregistration { .. } = owed {
+        match registration::outcome(turn, message) {
+            Some(outcome) => renewed(turn, outcome),
+            None => unusable(turn),
+        }
+        return Ok(());
+    }
+    if !is_answer(owed, message) {
+        unusable(turn);
+        return Ok(());
+    }
+    if code(message) == Some(ResponseCode::NOT_REGISTERED) && turn.registered().is_some() {
+        registration::lost(turn);
+        return Ok(());
+    }
+    turn.change(Change::Settled);
+    match owed {
+        Owed::RegisterReport { .. } => {
+            if let Some(Message::RegisteredReport(message)) = message {
+                report::registered(turn, message);
+            }
+        }
+        Owed::RequestEvent { .. } => match (message, code(message)) {
+            (Some(Message::DistributeEvent(list)), _) if distribute::error(list).is_none() => {
+                distribute::distributed(turn, list)?;
+            }
+            (_, Some(code)) => {
+                registration::disputed(turn, code);
+            }
+            (_, None) => {}
+        },
+        Owed::CreatedEvent(created) => events_answered(turn, created, code(message)),
+        Owed::CancelPartyRegistration(_) => registration::left(turn),
+        Owed::Reregistration { .. }
+        | Owed::CanceledPartyRegistration(_)
+        | Owed::Response(_)
+        | Owed::RegisteredReport(_)
+        | Owed::CreatedReport(_)
+        | Owed::CanceledReport(_)
+        | Owed::UpdatedReport(_) => {}
+    }
+    Ok(())
+}
+
+/// An answer came that means nothing to what was asked.
+fn unusable(turn: &mut Turn<'_>) {
+    poll::back_off(turn, None);
+    reject(turn);
+}
+
+/// Whether a message answers what is owed: an `oadrResponse` and an empty reply answer anything
+/// (quirks Q6, Q7).
+fn is_answer(owed: &Owed, message: Option<&Message>) -> bool {
+    match (message, owed) {
+        (None | Some(Message::Response(_)), _)
+        | (Some(Message::RegisteredReport(_)), Owed::RegisterReport { .. })
+        | (Some(Message::DistributeEvent(_)), Owed::RequestEvent { .. })
+        | (Some(Message::CanceledPartyRegistration(_)), Owed::CancelPartyRegistration(_)) => true,
+        (Some(_), _) => false,
+    }
+}
+
+/// The response code of an answer, if it has one.
+fn code(message: Option<&Message>) -> Option<ResponseCode> {
+    let ei_response = match message? {
+        Message::Response(message) => Some(&message.ei_response),
+        Message::RegisteredReport(message) => Some(&message.ei_response),
+        Message::CanceledPartyRegistration(message) => Some(&message.ei_response),
+        Message::CreatedPartyRegistration(message) => Some(&message.ei_response),
+        Message::DistributeEvent(message) => message.ei_response.as_ref(),
+        Message::CreatedOpt(message) => Some(&message.ei_response),
+        Message::CanceledOpt(message) => Some(&message.ei_response),
+        Message::CreatedReport(message) => Some(&message.ei_response),
+        Message::UpdatedReport(message) => Some(&message.ei_response),
+        Message::CanceledReport(message) => Some(&message.ei_response),
+        Message::CreatedEvent(message) => Some(&message.created.ei_response),
+        Message::QueryRegistration(_)
+        | Message::CreatePartyRegistration(_)
+        | Message::CancelPartyRegistration(_)
+        | Message::RequestReregistration(_)
+        | Message::RequestEvent(_)
+        | Message::CreateOpt(_)
+        | Message::CancelOpt(_)
+        | Message::RegisterReport(_)
+        | Message::CreateReport(_)
+        | Message::UpdateReport(_)
+        | Message::CancelReport(_)
+        | Message::Poll(_) => None,
+    };
+    ei_response.map(|ei_response| ei_response.response_code)
+}
+
+/// A registration under IDs that the VEN had was answered.
+fn renewed(turn: &mut Turn<'_>, outcome: Outcome) {
+    match outcome {
+        Outcome::Registered(registered) => {
+            let same = turn.registered().is_some_and(|old| {
+                old.ven_id == registered.ven_id && old.registration_id == registered.registration_id
+            });
+            if same {
+                turn.change(Change::Settled);
+                registration::renew(turn, registered);
+            } else {
+                registration::begin(turn, registered);
+            }
+        }
+        // The IDs are worth nothing: without them, then.
+        Outcome::Refused(ResponseCode::NOT_REGISTERED | ResponseCode::INVALID_ID) => {
+            registration::lost(turn);
+        }
+        Outcome::Refused(code) => {
+            registration::refused(turn, code);
+            reject(turn);
+        }
+    }
+}
+
+/// Events were answered, and the VTN has it, or refuses it.
+fn events_answered(turn: &mut Turn<'_>, created: &CreatedEvent, code: Option<ResponseCode>) {
+    let responses = created.created.event_responses.as_ref();
+    let responses = responses.map_or(&[][..], |responses| &responses.responses);
+    if code.is_none_or(ResponseCode::is_success) {
+        for response in responses {
+            acknowledged(turn, response);
+        }
+    } else if responses.len() > 1 {
+        // One of them is wrong, and nobody says which: each on its own (rule 48).
+        for response in responses.iter().rev() {
+            let created = EiCreatedEvent {
+                event_responses: Some(EventResponses {
+                    responses: vec![response.clone()],
+                }),
+                ..created.created.clone()
+            };
+            turn.change(Change::OwedFirst(Owed::CreatedEvent(CreatedEvent {
+                created,
+            })));
+        }
+    }
+}
+
+/// The VTN has the answer to an event. It is told once, however often the event comes again.
+fn acknowledged(turn: &mut Turn<'_>, response: &EventResponse) {
+    let id = &response.qualified_event_id;
+    let Some(event) = turn.state().events.get(&id.event_id) else {
+        return;
+    };
+    let stance = &event.stance;
+    if event.modification_number() == id.modification_number
+        && stance.same_as(response.opt_type, response.response_code)
+        && !stance.acknowledged
+    {
+        turn.change(Change::OptAcknowledged {
+            event_id: id.event_id.clone(),
+        });
+        turn.effect(Effect::OptSent {
+            event_id: id.event_id.clone(),
+            modification_number: id.modification_number,
+            opt: response.opt_type,
+            response_code: response.response_code,
+        });
+    }
+}

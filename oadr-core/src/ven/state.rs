@@ -1,0 +1,184 @@
+//! What a VEN remembers: its registration, the events it was told of, and what it owes the VTN.
+//!
+//! Knows nothing of how any of it changes.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::{Exchange, KnownEvent, Owed};
+use crate::value::{DateTime, EventId, RegistrationId, VenId, VtnId};
+
+/// One VEN towards one VTN.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct State {
+    pub(super) registration: Registration,
+    pub(super) events: BTreeMap<EventId, KnownEvent>,
+    pub(super) stopping: BTreeMap<EventId, Stopping>,
+    pub(super) owed: VecDeque<Owed>,
+    pub(super) link: Link,
+}
+
+/// Where the VEN stands with its VTN.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Registration {
+    /// Not registered, and content with it until it is told otherwise or the process starts anew.
+    #[default]
+    None,
+    /// Not registered, and trying to be.
+    Wanted,
+    /// Registered.
+    Registered(Registered),
+    /// Its own `oadrCancelPartyRegistration` is not confirmed yet.
+    Leaving(VenId),
+}
+
+/// A registration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// The VEN's ID.
+    pub ven_id: VenId,
+    /// The registration's.
+    pub registration_id: RegistrationId,
+    /// The VTN's.
+    pub vtn_id: VtnId,
+    /// How long to wait between two polls; `None` for a VEN that is pushed to (rule 500).
+    pub poll_interval: Option<TimeDelta>,
+    /// When the VTN last confirmed it.
+    pub since: DateTime,
+}
+
+/// A cancelled event that is still running out (rule 65).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// The version that cancelled it, or that went missing.
+    pub(super) modification_number: u32,
+    /// When it ends.
+    pub(super) at: DateTime,
+}
+
+/// The line to the VTN: nothing here outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Link {
+    /// How many requests were made.
+    pub(super) exchanges: u64,
+    /// The one that is not answered yet.
+    pub(super) under_way: Option<UnderWay>,
+    /// Nothing is sent before.
+    pub(super) not_before: Option<DateTime>,
+    /// Failures in a row; they lengthen the back-off.
+    pub(super) failures: u32,
+    /// How often the VTN would not take what is owed first.
+    pub(super) refusals: u32,
+    /// How often the registration was denied since a poll last went well.
+    pub(super) denials: u32,
+    /// When to poll next; at once if `None`.
+    pub(super) poll_at: Option<DateTime>,
+    /// Polls in a row that were answered with an operation (rule 500).
+    pub(super) drained: u32,
+    /// Whether the VTN was asked what it knows of this VEN, and the IDs that it gave.
+    pub(super) query: Query,
+}
+
+/// The question before a registration.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) enum Query {
+    /// Not asked yet.
+    #[default]
+    Open,
+    /// Done with.
+    Closed,
+    /// Answered: the VTN has a registration of this VEN already.
+    Known(VenId, RegistrationId),
+}
+
+/// A request that is not answered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct UnderWay {
+    pub(super) exchange: Exchange,
+    pub(super) request: Request,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// `oadrQueryRegistration`.
+    Query,
+    /// `oadrCreatePartyRegistration` of a VEN that is not registered.
+    Register,
+    /// What is owed first.
+    Owed,
+    /// `oadrPoll`.
+    Poll,
+    /// Something that the VEN does not care about any more.
+    Abandoned,
+}
+
+impl State {
+    /// Where the VEN stands with its VTN.
+    #[must_use]
+    pub fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    /// The registration, if there is one.
+    #[must_use]
+    pub fn registered(&self) -> Option<&Registered> {
+        match &self.registration {
+            Registration::Registered(registered) => Some(registered),
+            Registration::None | Registration::Wanted | Registration::Leaving(_) => None,
+        }
+    }
+
+    /// The events that the VTN told of and has not taken back, by ID; those that are over stay until
+    /// the VTN lists them no more.
+    pub fn events(&self) -> impl Iterator<Item = &KnownEvent> {
+        self.events.values()
+    }
+
+    /// One of these.
+    #[must_use]
+    pub fn event(&self, event_id: &EventId) -> Option<&KnownEvent> {
+        self.events.get(event_id)
+    }
+
+    /// What the VTN is still to be told, first things first.
+    pub fn owed(&self) -> impl Iterator<Item = &Owed> {
+        self.owed.iter()
+    }
+
+    /// Whether a request is under way.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.link.under_way.is_some()
+    }
+
+    /// When there is something to say to the VTN, if ever and if no answer is awaited. What could
+    /// have been said already is due since the beginning of time.
+    pub(super) fn next_request(&self) -> Option<DateTime> {
+        if self.link.under_way.is_some() {
+            return None;
+        }
+        let due = if self.owed.is_empty() {
+            match &self.registration {
+                Registration::None | Registration::Leaving(_) => return None,
+                Registration::Wanted => DateTime::MIN_UTC,
+                Registration::Registered(registered) => {
+                    registered.poll_interval?;
+                    self.link.poll_at.unwrap_or(DateTime::MIN_UTC)
+                }
+            }
+        } else {
+            DateTime::MIN_UTC
+        };
+        Some(self.link.not_before.map_or(due, |hold| hold.max(due)))
+    }
+
+    /// When an event has something to tell next.
+    pub(super) fn next_happening(&self) -> Option<DateTime> {
+        let running = self.events.values().filter_map(KnownEvent::next_time);
+        let stopping = self.stopping.values().map(|stopping| stopping.at);
+        running.chain(stopping).min()
+    }
+}

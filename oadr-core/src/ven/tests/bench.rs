@@ -1,0 +1,507 @@
+//! A VEN on the bench: the test is its VTN, its clock and its application.
+
+use std::collections::VecDeque;
+
+use chrono::TimeDelta;
+
+use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
+use crate::payload::{
+    ActivePeriod, CreatedPartyRegistration, DistributeEvent, EiEvent, EiResponse, Event,
+    EventDescriptor, EventSignal, EventSignals, Interval, Message, MessageKind, Payload, Profile,
+    Properties, RegisteredReport, Response, ResponseCode, StreamPayload, Target, Tolerance,
+    Transport,
+};
+use crate::value::{
+    DateTime, Duration, EventId, EventStatus, Float, NonEmpty, OptType, ProfileName, RequestId,
+    ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VtnId,
+};
+use crate::ven::{
+    Answer, Change, Command, CommandError, Context, Effect, Exchange, Failure, Input,
+    MarketContexts, Next, OptAnswer, OptPolicy, OptQuestion, Question, State, Ven, command, decide,
+};
+
+/// Noon of some day.
+pub(super) fn noon() -> DateTime {
+    "2026-01-05T12:00:00Z".parse().unwrap()
+}
+
+pub(super) fn secs(n: i64) -> TimeDelta {
+    TimeDelta::seconds(n)
+}
+
+pub(super) fn context() -> Context {
+    Context {
+        version: 1,
+        ven_name: Text::new("bench").unwrap(),
+        ven_id: None,
+        vtn_id: None,
+        transport: TransportName::SimpleHttp,
+        transport_address: None,
+        report_only: false,
+        xml_signature: false,
+        reports: Vec::new(),
+        resources: Vec::new(),
+        signals: Vec::new(),
+        market_contexts: MarketContexts::Any,
+        opt: OptPolicy::Always(OptType::OptIn),
+        poll_frequency: secs(10),
+    }
+}
+
+/// The VEN and its surroundings.
+pub(super) struct Bench {
+    pub(super) at: Loaded<Ven>,
+    pub(super) context: Context,
+    pub(super) now: DateTime,
+    /// The changes of the last decision.
+    pub(super) changes: Vec<Change>,
+    /// The effects of all decisions that nobody looked at yet.
+    pub(super) effects: Vec<Effect>,
+    /// What the application was asked.
+    pub(super) asked: Vec<OptQuestion>,
+    /// What it will say, first things first; then it opts in.
+    pub(super) answers: VecDeque<(OptType, Option<ResponseCode>)>,
+    /// What was said last.
+    pub(super) next: Next,
+    seed: u64,
+}
+
+impl Bench {
+    /// A VEN that was never started.
+    pub(super) fn new() -> Self {
+        Self {
+            at: Loaded::absent(),
+            context: context(),
+            now: noon(),
+            changes: Vec::new(),
+            effects: Vec::new(),
+            asked: Vec::new(),
+            answers: VecDeque::new(),
+            next: Next {
+                send: None,
+                wake: None,
+            },
+            seed: 1,
+        }
+    }
+
+    /// A VEN that registered, has nothing to do and polls next in some 10 seconds.
+    pub(super) fn registered() -> Self {
+        Self::registered_with(context())
+    }
+
+    pub(super) fn registered_with(context: Context) -> Self {
+        let mut bench = Self::new();
+        bench.context = context;
+        bench.register();
+        bench.effects.clear();
+        bench
+    }
+
+    pub(super) fn register(&mut self) {
+        self.say(&Input::Started);
+        self.reply(created(None));
+        assert_eq!(self.sent(), MessageKind::CreatePartyRegistration);
+        self.reply(created(Some(("ven-1", "reg-1"))));
+        assert_eq!(self.sent(), MessageKind::RegisterReport);
+        self.reply(registered_report());
+        if !self.context.report_only {
+            assert_eq!(self.sent(), MessageKind::RequestEvent);
+            self.reply(list(Vec::new()));
+        }
+        assert_eq!(self.sent(), MessageKind::Poll);
+        self.reply(ok());
+        assert_eq!(self.next.send, None);
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.at.state
+    }
+
+    pub(super) fn env(&self) -> Env {
+        let mut entropy = [0; 32];
+        entropy[..8].copy_from_slice(&self.seed.to_be_bytes());
+        entropy[8..16]
+            .copy_from_slice(&self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+        Env {
+            now: self.now,
+            entropy,
+        }
+    }
+
+    /// Decides an input, asking the application as often as the machine wants, and commits it.
+    pub(super) fn say(&mut self, input: &Input) {
+        self.seed += 1;
+        let env = self.env();
+        let mut answers = Vec::new();
+        let decision = loop {
+            let step = decide(&self.at, &self.context, env, input, &answers);
+            assert_eq!(
+                step,
+                decide(&self.at, &self.context, env, input, &answers),
+                "deciding twice gives the same"
+            );
+            match step {
+                Step::Ask(Question::Opt(question)) => answers.push(self.answer(*question)),
+                Step::Decided(decision) => break decision,
+            }
+        };
+        self.commit(decision);
+    }
+
+    pub(super) fn command(&mut self, wanted: &Command) -> Result<(), CommandError> {
+        self.seed += 1;
+        let env = self.env();
+        let decision = command(&self.at, &self.context, env, wanted)?;
+        assert_eq!(
+            Ok(&decision),
+            command(&self.at, &self.context, env, wanted).as_ref()
+        );
+        self.commit(decision);
+        Ok(())
+    }
+
+    fn answer(&mut self, question: OptQuestion) -> Answer {
+        let (opt, response_code) = self.answers.pop_front().unwrap_or((OptType::OptIn, None));
+        let descriptor = &question.event.descriptor;
+        let answer = OptAnswer {
+            event_id: descriptor.event_id.clone(),
+            modification_number: descriptor.modification_number,
+            opt,
+            response_code,
+        };
+        self.asked.push(question);
+        Answer::Opt(answer)
+    }
+
+    /// What holds of all decisions: the changes, from their stored form, lead to the state; nothing
+    /// that a person or the VTN is told of stands without a change; time does not stand still.
+    fn commit(&mut self, decision: Decision<Ven>) {
+        let mut replayed = self.at.state.clone();
+        for change in decision.changes() {
+            let json = serde_json::to_string(change).unwrap();
+            let read: Change = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, *change, "changes survive their storage");
+            Ven::apply(&mut replayed, &read);
+        }
+        for effect in decision.effects() {
+            let json = serde_json::to_string(effect).unwrap();
+            assert_eq!(serde_json::from_str::<Effect>(&json).unwrap(), *effect);
+        }
+        let next = decision.next(&self.at);
+        assert_eq!(replayed, next.state, "the changes are the decision");
+        let json = serde_json::to_string(&next.state).unwrap();
+        assert_eq!(serde_json::from_str::<State>(&json).unwrap(), next.state);
+        assert!(decision.effects().is_empty() || !decision.changes().is_empty());
+        self.changes = decision.changes().to_vec();
+        self.effects.extend(decision.effects().iter().cloned());
+        self.next = if decision.needs_commit() {
+            decision.release(Committed::by_store())
+        } else {
+            decision.release_unwritten().unwrap()
+        };
+        assert_eq!(self.next.wake, Ven::next_deadline(&next.state));
+        assert!(
+            self.next.wake.is_none_or(|wake| wake > self.now),
+            "what is due is done"
+        );
+        self.at = next;
+    }
+
+    /// The exchange under way.
+    pub(super) fn exchange(&self) -> Exchange {
+        self.next
+            .send
+            .as_ref()
+            .expect("a request is under way")
+            .exchange
+    }
+
+    /// What was sent with the last decision.
+    pub(super) fn sent(&self) -> MessageKind {
+        self.message().kind()
+    }
+
+    pub(super) fn message(&self) -> &Message {
+        &self.next.send.as_ref().expect("something is sent").message
+    }
+
+    /// The VTN answers what was sent last.
+    pub(super) fn reply(&mut self, message: impl Into<Message>) {
+        let exchange = self.exchange();
+        let message = Some(Box::new(message.into()));
+        self.say(&Input::Replied { exchange, message });
+    }
+
+    pub(super) fn reply_empty(&mut self) {
+        let exchange = self.exchange();
+        self.say(&Input::Replied {
+            exchange,
+            message: None,
+        });
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure) {
+        let exchange = self.exchange();
+        self.say(&Input::Failed { exchange, failure });
+    }
+
+    /// Waits until the machine wants to be woken.
+    pub(super) fn wait(&mut self) {
+        self.now = self.next.wake.expect("something is going to happen");
+        self.say(&Input::Wake);
+    }
+
+    /// Waits for the next poll, whatever happens before.
+    pub(super) fn wait_for_poll(&mut self) {
+        while self.next.send.is_none() {
+            self.wait();
+        }
+        assert_eq!(self.sent(), MessageKind::Poll);
+    }
+
+    /// Lets this much time pass, with whatever is due in it.
+    pub(super) fn pass(&mut self, span: TimeDelta) {
+        let until = self.now + span;
+        while self.next.send.is_none() && self.next.wake.is_some_and(|wake| wake <= until) {
+            self.wait();
+        }
+        self.now = until;
+    }
+
+    /// The next poll is answered with this; what the VEN posts on it is acknowledged and returned.
+    pub(super) fn poll(&mut self, message: impl Into<Message>) -> Vec<Message> {
+        if self.next.send.is_none() {
+            self.wait_for_poll();
+        }
+        self.reply(message);
+        self.drain()
+    }
+
+    /// Acknowledges whatever is sent until the VEN has nothing to say.
+    pub(super) fn drain(&mut self) -> Vec<Message> {
+        let mut posted = Vec::new();
+        while let Some(send) = &self.next.send {
+            let message = (*send.message).clone();
+            if message.kind() != MessageKind::Poll {
+                posted.push(message);
+            }
+            self.reply(ok());
+        }
+        posted
+    }
+
+    pub(super) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The process dies and comes back: what is not durable is lost.
+    pub(super) fn restart(&mut self) {
+        let json = serde_json::to_string(&self.at.state).unwrap();
+        self.at.state = serde_json::from_str(&json).unwrap();
+        self.say(&Input::Started);
+    }
+}
+
+pub(super) fn request(text: &str) -> RequestId {
+    RequestId::new(text).unwrap()
+}
+
+pub(super) fn ok() -> Response {
+    response(ResponseCode::OK)
+}
+
+pub(super) fn response(code: ResponseCode) -> Response {
+    Response {
+        ei_response: EiResponse::new(code, "", RequestId::default()),
+        ven_id: None,
+    }
+}
+
+pub(super) fn created(ids: Option<(&str, &str)>) -> CreatedPartyRegistration {
+    CreatedPartyRegistration {
+        ei_response: EiResponse::ok(RequestId::default()),
+        registration_id: ids.map(|(_, id)| id.parse().unwrap()),
+        ven_id: ids.map(|(id, _)| id.parse().unwrap()),
+        vtn_id: VtnId::new("VTN").unwrap(),
+        profiles: NonEmpty::one(Profile {
+            name: ProfileName::B,
+            transports: NonEmpty::one(Transport {
+                name: TransportName::SimpleHttp,
+            }),
+        }),
+        requested_poll_frequency: Some(Duration::seconds(10)),
+        service_specific_info: None,
+        extensions: None,
+    }
+}
+
+pub(super) fn registered_report() -> RegisteredReport {
+    RegisteredReport {
+        ei_response: EiResponse::ok(RequestId::default()),
+        report_requests: Vec::new(),
+        ven_id: None,
+    }
+}
+
+/// A list with the requestID `list`.
+pub(super) fn list(events: Vec<Event>) -> DistributeEvent {
+    DistributeEvent {
+        ei_response: Some(EiResponse::ok(RequestId::default())),
+        request_id: request("list"),
+        vtn_id: VtnId::new("VTN").unwrap(),
+        events,
+    }
+}
+
+pub(super) fn always(ei_event: EiEvent) -> Event {
+    Event {
+        ei_event,
+        response_required: ResponseRequired::Always,
+    }
+}
+
+pub(super) fn never(ei_event: EiEvent) -> Event {
+    Event {
+        ei_event,
+        response_required: ResponseRequired::Never,
+    }
+}
+
+pub(super) fn event_id(text: &str) -> EventId {
+    EventId::new(text).unwrap()
+}
+
+/// An event of SIMPLE levels 1 and 2, a minute each.
+pub(super) fn event(id: &str, modification_number: u32, start: DateTime) -> EiEvent {
+    EiEvent {
+        descriptor: EventDescriptor {
+            event_id: event_id(id),
+            modification_number,
+            modification_date_time: None,
+            modification_reason: None,
+            priority: None,
+            market_context: "http://example.com/dr".parse().unwrap(),
+            created: noon(),
+            event_status: EventStatus::Far,
+            test_event: None,
+            vtn_comment: None,
+        },
+        active_period: ActivePeriod(Properties {
+            notification: Some(Duration::ZERO),
+            ..Properties::new(start, Duration::minutes(2))
+        }),
+        signals: EventSignals {
+            signals: NonEmpty::one(signal("simple", &[(60, 1.0), (60, 2.0)])),
+            baseline: None,
+        },
+        target: Target::default(),
+    }
+}
+
+/// A SIMPLE signal of so many seconds and these values.
+pub(super) fn signal(id: &str, intervals: &[(u32, f64)]) -> EventSignal {
+    let intervals = intervals.iter().enumerate();
+    let intervals: Vec<Interval> = intervals
+        .map(|(uid, (seconds, value))| interval(&uid.to_string(), *seconds, *value))
+        .collect();
+    EventSignal {
+        intervals: intervals.try_into().unwrap(),
+        target: None,
+        signal_name: SignalName::Simple,
+        signal_type: SignalType::Level,
+        signal_id: SignalId::new(id).unwrap(),
+        item_base: None,
+        current_value: None,
+    }
+}
+
+pub(super) fn interval(uid: &str, seconds: u32, value: f64) -> Interval {
+    Interval {
+        start: None,
+        duration: Some(Duration::seconds(seconds)),
+        uid: Some(Text::new(uid).unwrap()),
+        payloads: NonEmpty::one(StreamPayload::Signal(Payload::Float(Float::from(value)))),
+    }
+}
+
+pub(super) fn cancelled(mut event: EiEvent) -> EiEvent {
+    event.descriptor.event_status = EventStatus::Cancelled;
+    event
+}
+
+pub(super) fn randomised(mut event: EiEvent, window: Duration) -> EiEvent {
+    event.active_period.0.tolerance = Some(Tolerance {
+        start_after: Some(window),
+    });
+    event
+}
+
+/// The event responses of an `oadrCreatedEvent`: event, version, opt, code.
+pub(super) fn answers(message: &Message) -> Vec<(String, u32, OptType, u16)> {
+    let Message::CreatedEvent(message) = message else {
+        panic!("not an oadrCreatedEvent: {message:?}");
+    };
+    let responses = message.created.event_responses.as_ref();
+    responses
+        .map_or(&[][..], |all| &all.responses)
+        .iter()
+        .map(|r| {
+            let id = &r.qualified_event_id;
+            (
+                id.event_id.to_string(),
+                id.modification_number,
+                r.opt_type,
+                r.response_code.get(),
+            )
+        })
+        .collect()
+}
+
+/// What happened, in few words.
+pub(super) fn words(effects: &[Effect]) -> Vec<String> {
+    effects.iter().map(word).collect()
+}
+
+fn word(effect: &Effect) -> String {
+    match effect {
+        Effect::Registered { ven_id, again, .. } => format!("registered {ven_id} again={again}"),
+        Effect::RegistrationRefused { response_code } => format!("refused {response_code}"),
+        Effect::RegistrationCancelled { ven_id } => format!("cancelled {ven_id}"),
+        Effect::EventReceived { event, .. } => format!("received {}", name(event)),
+        Effect::EventModified { event, .. } => format!("modified {}", name(event)),
+        Effect::EventCancelled {
+            event_id,
+            modification_number,
+            implied,
+        } => format!("event cancelled {event_id}/{modification_number} implied={implied}"),
+        Effect::OptSent {
+            event_id,
+            modification_number,
+            opt,
+            response_code,
+        } => format!("sent {event_id}/{modification_number} {opt} {response_code}"),
+        Effect::EventStarted {
+            event_id,
+            modification_number,
+            ..
+        } => format!("started {event_id}/{modification_number}"),
+        Effect::IntervalStarted {
+            event_id,
+            signal_id,
+            interval,
+            payload,
+            ..
+        } => format!("interval {event_id} {signal_id}[{interval}]={payload}"),
+        Effect::EventEnded {
+            event_id,
+            modification_number,
+            reason,
+        } => format!("ended {event_id}/{modification_number} {reason:?}"),
+    }
+}
+
+fn name(event: &EiEvent) -> String {
+    let descriptor = &event.descriptor;
+    format!("{}/{}", descriptor.event_id, descriptor.modification_number)
+}

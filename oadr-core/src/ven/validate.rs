@@ -1,0 +1,213 @@
+//! What a VEN has against an event: rules 9, 22, 33, 48, 100 to 109 and 512.
+//!
+//! Knows nothing of what was known of the event before, nor of the time: an event that is over is as
+//! good as any (its answer is wanted all the same).
+
+use super::Context;
+use super::MarketContexts;
+use super::event::value;
+use crate::payload::{EiEvent, EventSignal, Interval, ItemBase, ResponseCode, Target};
+use crate::value::{DateTime, Duration, SignalName, SignalType, VenId};
+
+/// A code and what it means here.
+pub(super) type Fault = (ResponseCode, &'static str);
+
+/// What keeps this VEN from taking part in an event, if anything does.
+pub(super) fn fault(event: &EiEvent, context: &Context, ven_id: &VenId) -> Option<Fault> {
+    let supported = |signal| is_supported(signal, context);
+    if !event.signals.signals.iter().all(supported) {
+        return Some((ResponseCode::SIGNAL_NOT_SUPPORTED, "signal not supported"));
+    }
+    if !takes_part(event, context) {
+        return Some((ResponseCode::TARGET_MISMATCH, "market context not known"));
+    }
+    if !is_meant(&event.target, context, ven_id) {
+        return Some((ResponseCode::TARGET_MISMATCH, "target does not match"));
+    }
+    illogical(event)
+}
+
+/// Market contexts are compared as URIs are (rule 512).
+fn takes_part(event: &EiEvent, context: &Context) -> bool {
+    match &context.market_contexts {
+        MarketContexts::Any => true,
+        MarketContexts::Only(list) => {
+            let theirs = &event.descriptor.market_context;
+            list.iter().any(|ours| ours.same_as(theirs))
+        }
+    }
+}
+
+/// Whether a target means this VEN: nothing named, the VEN or one of its resources (rule 22). Of
+/// groups, parties and places only the VTN knows whom they mean, and it has sent the event here.
+fn is_meant(target: &Target, context: &Context, ven_id: &VenId) -> bool {
+    let resolved = Target {
+        ven_ids: target.ven_ids.clone(),
+        resource_ids: target.resource_ids.clone(),
+        ..Target::default()
+    };
+    *target != resolved
+        || target.is_empty()
+        || target.ven_ids.contains(ven_id)
+        || target
+            .resource_ids
+            .iter()
+            .any(|id| context.resources.contains(id))
+}
+
+/// Whether the VEN can act on a signal: name, type and unit (rules 104, 109, 116). A unit that was
+/// left out is taken for the one that the table names.
+fn is_supported(signal: &EventSignal, context: &Context) -> bool {
+    let same = |ours: &SignalName| canonical(ours) == canonical(&signal.signal_name);
+    let wanted = if context.signals.is_empty() {
+        !matches!(signal.signal_name, SignalName::Extension(_))
+    } else {
+        context.signals.iter().any(same)
+    };
+    wanted && is_in_table(signal)
+}
+
+fn canonical(name: &SignalName) -> &SignalName {
+    match name {
+        SignalName::SimpleLowerCase => &SignalName::Simple,
+        SignalName::Simple
+        | SignalName::ElectricityPrice
+        | SignalName::EnergyPrice
+        | SignalName::DemandCharge
+        | SignalName::BidPrice
+        | SignalName::BidLoad
+        | SignalName::BidEnergy
+        | SignalName::ChargeState
+        | SignalName::LoadDispatch
+        | SignalName::LoadControl
+        | SignalName::Extension(_) => name,
+    }
+}
+
+/// Whether type and unit are among those that the specification's table 1 has for the name.
+fn is_in_table(signal: &EventSignal) -> bool {
+    use SignalType as T;
+    let unit = |right: fn(&ItemBase) -> bool| signal.item_base.as_ref().is_none_or(right);
+    match (canonical(&signal.signal_name), signal.signal_type) {
+        (SignalName::Extension(_), _)
+        | (SignalName::Simple | SignalName::SimpleLowerCase, T::Level)
+        | (
+            SignalName::ElectricityPrice | SignalName::EnergyPrice | SignalName::DemandCharge,
+            T::PriceMultiplier,
+        )
+        | (SignalName::ChargeState | SignalName::LoadDispatch, T::Multiplier)
+        | (
+            SignalName::LoadControl,
+            T::LoadControlCapacity
+            | T::LoadControlLevelOffset
+            | T::LoadControlPercentOffset
+            | T::LoadControlSetpoint,
+        ) => true,
+        (
+            SignalName::ElectricityPrice | SignalName::EnergyPrice | SignalName::DemandCharge,
+            T::Price | T::PriceRelative,
+        )
+        | (SignalName::BidPrice, T::Price) => unit(is_money),
+        (SignalName::BidLoad, T::Setpoint)
+        | (SignalName::LoadDispatch, T::Setpoint | T::Delta | T::Level) => unit(is_power),
+        (SignalName::BidEnergy, T::Setpoint)
+        | (SignalName::ChargeState, T::Setpoint | T::Delta) => unit(is_energy),
+        (
+            SignalName::Simple
+            | SignalName::SimpleLowerCase
+            | SignalName::ElectricityPrice
+            | SignalName::EnergyPrice
+            | SignalName::DemandCharge
+            | SignalName::BidPrice
+            | SignalName::BidLoad
+            | SignalName::BidEnergy
+            | SignalName::ChargeState
+            | SignalName::LoadDispatch
+            | SignalName::LoadControl,
+            _,
+        ) => false,
+    }
+}
+
+fn is_money(unit: &ItemBase) -> bool {
+    matches!(
+        unit,
+        ItemBase::Currency(_)
+            | ItemBase::CurrencyPerKWh(_)
+            | ItemBase::CurrencyPerKW(_)
+            | ItemBase::CurrencyPerThm(_)
+    )
+}
+
+fn is_power(unit: &ItemBase) -> bool {
+    matches!(
+        unit,
+        ItemBase::PowerReal(_) | ItemBase::PowerReactive(_) | ItemBase::PowerApparent(_)
+    )
+}
+
+fn is_energy(unit: &ItemBase) -> bool {
+    matches!(
+        unit,
+        ItemBase::EnergyReal(_) | ItemBase::EnergyReactive(_) | ItemBase::EnergyApparent(_)
+    )
+}
+
+/// What makes no sense whoever the VEN is (rule 33).
+fn illogical(event: &EiEvent) -> Option<Fault> {
+    let period = &event.active_period.0;
+    if period.duration.is_negative() {
+        return Some((ResponseCode::INVALID_DATA, "negative duration"));
+    }
+    let signals = &event.signals.signals;
+    for (i, signal) in signals.iter().enumerate() {
+        let of_sequence = sequence(&signal.intervals, period.start, period.duration);
+        if let Some(fault) = of_sequence.or_else(|| simple(signal)) {
+            return Some(fault);
+        }
+        let same_id = |other: &EventSignal| other.signal_id == signal.signal_id;
+        if signals.iter().skip(i + 1).any(same_id) {
+            return Some((ResponseCode::INVALID_ID, "two signals of one signalID"));
+        }
+    }
+    let baseline = event.signals.baseline.as_ref()?;
+    sequence(&baseline.intervals, baseline.start, baseline.duration)
+}
+
+/// Intervals: 0, 1, 2, … (rules 2, 101), one number each (rule 100), and together as long as what
+/// they fill (rules 8, 102). The order says as much as uids that were left out.
+fn sequence(intervals: &[Interval], start: DateTime, duration: Duration) -> Option<Fault> {
+    let mut end = start;
+    for (i, interval) in intervals.iter().enumerate() {
+        let Some(length) = interval.duration else {
+            return Some((ResponseCode::COMPLIANCE_ERROR, "interval without duration"));
+        };
+        if length.is_negative() {
+            return Some((ResponseCode::INVALID_DATA, "negative duration"));
+        }
+        let uid = interval.uid.as_ref().filter(|uid| !uid.is_empty());
+        if uid.is_some_and(|uid| uid.as_str().trim() != i.to_string()) {
+            return Some((ResponseCode::OUT_OF_SEQUENCE, "uids are not 0, 1, 2, …"));
+        }
+        if interval.payloads.len() != 1 || value(interval).is_none() {
+            return Some((ResponseCode::COMPLIANCE_ERROR, "not one payloadFloat"));
+        }
+        end = length.after(end);
+    }
+    (end != duration.after(start)).then_some((
+        ResponseCode::INVALID_DATA,
+        "durations of intervals do not add up",
+    ))
+}
+
+/// The values of SIMPLE are 0 to 3 (rule 9).
+fn simple(signal: &EventSignal) -> Option<Fault> {
+    if !signal.signal_name.is_simple() {
+        return None;
+    }
+    let legal = |interval: &Interval| {
+        value(interval).is_some_and(|value| [0.0, 1.0, 2.0, 3.0].contains(&value.get()))
+    };
+    let all = signal.intervals.iter().all(legal);
+    (!all).then_some((ResponseCode::INVALID_DATA, "SIMPLE is 0, 1, 2 or 3"))
+}
