@@ -11,5 +11,6 @@ mod peer;
 pub mod value;
 pub mod ven;
 pub mod vtn;
+mod well_known;
 
 pub use peer::{CertificateHash, Peer, Profile};

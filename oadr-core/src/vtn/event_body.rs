@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::event_error::{
     BaselineField, EventError, EventErrorKind as Kind, Field, IntervalField, SignalField,
 };
-use super::well_known;
 use crate::payload::{EventBaseline, EventSignal, Interval, Payload, StreamPayload, Target};
 use crate::value::{
     DateTime, Duration, EventStatus, Float, MarketContext, NonEmpty, ResponseRequired, SignalId,
     Text,
 };
+use crate::well_known;
 
 /// An event as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,6 @@ mod refusal;
 mod registration;
 mod report;
 mod state;
-mod well_known;
 
 pub use audience::{Audience, Member};
 pub use campaign::{Campaign, CampaignError, CampaignState};

@@ -7,7 +7,7 @@ use crate::value::{SignalName, SignalType};
 
 /// The unit that a signal needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// None at all.
     Absent,
     /// Any currency.
@@ -26,7 +26,7 @@ pub(super) enum Unit {
 
 /// The values that a signal has.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Values {
+pub(crate) enum Values {
     /// Any number.
     Any,
     /// Whole numbers.
@@ -38,7 +38,7 @@ pub(super) enum Values {
 }
 
 /// What the table says of a name and a type; `None` if the two do not go together.
-pub(super) fn look_up(name: &SignalName, signal_type: SignalType) -> Option<(Unit, Values)> {
+pub(crate) fn look_up(name: &SignalName, signal_type: SignalType) -> Option<(Unit, Values)> {
     use SignalName as N;
     use SignalType as T;
     match (name, signal_type) {
@@ -87,7 +87,7 @@ pub(super) fn look_up(name: &SignalName, signal_type: SignalType) -> Option<(Uni
 
 impl Unit {
     /// Whether this is such a unit.
-    pub(super) fn accepts(self, unit: Option<&ItemBase>) -> bool {
+    pub(crate) fn accepts(self, unit: Option<&ItemBase>) -> bool {
         match self {
             Self::Absent => unit.is_none(),
             Self::Currency => matches!(
@@ -124,7 +124,7 @@ impl Unit {
 
 impl Values {
     /// Whether this is such a value.
-    pub(super) fn accept(self, value: f64) -> bool {
+    pub(crate) fn accept(self, value: f64) -> bool {
         let whole = value.trunc() == value;
         match self {
             Self::Any => true,
@@ -162,6 +162,6 @@ const DEVICE_CLASSES: &[&str] = &[
 ];
 
 /// Whether it is one of the list, or an extension of it.
-pub(super) fn is_device_class(class: &str) -> bool {
+pub(crate) fn is_device_class(class: &str) -> bool {
     DEVICE_CLASSES.contains(&class) || class.strip_prefix("x-").is_some_and(|own| !own.is_empty())
 }
