@@ -187,7 +187,7 @@ impl KnownEvent {
             .map(|signal| {
                 let begun = begun(signal, self.start(), now);
                 let at = (begun as usize).saturating_sub(1);
-                let told = old.value_told(&signal.signal_id.as_str(), begun);
+                let told = old.value_told(signal.signal_id.as_str(), begun);
                 if told.is_some() && told == signal.intervals.get(at).and_then(value) {
                     begun
                 } else {

@@ -34,10 +34,11 @@ pub(super) fn taken(
             None => poll::back_off(turn, None),
         },
         Request::Poll => poll::answered(turn, message)?,
-        Request::Owed => match turn.state().owed.front().cloned() {
-            Some(owed) => settle(turn, &owed, message)?,
-            None => {}
-        },
+        Request::Owed => {
+            if let Some(owed) = turn.state().owed.front().cloned() {
+                settle(turn, &owed, message)?;
+            }
+        }
         Request::Abandoned => {}
     }
     Ok(())

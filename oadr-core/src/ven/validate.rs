@@ -3,11 +3,11 @@
 //! Knows nothing of what was known of the event before, nor of the time: an event that is over is as
 //! good as any (its answer is wanted all the same).
 
-use super::Context;
-use super::MarketContexts;
 use super::event::value;
-use crate::payload::{EiEvent, EventSignal, Interval, ItemBase, ResponseCode, Target};
-use crate::value::{DateTime, Duration, SignalName, SignalType, VenId};
+use super::{Context, MarketContexts};
+use crate::payload::{EiEvent, EventSignal, Interval, ResponseCode, Target};
+use crate::value::{DateTime, Duration, SignalName, VenId};
+use crate::well_known::{self, Unit};
 
 /// A code and what it means here.
 pub(super) type Fault = (ResponseCode, &'static str);
@@ -55,102 +55,24 @@ fn is_meant(target: &Target, context: &Context, ven_id: &VenId) -> bool {
             .any(|id| context.resources.contains(id))
 }
 
-/// Whether the VEN can act on a signal: name, type and unit (rules 104, 109, 116). A unit that was
-/// left out is taken for the one that the table names.
+/// Whether the VEN can act on a signal: name, type and unit (rules 104, 109, 116). A unit that is
+/// missing or beside the point says nothing, a wrong one does.
 fn is_supported(signal: &EventSignal, context: &Context) -> bool {
-    let same = |ours: &SignalName| canonical(ours) == canonical(&signal.signal_name);
+    let name = &signal.signal_name;
     let wanted = if context.signals.is_empty() {
-        !matches!(signal.signal_name, SignalName::Extension(_))
+        !matches!(name, SignalName::Extension(_))
     } else {
+        let same = |ours: &SignalName| ours == name || (ours.is_simple() && name.is_simple());
         context.signals.iter().any(same)
     };
-    wanted && is_in_table(signal)
-}
-
-fn canonical(name: &SignalName) -> &SignalName {
-    match name {
-        SignalName::SimpleLowerCase => &SignalName::Simple,
-        SignalName::Simple
-        | SignalName::ElectricityPrice
-        | SignalName::EnergyPrice
-        | SignalName::DemandCharge
-        | SignalName::BidPrice
-        | SignalName::BidLoad
-        | SignalName::BidEnergy
-        | SignalName::ChargeState
-        | SignalName::LoadDispatch
-        | SignalName::LoadControl
-        | SignalName::Extension(_) => name,
-    }
-}
-
-/// Whether type and unit are among those that the specification's table 1 has for the name.
-fn is_in_table(signal: &EventSignal) -> bool {
-    use SignalType as T;
-    let unit = |right: fn(&ItemBase) -> bool| signal.item_base.as_ref().is_none_or(right);
-    match (canonical(&signal.signal_name), signal.signal_type) {
-        (SignalName::Extension(_), _)
-        | (SignalName::Simple | SignalName::SimpleLowerCase, T::Level)
-        | (
-            SignalName::ElectricityPrice | SignalName::EnergyPrice | SignalName::DemandCharge,
-            T::PriceMultiplier,
-        )
-        | (SignalName::ChargeState | SignalName::LoadDispatch, T::Multiplier)
-        | (
-            SignalName::LoadControl,
-            T::LoadControlCapacity
-            | T::LoadControlLevelOffset
-            | T::LoadControlPercentOffset
-            | T::LoadControlSetpoint,
-        ) => true,
-        (
-            SignalName::ElectricityPrice | SignalName::EnergyPrice | SignalName::DemandCharge,
-            T::Price | T::PriceRelative,
-        )
-        | (SignalName::BidPrice, T::Price) => unit(is_money),
-        (SignalName::BidLoad, T::Setpoint)
-        | (SignalName::LoadDispatch, T::Setpoint | T::Delta | T::Level) => unit(is_power),
-        (SignalName::BidEnergy, T::Setpoint)
-        | (SignalName::ChargeState, T::Setpoint | T::Delta) => unit(is_energy),
-        (
-            SignalName::Simple
-            | SignalName::SimpleLowerCase
-            | SignalName::ElectricityPrice
-            | SignalName::EnergyPrice
-            | SignalName::DemandCharge
-            | SignalName::BidPrice
-            | SignalName::BidLoad
-            | SignalName::BidEnergy
-            | SignalName::ChargeState
-            | SignalName::LoadDispatch
-            | SignalName::LoadControl,
-            _,
-        ) => false,
-    }
-}
-
-fn is_money(unit: &ItemBase) -> bool {
-    matches!(
-        unit,
-        ItemBase::Currency(_)
-            | ItemBase::CurrencyPerKWh(_)
-            | ItemBase::CurrencyPerKW(_)
-            | ItemBase::CurrencyPerThm(_)
-    )
-}
-
-fn is_power(unit: &ItemBase) -> bool {
-    matches!(
-        unit,
-        ItemBase::PowerReal(_) | ItemBase::PowerReactive(_) | ItemBase::PowerApparent(_)
-    )
-}
-
-fn is_energy(unit: &ItemBase) -> bool {
-    matches!(
-        unit,
-        ItemBase::EnergyReal(_) | ItemBase::EnergyReactive(_) | ItemBase::EnergyApparent(_)
-    )
+    wanted
+        && match well_known::look_up(name, signal.signal_type) {
+            None => false,
+            Some((Unit::Absent, _)) => true,
+            Some((unit, _)) => {
+                signal.item_base.is_none() || unit.accepts(signal.item_base.as_ref())
+            }
+        }
 }
 
 /// What makes no sense whoever the VEN is (rule 33).
@@ -162,7 +84,7 @@ fn illogical(event: &EiEvent) -> Option<Fault> {
     let signals = &event.signals.signals;
     for (i, signal) in signals.iter().enumerate() {
         let of_sequence = sequence(&signal.intervals, period.start, period.duration);
-        if let Some(fault) = of_sequence.or_else(|| simple(signal)) {
+        if let Some(fault) = of_sequence.or_else(|| values(signal)) {
             return Some(fault);
         }
         let same_id = |other: &EventSignal| other.signal_id == signal.signal_id;
@@ -200,14 +122,10 @@ fn sequence(intervals: &[Interval], start: DateTime, duration: Duration) -> Opti
     ))
 }
 
-/// The values of SIMPLE are 0 to 3 (rule 9).
-fn simple(signal: &EventSignal) -> Option<Fault> {
-    if !signal.signal_name.is_simple() {
-        return None;
-    }
-    let legal = |interval: &Interval| {
-        value(interval).is_some_and(|value| [0.0, 1.0, 2.0, 3.0].contains(&value.get()))
-    };
+/// The values that a well-known signal may have (rules 9, 104).
+fn values(signal: &EventSignal) -> Option<Fault> {
+    let (_, values) = well_known::look_up(&signal.signal_name, signal.signal_type)?;
+    let legal = |interval: &Interval| value(interval).is_none_or(|v| values.accept(v.get()));
     let all = signal.intervals.iter().all(legal);
-    (!all).then_some((ResponseCode::INVALID_DATA, "SIMPLE is 0, 1, 2 or 3"))
+    (!all).then_some((ResponseCode::INVALID_DATA, "not a value of this signal"))
 }
