@@ -114,6 +114,20 @@ pub struct OptQuestion {
     pub previous: Option<OptType>,
 }
 
+impl OptQuestion {
+    /// The answer to this question; `None` is 200.
+    #[must_use]
+    pub fn answer(&self, opt: OptType, response_code: Option<ResponseCode>) -> Answer {
+        let descriptor = &self.event.descriptor;
+        Answer::Opt(OptAnswer {
+            event_id: descriptor.event_id.clone(),
+            modification_number: descriptor.modification_number,
+            opt,
+            response_code,
+        })
+    }
+}
+
 /// The application's answer to a question.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

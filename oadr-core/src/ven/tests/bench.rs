@@ -17,7 +17,7 @@ use crate::value::{
 };
 use crate::ven::{
     Answer, Change, Command, CommandError, Context, Effect, Exchange, Failure, Input,
-    MarketContexts, Next, OptAnswer, OptPolicy, OptQuestion, Question, State, Ven, command, decide,
+    MarketContexts, Next, OptPolicy, OptQuestion, Question, State, Ven, command, decide,
 };
 
 /// Noon of some day.
@@ -163,15 +163,9 @@ impl Bench {
 
     fn answer(&mut self, question: OptQuestion) -> Answer {
         let (opt, response_code) = self.answers.pop_front().unwrap_or((OptType::OptIn, None));
-        let descriptor = &question.event.descriptor;
-        let answer = OptAnswer {
-            event_id: descriptor.event_id.clone(),
-            modification_number: descriptor.modification_number,
-            opt,
-            response_code,
-        };
+        let answer = question.answer(opt, response_code);
         self.asked.push(question);
-        Answer::Opt(answer)
+        answer
     }
 
     /// What holds of all decisions: the changes, from their stored form, lead to the state; nothing

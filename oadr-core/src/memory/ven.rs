@@ -1,0 +1,168 @@
+//! A VEN in memory: its state, what of it was committed, and its outbox.
+//!
+//! Knows nothing of rules; it asks the machine, commits and releases. Whoever drives it sends what it
+//! wants sent and says how that went.
+
+use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step, Version};
+use crate::payload::{Message, ResponseCode};
+use crate::value::{DateTime, OptType};
+use crate::ven::{
+    Answer, Command, CommandError, Context, Effect, Exchange, Failure, Input, OptQuestion,
+    Outgoing, Question, State, Ven, command, decide,
+};
+
+/// Names an effect for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId {
+    /// The version that the commit made.
+    pub version: Version,
+    /// The effect's place in the decision.
+    pub index: usize,
+}
+
+/// Who says whether to take part in an event.
+type Opt = Box<dyn FnMut(&OptQuestion) -> (OptType, Option<ResponseCode>) + Send>;
+
+/// A VEN in memory.
+pub struct VenHost {
+    context: Context,
+    opt: Option<Opt>,
+    at: Loaded<Ven>,
+    /// What a process that dies now would find.
+    committed: Loaded<Ven>,
+    outbox: Vec<(EffectId, Effect)>,
+}
+
+impl VenHost {
+    /// A VEN that was never started.
+    #[must_use]
+    pub fn new(context: Context) -> Self {
+        Self {
+            context,
+            opt: None,
+            at: Loaded::absent(),
+            committed: Loaded::absent(),
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Lets the application opt, where the configuration says to ask, with a code or with 200; without
+    /// it the VEN opts out.
+    pub fn on_event(
+        &mut self,
+        opt: impl FnMut(&OptQuestion) -> (OptType, Option<ResponseCode>) + Send + 'static,
+    ) {
+        self.opt = Some(Box::new(opt));
+    }
+
+    /// The process starts, with what was committed and nothing else.
+    pub fn start(&mut self, now: DateTime, entropy: [u8; 32]) -> Option<Outgoing> {
+        self.at = self.committed.clone();
+        self.take(now, entropy, &Input::Started)
+    }
+
+    /// A deadline has come: see [`next_deadline`](Self::next_deadline).
+    pub fn wake(&mut self, now: DateTime, entropy: [u8; 32]) -> Option<Outgoing> {
+        self.take(now, entropy, &Input::Wake)
+    }
+
+    /// A request was answered; `None` is an acknowledgement without a message.
+    pub fn replied(
+        &mut self,
+        exchange: Exchange,
+        message: Option<Message>,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> Option<Outgoing> {
+        let message = message.map(Box::new);
+        self.take(now, entropy, &Input::Replied { exchange, message })
+    }
+
+    /// A request failed.
+    pub fn failed(
+        &mut self,
+        exchange: Exchange,
+        failure: Failure,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> Option<Outgoing> {
+        self.take(now, entropy, &Input::Failed { exchange, failure })
+    }
+
+    /// The operator or the application wants something.
+    ///
+    /// # Errors
+    /// It makes no sense as things stand; nothing happened.
+    pub fn command(
+        &mut self,
+        wanted: &Command,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> Result<Option<Outgoing>, CommandError> {
+        let decision = command(&self.at, &self.context, Env { now, entropy }, wanted)?;
+        Ok(self.commit(decision))
+    }
+
+    /// When to call [`wake`](Self::wake) next, if ever.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<DateTime> {
+        Ven::next_deadline(&self.at.state)
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.at.state
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Replaces the configuration; its version is to go up.
+    pub fn configure(&mut self, context: Context) {
+        self.context = context;
+    }
+
+    /// What happened since this was last called.
+    pub fn take_effects(&mut self) -> Vec<(EffectId, Effect)> {
+        core::mem::take(&mut self.outbox)
+    }
+
+    fn take(&mut self, now: DateTime, entropy: [u8; 32], input: &Input) -> Option<Outgoing> {
+        let env = Env { now, entropy };
+        let mut answers = Vec::new();
+        loop {
+            match decide(&self.at, &self.context, env, input, &answers) {
+                Step::Ask(question) => answers.push(self.answer(question)),
+                Step::Decided(decision) => return self.commit(decision),
+            }
+        }
+    }
+
+    fn answer(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Opt(question) => {
+                let (opt, response_code) = match &mut self.opt {
+                    Some(opt) => opt(&question),
+                    None => (OptType::OptOut, None),
+                };
+                question.answer(opt, response_code)
+            }
+        }
+    }
+
+    fn commit(&mut self, decision: Decision<Ven>) -> Option<Outgoing> {
+        self.at = decision.next(&self.at);
+        let version = self.at.version;
+        let effects = decision.effects().iter().cloned().enumerate();
+        self.outbox
+            .extend(effects.map(|(index, effect)| (EffectId { version, index }, effect)));
+        if decision.needs_commit() {
+            self.committed = self.at.clone();
+        }
+        decision.release(Committed::by_store()).send
+    }
+}
