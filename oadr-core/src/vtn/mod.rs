@@ -23,6 +23,8 @@ mod refusal;
 mod registration;
 mod report;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use audience::{Audience, Member};
 pub use campaign::{Campaign, CampaignError, CampaignState};
