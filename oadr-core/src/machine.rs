@@ -17,6 +17,28 @@
 //!     }
 //! }
 //! ```
+//!
+//! Nobody gets at the reply of a decision that is not committed:
+//!
+//! ```compile_fail,E0616
+//! use oadr_core::machine::{Committed, Decision};
+//! use oadr_core::vtn::{Reply, Vtn};
+//!
+//! fn answer(decision: Decision<Vtn>, _proof: Committed) -> Reply {
+//!     decision.reply
+//! }
+//! ```
+//!
+//! The proof of the commit is what opens it; this differs in nothing else:
+//!
+//! ```
+//! use oadr_core::machine::{Committed, Decision};
+//! use oadr_core::vtn::{Reply, Vtn};
+//!
+//! fn answer(decision: Decision<Vtn>, proof: Committed) -> Reply {
+//!     decision.release(proof)
+//! }
+//! ```
 
 use core::fmt::Debug;
 

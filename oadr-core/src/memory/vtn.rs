@@ -434,3 +434,6 @@ impl core::fmt::Debug for VtnHost {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,6 +140,12 @@ pub enum IntervalField {
     Payload,
 }
 
+impl EventErrorKind {
+    pub(super) fn at(self, field: Field) -> EventError {
+        EventError { field, kind: self }
+    }
+}
+
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,7 +3,7 @@
 //! Knows nothing of whether it should.
 
 use super::delivery::Outline;
-use super::event_body::value_at;
+use super::timeline::value_at;
 use super::{Campaign, EventBody};
 use crate::payload::{
     ActivePeriod, EiEvent, Event, EventDescriptor, EventSignal, EventSignals, Interval, Payload,

@@ -14,6 +14,7 @@ mod decide;
 mod delivery;
 mod distribute;
 mod event_body;
+mod event_check;
 mod event_error;
 mod event_message;
 mod fact;
@@ -25,6 +26,7 @@ mod report;
 mod state;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 pub use audience::{Audience, Member};
 pub use campaign::{Campaign, CampaignError, CampaignState};
