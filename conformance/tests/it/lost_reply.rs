@@ -99,6 +99,8 @@ impl Scene {
             .as_str()
             .unwrap()
             .to_owned();
+        // Past its start, when oadrRequestEvent would bring the event.
+        wire::wait_for_exchange(&self.tap, "oadrPoll > oadrResponse");
         self.tap.cut_reply(|path, reply| {
             path.ends_with("/OadrPoll") && wire::message(&reply.body) == "oadrDistributeEvent"
         });

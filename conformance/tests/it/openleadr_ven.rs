@@ -6,7 +6,6 @@ use conformance::folder::Folder;
 use conformance::peers::{Opt, Peers};
 use conformance::program::Vtn;
 use conformance::tap::Tap;
-use conformance::wait;
 use serde_json::json;
 
 use crate::{operator, wire};
@@ -35,8 +34,8 @@ fn an_openleadr_ven_sees_an_event_its_modification_and_its_cancellation() {
         (&known[0]["ven_id"], &known[0]["ven_name"]),
         (&json!(ven_id), &json!("Ven1"))
     );
-    wait_for_exchange(&tap, "oadrPoll > oadrRegisterReport");
-    wait_for_exchange(&tap, "oadrRegisteredReport > oadrResponse");
+    wire::wait_for_exchange(&tap, "oadrPoll > oadrRegisterReport");
+    wire::wait_for_exchange(&tap, "oadrRegisteredReport > oadrResponse");
 
     let start = Duration::from_secs(600);
     let created = operator::create(&vtn, &operator::event("Event1", &["Ven1"], start, &[1, 2]));
@@ -122,8 +121,8 @@ fn an_openleadr_ven_registers_again_when_asked_and_stops_when_cancelled() {
     assert_eq!(again["registration_id"], first["registration_id"]);
 
     vtn.call("DELETE", &path, None, &[200, 202, 204]).unwrap();
-    wait_for_exchange(&tap, "oadrPoll > oadrCancelPartyRegistration");
-    wait_for_exchange(&tap, "oadrCanceledPartyRegistration > oadrResponse");
+    wire::wait_for_exchange(&tap, "oadrPoll > oadrCancelPartyRegistration");
+    wire::wait_for_exchange(&tap, "oadrCanceledPartyRegistration > oadrResponse");
 
     wire::require_valid(&peers, &tap.exchanges());
     all_succeeded(&tap);
@@ -149,16 +148,6 @@ fn an_openleadr_ven_reads_what_the_vtn_compresses() {
         24
     );
     operator::wait_for_answer(&vtn, "Event1", ven_id, "optOut");
-}
-
-fn wait_for_exchange(tap: &Tap, line: &str) {
-    let found = wait::until(line, wait::PATIENCE, || {
-        wire::sequence(&tap.exchanges())
-            .iter()
-            .any(|seen| seen == line)
-            .then_some(())
-    });
-    found.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", wire::sequence(&tap.exchanges())));
 }
 
 fn all_succeeded(tap: &Tap) {

@@ -2,7 +2,8 @@
 
 use conformance::peers::Peers;
 use conformance::schema::Validator;
-use conformance::tap::{Exchange, Reply};
+use conformance::tap::{Exchange, Reply, Tap};
+use conformance::wait;
 
 /// The message in a document, e.g. `oadrPoll`; empty when there is none.
 pub(crate) fn message(document: &[u8]) -> String {
@@ -55,6 +56,17 @@ pub(crate) fn sequence(exchanges: &[Exchange]) -> Vec<String> {
             format!("{} > {reply}", message(&exchange.request))
         })
         .collect()
+}
+
+/// Waits until a line of `sequence` reads like this.
+pub(crate) fn wait_for_exchange(tap: &Tap, line: &str) {
+    let found = wait::until(line, wait::PATIENCE, || {
+        sequence(&tap.exchanges())
+            .iter()
+            .any(|seen| seen == line)
+            .then_some(())
+    });
+    found.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", sequence(&tap.exchanges())));
 }
 
 /// How many requests carried this message.
