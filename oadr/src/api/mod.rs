@@ -1,0 +1,82 @@
+//! The operator API: events and VENs as JSON over HTTP.
+//!
+//! Knows nothing of OpenADR's messages. Errors are RFC 9457 problem details that name the field.
+
+mod body;
+mod events;
+mod health;
+mod problem;
+mod vens;
+mod views;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::routing::{get, post};
+
+use crate::clock;
+use crate::store::Audit;
+use crate::vtn::Host;
+use problem::Problem;
+pub(crate) use vens::segment;
+
+/// The header in which a client says on whose behalf it calls, for the audit.
+pub(crate) const USER_HEADER: &str = "x-oadr-user";
+
+/// The longest name in [`USER_HEADER`], in bytes.
+const LONGEST_USER: usize = 100;
+
+/// The API of this VTN.
+pub(crate) fn router(host: Arc<Host>) -> Router {
+    Router::new()
+        .route("/api/v1/health", get(health::health))
+        .route("/api/v1/events", get(events::list).post(events::create))
+        .route(
+            "/api/v1/events/{id}",
+            get(events::show)
+                .patch(events::modify)
+                .delete(events::cancel),
+        )
+        .route("/api/v1/vens", get(vens::list).post(vens::enrol))
+        .route("/api/v1/vens/{id}", get(vens::show).delete(vens::remove))
+        .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
+        .fallback(async || Problem::not_found("there is nothing at this path"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .with_state(host)
+}
+
+/// Who calls, for the audit.
+#[derive(Debug)]
+pub(crate) struct Caller(String);
+
+impl Caller {
+    fn audit(&self, what: &'static str, subject: &str, detail: Option<String>) -> Audit {
+        Audit {
+            at: clock::now(),
+            who: self.0.clone(),
+            what,
+            subject: subject.to_owned(),
+            detail,
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = address.map_or_else(|| "unknown".to_owned(), |c| c.0.ip().to_string());
+        let user = parts.headers.get(USER_HEADER);
+        let user = user
+            .and_then(|value| value.to_str().ok())
+            .filter(|user| !user.is_empty() && user.len() <= LONGEST_USER);
+        Ok(Self(match user {
+            Some(user) => format!("{user} at {address}"),
+            None => address,
+        }))
+    }
+}

@@ -1,0 +1,141 @@
+//! `/api/v1/vens`.
+//!
+//! Knows nothing of how a command reaches a VEN.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use oadr_core::value::{GroupId, ResourceId, Text, VenId};
+use oadr_core::vtn::{Claim, Command};
+use serde::{Deserialize, Serialize};
+
+use super::Caller;
+use super::body::{self, read_as};
+use super::problem::Problem;
+use super::views::VenView;
+use crate::vtn::{Host, Slot};
+
+#[derive(Debug, Serialize)]
+pub(super) struct List {
+    vens: Vec<VenView>,
+}
+
+/// A VEN that an operator makes known.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewVen {
+    ven_name: Text,
+    ven_id: Option<VenId>,
+    #[serde(default)]
+    groups: Vec<GroupId>,
+    #[serde(default)]
+    resources: Vec<ResourceId>,
+}
+
+pub(super) async fn list(State(host): State<Arc<Host>>) -> Json<List> {
+    let slots = host.registry.all();
+    Json(List {
+        vens: slots.iter().filter_map(|slot| view(slot)).collect(),
+    })
+}
+
+pub(super) async fn show(
+    State(host): State<Arc<Host>>,
+    Path(id): Path<String>,
+) -> Result<Json<VenView>, Problem> {
+    let slot = find(&host, &id)?;
+    view(&slot).map(Json).ok_or_else(|| unknown(&id))
+}
+
+pub(super) async fn enrol(
+    State(host): State<Arc<Host>>,
+    caller: Caller,
+    body::Json(body): body::Json,
+) -> Result<Response, Problem> {
+    let detail = body.to_string();
+    let new: NewVen = read_as(body)?;
+    if new.ven_name.is_empty() {
+        return Err(Problem::invalid("ven_name", "must not be empty"));
+    }
+    if new.ven_id.as_ref().is_some_and(VenId::is_empty) {
+        return Err(Problem::invalid("ven_id", "must not be empty"));
+    }
+    let name = new.ven_name.clone();
+    let command = Command::Enrol {
+        ven_name: new.ven_name,
+        ven_id: new.ven_id,
+        groups: new.groups,
+        resources: new.resources,
+    };
+    let audit = caller.audit("enrol", name.as_str(), Some(detail));
+    host.command(None, &command, audit).await?;
+    let slot = find(&host, name.as_str())?;
+    let view = view(&slot).ok_or_else(|| unknown(name.as_str()))?;
+    let place = format!("/api/v1/vens/{}", segment(name.as_str()));
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
+}
+
+pub(super) async fn remove(
+    State(host): State<Arc<Host>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let slot = find(&host, &id)?;
+    let audit = caller.audit("remove", &id, None);
+    host.command(Some(Arc::clone(&slot)), &Command::Remove, audit)
+        .await?;
+    Ok(match view(&slot) {
+        // It is told at its next poll.
+        Some(view) => (StatusCode::ACCEPTED, Json(view)).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+pub(super) async fn reregister(
+    State(host): State<Arc<Host>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let slot = find(&host, &id)?;
+    let audit = caller.audit("reregister", &id, None);
+    let command = Command::RequestReregistration;
+    host.command(Some(Arc::clone(&slot)), &command, audit)
+        .await?;
+    let view = view(&slot).ok_or_else(|| unknown(&id))?;
+    Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+}
+
+fn view(slot: &Slot) -> Option<VenView> {
+    Some(VenView::new(&*slot.current()?, slot.heard()))
+}
+
+/// A VEN by its ID or its name.
+fn find(host: &Host, id: &str) -> Result<Arc<Slot>, Problem> {
+    let claims = [
+        VenId::new(id).ok().map(Claim::VenId),
+        Text::new(id).ok().map(Claim::VenName),
+    ];
+    let claims: Vec<_> = claims.into_iter().flatten().collect();
+    host.registry.find(&claims).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &str) -> Problem {
+    let id = crate::logging::cut(id);
+    Problem::not_found(format!("there is no VEN with the ID or the name {id}"))
+}
+
+/// A text as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

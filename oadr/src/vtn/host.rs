@@ -1,0 +1,371 @@
+//! The VTN's host: load, decide, commit, release, for messages, deadlines and operators.
+//!
+//! Knows nothing of HTTP, and no rule of OpenADR: those are the machine's.
+
+use std::sync::{Arc, PoisonError};
+
+use oadr_core::machine::{Decision, Env, Loaded, Step};
+use oadr_core::value::DateTime;
+use oadr_core::vtn::{
+    self, Answer, Command, CommandError, Context, Input, Question, RegistrationAnswer, Reply, Vtn,
+    claims_of,
+};
+use tokio::sync::mpsc;
+
+use super::campaigns::{Campaigns, Open};
+use super::registry::{Gathered, Registry, Slot};
+use crate::clock;
+use crate::logging::Kind;
+use crate::sqlite::StoreError;
+use crate::store::{Audit, Commit, EffectId, Key, Pending, Store};
+
+/// How often an input is decided again because something changed meanwhile. Inputs of one VEN go
+/// one after the other, so only two new VENs of one name can get into each other's way.
+const TRIES: usize = 10;
+
+/// The VTN but for its transports.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    pub(crate) campaigns: Campaigns,
+    /// What decisions know of the configuration; without campaigns.
+    base: Context,
+    outbox: mpsc::Sender<Vec<Pending>>,
+}
+
+/// Why there is no reply.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Too much is waiting to be written.
+    #[error("too much is waiting to be written")]
+    Busy,
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The operating system has no randomness.
+    #[error("no randomness: {0}")]
+    Entropy(Arc<std::io::Error>),
+    /// Somebody was faster, again and again.
+    #[error("decided {TRIES} times, and somebody was always faster")]
+    Contended,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy,
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// Why an operator's command on a VEN was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandFailure {
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl Host {
+    pub(crate) fn new(
+        store: Store,
+        registry: Registry,
+        campaigns: Campaigns,
+        base: Context,
+        outbox: mpsc::Sender<Vec<Pending>>,
+    ) -> Self {
+        Self {
+            store,
+            registry,
+            campaigns,
+            base,
+            outbox,
+        }
+    }
+
+    /// What decisions know of the configuration.
+    pub(crate) fn settings(&self) -> &Context {
+        &self.base
+    }
+
+    /// Decides on a VEN's message and returns the reply once it is safe to send.
+    pub(crate) async fn answer(&self, input: &Input) -> Result<Reply, Failure> {
+        let claims = claims_of(input);
+        for _ in 0..TRIES {
+            let env = env()?;
+            let Some(slot) = self.registry.find(&claims) else {
+                let at = Loaded::absent();
+                let decision = self.decide(&at, &self.context_of_nobody(), env, input);
+                match self.settle(None, &at, decision, env, None).await? {
+                    Some(reply) => return Ok(reply),
+                    None => continue,
+                }
+            };
+            slot.hear(env.now);
+            let _turn = slot.turn.lock().await;
+            let Some(at) = slot.current() else {
+                continue;
+            };
+            let decision = self.decide(&at, &self.context_of(&slot, &at, env.now), env, input);
+            if let Some(reply) = self.settle(Some(&slot), &at, decision, env, None).await? {
+                return Ok(reply);
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    /// Tells a partition that its deadline has come.
+    pub(crate) async fn wake(&self, key: Key) -> Result<(), Failure> {
+        for _ in 0..TRIES {
+            let Some(slot) = self.registry.slot(key) else {
+                return Ok(());
+            };
+            let _turn = slot.turn.lock().await;
+            let Some(at) = slot.current() else {
+                return Ok(());
+            };
+            let env = env()?;
+            let context = self.context_of(&slot, &at, env.now);
+            let decision = self.decide(&at, &context, env, &Input::Deadline);
+            if self
+                .settle(Some(&slot), &at, decision, env, None)
+                .await?
+                .is_some()
+            {
+                return Ok(());
+            }
+        }
+        Err(Failure::Contended)
+    }
+
+    /// Carries out an operator's command on a VEN, or on one that is not known yet.
+    pub(crate) async fn command(
+        &self,
+        slot: Option<Arc<Slot>>,
+        command: &Command,
+        audit: Audit,
+    ) -> Result<(), CommandFailure> {
+        let claims = claims_of_command(command);
+        for _ in 0..TRIES {
+            let env = env()?;
+            let Some(slot) = slot.clone().or_else(|| self.registry.find(&claims)) else {
+                let at = Loaded::absent();
+                let decision = vtn::command(&at, &self.context_of_nobody(), env, command)?;
+                match self
+                    .settle(None, &at, decision, env, Some(audit.clone()))
+                    .await?
+                {
+                    Some(_) => return Ok(()),
+                    None => continue,
+                }
+            };
+            let _turn = slot.turn.lock().await;
+            let Some(at) = slot.current() else {
+                return Err(CommandError::Unknown.into());
+            };
+            let context = self.context_of(&slot, &at, env.now);
+            let decision = vtn::command(&at, &context, env, command)?;
+            if self
+                .settle(Some(&slot), &at, decision, env, Some(audit.clone()))
+                .await?
+                .is_some()
+            {
+                return Ok(());
+            }
+        }
+        Err(Failure::Contended.into())
+    }
+
+    fn decide(
+        &self,
+        at: &Loaded<Vtn>,
+        context: &Context,
+        env: Env,
+        input: &Input,
+    ) -> Decision<Vtn> {
+        let mut answers = Vec::new();
+        loop {
+            match vtn::decide(at, context, env, input, &answers) {
+                Step::Decided(decision) => return decision,
+                Step::Ask(question) => answers.push(self.answer_to(&question)),
+            }
+        }
+    }
+
+    /// Nobody is there to be asked: the configuration admits everybody or the enrolled.
+    fn answer_to(&self, question: &Question) -> Answer {
+        tracing::error!(?question, "asked although nobody is there to answer");
+        Answer::Register(RegistrationAnswer::Refuse)
+    }
+
+    /// Commits a decision if there is anything to commit, and releases its reply. `None`: somebody
+    /// was faster, decide again.
+    async fn settle(
+        &self,
+        slot: Option<&Arc<Slot>>,
+        at: &Loaded<Vtn>,
+        decision: Decision<Vtn>,
+        env: Env,
+        audit: Option<Audit>,
+    ) -> Result<Option<Reply>, Failure> {
+        if !decision.needs_commit() {
+            if let Some(audit) = audit {
+                self.store.audit(audit).await?;
+            }
+            if let Some(slot) = slot
+                && !decision.changes().is_empty()
+            {
+                self.registry.replace(slot, Some(decision.next(at)));
+            }
+            // It has just been asked, so it does not come back.
+            return Ok(decision.release_unwritten().ok());
+        }
+        let next = decision.next(at);
+        let key = slot.map(|slot| slot.key);
+        let commit = Commit::new(key, &decision, &next, env.now, audit)?;
+        let (key, proof) = match self.store.commit(commit).await {
+            Ok(committed) => committed,
+            Err(StoreError::Conflict) => {
+                self.reload(slot).await?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        log_decision(key, &decision, &next);
+        self.publish(slot, key, &decision, next, env.now).await;
+        Ok(Some(decision.release(proof)))
+    }
+
+    /// Puts what is committed where the next input finds it, and sends its effects on their way.
+    async fn publish(
+        &self,
+        slot: Option<&Arc<Slot>>,
+        key: Key,
+        decision: &Decision<Vtn>,
+        next: Loaded<Vtn>,
+        now: DateTime,
+    ) {
+        let version = next.version.0;
+        let forgotten = next.state.is_forgotten();
+        match slot {
+            Some(slot) => {
+                self.registry.claim(slot, decision.claims());
+                self.registry.replace(slot, (!forgotten).then_some(next));
+            }
+            None => {
+                let slot = self.registry.insert(key, next);
+                slot.hear(now);
+                self.registry.claim(&slot, decision.claims());
+            }
+        }
+        let effects = decision.effects().iter().zip(0..);
+        let effects: Vec<_> = effects
+            .map(|(effect, position)| Pending {
+                id: EffectId {
+                    partition: key,
+                    version,
+                    position,
+                },
+                at: now,
+                effect: effect.clone(),
+            })
+            .collect();
+        if !effects.is_empty() {
+            // Closed only at the very end; then the outbox keeps them for the next start.
+            let _ = self.outbox.send(effects).await;
+        }
+    }
+
+    /// Reads a partition again that the store knows better.
+    async fn reload(&self, slot: Option<&Arc<Slot>>) -> Result<(), Failure> {
+        if let Some(slot) = slot {
+            let loaded = self.store.load(slot.key).await?;
+            tracing::warn!(partition = slot.key.0, "the store knew better");
+            self.registry.replace(slot, loaded);
+        }
+        Ok(())
+    }
+
+    /// What a decision on a VEN that nobody knows may know.
+    fn context_of_nobody(&self) -> Context {
+        Context {
+            version: self.campaigns.current().version,
+            ..self.base.clone()
+        }
+    }
+
+    /// What a decision on this VEN may know: gathered anew when the VEN or the campaigns changed.
+    fn context_of(&self, slot: &Slot, at: &Arc<Loaded<Vtn>>, now: DateTime) -> Arc<Context> {
+        let open = self.campaigns.current();
+        let mut kept = slot.context.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = &*kept
+            && kept.context.version == open.version
+            && Arc::ptr_eq(&kept.member, at)
+            && now < kept.until
+        {
+            return Arc::clone(&kept.context);
+        }
+        let gathered = self.gather(&open, at, now);
+        let context = Arc::clone(&gathered.context);
+        *kept = Some(gathered);
+        context
+    }
+
+    fn gather(&self, open: &Open, at: &Arc<Loaded<Vtn>>, now: DateTime) -> Gathered {
+        let member = at.state.member();
+        let mut until = DateTime::MAX_UTC;
+        let mut campaigns = Vec::new();
+        for campaign in open.list.values() {
+            let closes = campaign.closes().unwrap_or(DateTime::MAX_UTC);
+            if closes > now && campaign.matches(&member) {
+                until = until.min(closes);
+                campaigns.push(Arc::clone(campaign));
+            }
+        }
+        Gathered {
+            context: Arc::new(Context {
+                version: open.version,
+                campaigns,
+                ..self.base.clone()
+            }),
+            member: Arc::clone(at),
+            until,
+        }
+    }
+}
+
+/// Where a new VEN would be found if it were known already.
+fn claims_of_command(command: &Command) -> Vec<vtn::Claim> {
+    match command {
+        Command::Enrol {
+            ven_name, ven_id, ..
+        } => {
+            let id = ven_id.iter().cloned().map(vtn::Claim::VenId);
+            id.chain([vtn::Claim::VenName(ven_name.clone())]).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn env() -> Result<Env, Failure> {
+    clock::env().map_err(|error| Failure::Entropy(error.into()))
+}
+
+fn log_decision(key: Key, decision: &Decision<Vtn>, next: &Loaded<Vtn>) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let changes: Vec<_> = decision
+            .changes()
+            .iter()
+            .map(|c| Kind(c).to_string())
+            .collect();
+        tracing::debug!(
+            partition = key.0,
+            version = next.version.0,
+            changes = changes.join(" "),
+            "decided"
+        );
+    }
+}

@@ -1,0 +1,300 @@
+//! The VTN as a process: SQLite, the OpenADR endpoint, the operator API and what happens by itself.
+//!
+//! Knows nothing of the command line.
+
+mod campaigns;
+mod handler;
+mod host;
+mod outbox;
+mod registry;
+mod timer;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use oadr_core::payload::{Profile, Transport};
+use oadr_core::value::{Duration, NonEmpty, ProfileName, TransportName, ValueError, VtnId};
+use oadr_core::vtn::{Admission, Context, UnregisteredPoll};
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::sqlite::StoreError;
+use crate::store::Store;
+use crate::{api, clock};
+
+use campaigns::Campaigns;
+use handler::HttpHandler;
+pub(crate) use host::{CommandFailure, Failure, Host};
+pub use outbox::Happening;
+use outbox::Teller;
+use registry::Registry;
+pub(crate) use registry::Slot;
+
+/// The VTN's ID if none is chosen. With capitals, because some peers refuse others (quirk Q3).
+pub const DEFAULT_VTN_ID: &str = "OadrVTN";
+
+/// How many committed effects may wait to be told.
+const OUTBOX: usize = 1024;
+
+/// How a VTN runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where VENs connect.
+    pub listen: SocketAddr,
+    /// Where operators connect; on this machine only.
+    pub api: SocketAddr,
+    /// The folder for the data.
+    pub data: PathBuf,
+    /// The VTN's ID; that of the last run if absent, [`DEFAULT_VTN_ID`] at first.
+    pub vtn_id: Option<VtnId>,
+    /// How often VENs are to poll.
+    pub poll_interval: Duration,
+    /// Who may register.
+    pub admission: Admission,
+    /// Plain HTTP on addresses that others can reach.
+    pub insecure_plain_http: bool,
+}
+
+/// Why a VTN does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Plain HTTP proves nobody's identity and hides nothing.
+    #[error(
+        "{0} can be reached from other machines, and there is no TLS yet: listen on a loopback address, or say --insecure-plain-http"
+    )]
+    PlainHttp(SocketAddr),
+    /// The operator API has no tokens yet.
+    #[error("{0} can be reached from other machines: the operator API is for this machine only")]
+    OpenApi(SocketAddr),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The poll interval has no fixed length, or none at all.
+    #[error("the poll interval {0} is not a positive time of fixed length")]
+    PollInterval(Duration),
+    /// Peers cannot be told of an empty ID.
+    #[error("the VTN's ID must not be empty")]
+    EmptyVtnId,
+    /// The ID of the last run cannot be read.
+    #[error("the VTN's ID in the database {0}")]
+    StoredVtnId(ValueError),
+}
+
+/// A running VTN.
+#[derive(Debug)]
+pub struct Running {
+    host: Arc<Host>,
+    teller: Teller,
+    vtn: SocketAddr,
+    api: SocketAddr,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    clockwork: Vec<JoinHandle<()>>,
+    outbox: JoinHandle<()>,
+    finish: oneshot::Sender<()>,
+    /// Held to the very end.
+    data: DataDir,
+}
+
+/// Starts a VTN: when this returns, both addresses accept connections.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let is_local = |address: &SocketAddr| address.ip().is_loopback();
+    if !is_local(&config.listen) && !config.insecure_plain_http {
+        return Err(StartError::PlainHttp(config.listen));
+    }
+    if !is_local(&config.api) {
+        return Err(StartError::OpenApi(config.api));
+    }
+    let poll = config.poll_interval;
+    let poll_length = poll.to_time_delta().filter(|p| *p > TimeDelta::zero());
+    let poll_length = poll_length.ok_or(StartError::PollInterval(poll))?;
+
+    let data = DataDir::open(&config.data)?;
+    let store = Store::open(&data.file("vtn.db"))?;
+    let now = clock::now();
+    let mut contents = store.contents(now).await?;
+    let registry = Registry::load(&mut contents);
+    let campaigns = Campaigns::load(contents.campaigns, now);
+    let base = Context {
+        version: 0,
+        vtn_id: vtn_id(&store, config.vtn_id).await?,
+        profiles: NonEmpty::one(Profile {
+            name: ProfileName::B,
+            transports: NonEmpty::one(Transport {
+                name: TransportName::SimpleHttp,
+            }),
+        }),
+        poll_frequency: poll,
+        resend_after: poll_length / 2,
+        admission: config.admission,
+        unregistered_poll: UnregisteredPoll::NotRegistered,
+        campaigns: Vec::new(),
+    };
+
+    let (vens, vtn) = listen(config.listen).await?;
+    let (operators, api) = listen(config.api).await?;
+    let (told, to_tell) = mpsc::channel(OUTBOX);
+    let host = Arc::new(Host::new(store, registry, campaigns, base, told));
+    let teller = Teller::new();
+    let (stop, stopping) = watch::channel(false);
+    let servers = vec![
+        tokio::spawn(serve_vens(vens, Arc::clone(&host), stopping.clone())),
+        tokio::spawn(serve_operators(operators, Arc::clone(&host), stopping)),
+    ];
+    let clockwork = vec![
+        tokio::spawn(timer::wake_partitions(Arc::clone(&host))),
+        tokio::spawn(timer::write_seen(Arc::clone(&host))),
+    ];
+    let (told_all, tell) = (contents.outbox, teller.clone());
+    let (finish, finished) = oneshot::channel();
+    let outbox = tokio::spawn(outbox::run(
+        told_all,
+        to_tell,
+        tell,
+        Arc::clone(&host),
+        finished,
+    ));
+    tracing::info!(
+        %vtn, %api,
+        data = %config.data.display(),
+        vens = host.registry.all().len(),
+        events = host.campaigns.current().list.len(),
+        "the VTN is up"
+    );
+    Ok(Running {
+        host,
+        teller,
+        vtn,
+        api,
+        stop,
+        servers,
+        clockwork,
+        outbox,
+        finish,
+        data,
+    })
+}
+
+impl Running {
+    /// The URL for VENs.
+    #[must_use]
+    pub fn vtn_url(&self) -> String {
+        format!("http://{}/OpenADR2/Simple/2.0b", self.vtn)
+    }
+
+    /// The URL for operators.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// The VTN's ID.
+    #[must_use]
+    pub fn vtn_id(&self) -> &VtnId {
+        &self.host.settings().vtn_id
+    }
+
+    /// What happens from now on. A subscriber that is too slow misses the oldest.
+    #[must_use]
+    pub fn happenings(&self) -> broadcast::Receiver<Arc<Happening>> {
+        self.teller.subscribe()
+    }
+
+    /// Stops: nothing new is accepted, what was accepted is finished, everything is on the disk.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for server in self.servers {
+            let _ = server.await;
+        }
+        for task in self.clockwork {
+            task.abort();
+            let _ = task.await;
+        }
+        timer::flush_seen(&self.host).await;
+        // Nothing is decided any more; what was is told.
+        let _ = self.finish.send(());
+        let _ = self.outbox.await;
+        let host = self.host;
+        // The store's thread is waited for.
+        let _ = tokio::task::spawn_blocking(move || drop(host)).await;
+        drop(self.data);
+        tracing::info!("the VTN is down");
+    }
+}
+
+/// The ID that was asked for, that of the last run, or the default; kept for the next run.
+async fn vtn_id(store: &Store, wanted: Option<VtnId>) -> Result<VtnId, StartError> {
+    let kept = store.meta("vtn_id").await?;
+    let id = match (wanted, &kept) {
+        (Some(wanted), _) => wanted,
+        (None, Some(kept)) => VtnId::new(kept).map_err(StartError::StoredVtnId)?,
+        (None, None) => VtnId::new(DEFAULT_VTN_ID).map_err(StartError::StoredVtnId)?,
+    };
+    if id.is_empty() {
+        return Err(StartError::EmptyVtnId);
+    }
+    if let Some(kept) = &kept
+        && kept != id.as_str()
+    {
+        tracing::warn!(%id, before = kept, "the VTN has another ID than before: registered VENs may refuse it");
+    }
+    if !id.as_str().contains(|c: char| c.is_ascii_uppercase()) {
+        tracing::warn!(%id, "the VTN's ID has no capital letter: OpenLEADR's VENs refuse it");
+    }
+    if kept.as_deref() != Some(id.as_str()) {
+        store.set_meta("vtn_id", id.to_string()).await?;
+    }
+    Ok(id)
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn serve_vens(listener: TcpListener, host: Arc<Host>, stopping: watch::Receiver<bool>) {
+    let config = oadr_http::ServerConfig::default();
+    let drained = oadr_http::serve(listener, HttpHandler(host), config, told(stopping)).await;
+    match drained {
+        oadr_http::Drained::Finished => {}
+        oadr_http::Drained::Cut(connections) => {
+            tracing::warn!(connections, "cut off what did not finish in time");
+        }
+    }
+}
+
+async fn serve_operators(listener: TcpListener, host: Arc<Host>, stopping: watch::Receiver<bool>) {
+    let service = api::router(host).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(told(stopping));
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the operator API has ended");
+    }
+}
+
+/// Ends when it is time to stop.
+async fn told(mut stopping: watch::Receiver<bool>) {
+    // Nobody left to say so means the same.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,88 @@
+//! What happens without anybody asking: deadlines, and writing down who was heard.
+//!
+//! Knows nothing of what a deadline is for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::host::Host;
+use crate::clock;
+use crate::store::Key;
+
+/// How many partitions are woken at the same time: enough to share commits.
+const AT_ONCE: usize = 256;
+
+/// The longest sleep: the wall clock may be set meanwhile.
+const NAP: Duration = Duration::from_secs(30);
+
+/// How long a partition is left alone that failed, or did nothing about its deadline.
+const PAUSE: TimeDelta = TimeDelta::seconds(5);
+
+/// How often it is written down who was heard.
+const WRITE_SEEN: Duration = Duration::from_secs(30);
+
+/// Wakes partitions when their deadlines come. Runs until it is dropped.
+pub(crate) async fn wake_partitions(host: Arc<Host>) {
+    loop {
+        let now = clock::now();
+        let (due, next) = host.registry.due(now, AT_ONCE);
+        if due.is_empty() {
+            let nap = next.map_or(NAP, |next| {
+                (next - now).to_std().unwrap_or_default().min(NAP)
+            });
+            tokio::select! {
+                () = tokio::time::sleep_until(Instant::now() + nap) => {}
+                () = host.registry.earlier.notified() => {}
+            }
+            continue;
+        }
+        let mut tasks = JoinSet::new();
+        for key in due {
+            let host = Arc::clone(&host);
+            tasks.spawn(async move { wake(&host, key).await });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn wake(host: &Host, key: Key) {
+    let woken = host.wake(key).await;
+    let now = clock::now();
+    match woken {
+        Ok(()) => {}
+        Err(error) => {
+            tracing::warn!(partition = key.0, %error, "a deadline could not be worked off");
+            host.registry.schedule(key, Some(now + PAUSE));
+            return;
+        }
+    }
+    if host.registry.scheduled(key).is_some_and(|at| at <= now) {
+        tracing::error!(partition = key.0, "nothing was done about a deadline");
+        host.registry.schedule(key, Some(now + PAUSE));
+    }
+}
+
+/// Writes down now and then who was heard. Runs until it is dropped.
+pub(crate) async fn write_seen(host: Arc<Host>) {
+    let mut ticks = tokio::time::interval(WRITE_SEEN);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        flush_seen(&host).await;
+    }
+}
+
+/// Writes down who was heard since the last time.
+pub(crate) async fn flush_seen(host: &Host) {
+    let heard = host.registry.take_heard();
+    if heard.is_empty() {
+        return;
+    }
+    if let Err(error) = host.store.seen(heard).await {
+        tracing::warn!(%error, "it is not written down who was heard");
+    }
+}
