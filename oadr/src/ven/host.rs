@@ -1,0 +1,401 @@
+//! The VEN's host: one input after the other is decided and committed, then told and sent.
+//!
+//! Knows nothing of OpenADR's rules; those are the machine's.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use oadr_core::machine::{Decision, Env, Loaded, Role as _, Step};
+use oadr_core::value::{DateTime, OptType};
+use oadr_core::ven::{
+    self, Answer, Command, CommandError, Context, Exchange, Failure, Input, Next, OptQuestion,
+    Outgoing, Question, Registration, Ven,
+};
+use oadr_http::{Client, ClientError};
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+
+use super::happening::Happening;
+use super::on_event::OnEvent;
+use super::store::Store;
+use crate::clock;
+use crate::json::Event;
+use crate::logging::{self, Kind};
+use crate::sqlite::StoreError;
+
+/// Told what happens, in order. What it was told when it returns is not told again.
+pub type Teller = Box<dyn FnMut(&Happening) + Send>;
+
+/// The longest sleep: the wall clock may be set meanwhile.
+const NAP: Duration = Duration::from_secs(30);
+
+/// How long a failed store is left alone.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a request that is under way is waited for when it is time to stop.
+const LAST_REPLY: Duration = Duration::from_secs(2);
+
+/// A VEN at work.
+pub(super) struct Host {
+    pub(super) store: Store,
+    pub(super) client: Arc<Client>,
+    pub(super) context: Context,
+    pub(super) on_event: Option<OnEvent>,
+    /// The answer where nobody is asked, or nobody answers.
+    pub(super) opt: OptType,
+    pub(super) teller: Teller,
+    pub(super) at: Loaded<Ven>,
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// Why an input was not worked off.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("it is time to stop")]
+    Stopped,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no randomness: {0}")]
+    Entropy(std::io::Error),
+}
+
+/// What the loop waits for.
+enum Heard {
+    Reply(Input),
+    Deadline,
+    Stop,
+}
+
+type Flight = Pin<Box<dyn Future<Output = Input> + Send>>;
+
+impl Host {
+    /// Tells what a former process did not.
+    pub(super) async fn tell_left_over(&mut self) -> Result<(), StoreError> {
+        let left_over = self.store.outbox().await?;
+        for happening in &left_over {
+            (self.teller)(happening);
+        }
+        if !left_over.is_empty() {
+            self.store.told(self.at.version).await?;
+        }
+        Ok(())
+    }
+
+    /// Lives until it is time to stop, or until `is_done` says so after an input.
+    pub(super) async fn run(
+        &mut self,
+        first: Option<&Command>,
+        is_done: impl Fn(&Registration) -> bool,
+    ) {
+        let mut flight: Option<Flight> = None;
+        let mut wake = self.begin(first, &mut flight).await;
+        while !is_done(self.at.state.registration()) {
+            let input = match self.listen(&mut flight, wake).await {
+                Heard::Reply(input) => {
+                    flight = None;
+                    input
+                }
+                Heard::Deadline => Input::Wake,
+                Heard::Stop => break,
+            };
+            match self.step(&input).await {
+                Ok(next) => wake = self.go_on(next, &mut flight),
+                Err(Trouble::Stopped) => break,
+                Err(trouble) => {
+                    // The reply, if it was one, is as good as lost: begin anew from what is safe.
+                    self.pause(&trouble).await;
+                    flight = None;
+                    wake = self.begin(None, &mut flight).await;
+                }
+            }
+        }
+        self.last_reply(flight).await;
+    }
+
+    /// Begins, or begins anew, from what was committed.
+    async fn begin(
+        &mut self,
+        first: Option<&Command>,
+        flight: &mut Option<Flight>,
+    ) -> Option<DateTime> {
+        loop {
+            let begun = async {
+                self.at = self.store.load().await?;
+                let mut next = self.step(&Input::Started).await?;
+                if let Some(command) = first {
+                    let send = next.send.take();
+                    match self.command(command).await? {
+                        Ok(after) => next = after,
+                        Err(refused) => tracing::warn!(%refused, "not carried out"),
+                    }
+                    next.send = next.send.or(send);
+                }
+                Ok::<_, Trouble>(next)
+            };
+            match begun.await {
+                Ok(next) => return self.go_on(next, flight),
+                Err(Trouble::Stopped) => return None,
+                Err(trouble) => self.pause(&trouble).await,
+            }
+            if *self.stopping.borrow() {
+                return None;
+            }
+        }
+    }
+
+    async fn pause(&mut self, trouble: &Trouble) {
+        tracing::error!(%trouble, "cannot go on; trying again soon");
+        let _ = tokio::time::timeout(PAUSE, told_to_stop(&mut self.stopping)).await;
+    }
+
+    /// Sends what is to be sent; says when to wake.
+    fn go_on(&self, next: Next, flight: &mut Option<Flight>) -> Option<DateTime> {
+        if let Some(outgoing) = next.send {
+            *flight = Some(Box::pin(send(Arc::clone(&self.client), outgoing)));
+        }
+        next.wake
+    }
+
+    async fn listen(&mut self, flight: &mut Option<Flight>, wake: Option<DateTime>) -> Heard {
+        let reply = async {
+            match flight {
+                Some(flight) => flight.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = told_to_stop(&mut self.stopping) => Heard::Stop,
+            () = sleep_until(wake) => Heard::Deadline,
+            input = reply => Heard::Reply(input),
+        }
+    }
+
+    /// Takes one more reply if it comes soon, so that less is said twice after the next start.
+    async fn last_reply(&mut self, flight: Option<Flight>) {
+        if let Some(flight) = flight
+            && let Ok(input) = tokio::time::timeout(LAST_REPLY, flight).await
+            && let Err(trouble) = self.step(&input).await
+        {
+            tracing::debug!(%trouble, "the last reply was not worked off");
+        }
+    }
+
+    /// Works off one input: decided, committed, told.
+    async fn step(&mut self, input: &Input) -> Result<Next, Trouble> {
+        let env = env()?;
+        let mut answers = Vec::new();
+        loop {
+            match ven::decide(&self.at, &self.context, env, input, &answers) {
+                Step::Ask(Question::Opt(question)) => {
+                    let answer = self.ask(&question).await?;
+                    answers.push(answer);
+                }
+                Step::Ask(question) => {
+                    tracing::error!(?question, "asked what nobody can answer");
+                    return Err(Trouble::Stopped);
+                }
+                Step::Decided(decision) => {
+                    return self.settle(Kind(input).to_string(), decision, env).await;
+                }
+            }
+        }
+    }
+
+    async fn command(&mut self, command: &Command) -> Result<Result<Next, CommandError>, Trouble> {
+        let env = env()?;
+        match ven::command(&self.at, &self.context, env, command) {
+            Ok(decision) => self
+                .settle(Kind(command).to_string(), decision, env)
+                .await
+                .map(Ok),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        input: String,
+        decision: Decision<Ven>,
+        env: Env,
+    ) -> Result<Next, Trouble> {
+        let next = decision.next(&self.at);
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let changes: Vec<_> = decision
+                .changes()
+                .iter()
+                .map(|c| Kind(c).to_string())
+                .collect();
+            let version = next.version.0;
+            tracing::debug!(input, version, changes = changes.join(" "), "decided");
+        }
+        if !decision.needs_commit() {
+            self.at = next;
+            return decision
+                .release_unwritten()
+                .map_err(|_| Trouble::Store(StoreError::Conflict));
+        }
+        let happenings = self.happenings(&decision, &next, env.now);
+        let proof = self
+            .store
+            .commit(decision.base(), &next, &happenings)
+            .await?;
+        self.at = next;
+        for happening in &happenings {
+            (self.teller)(happening);
+        }
+        if !happenings.is_empty()
+            && let Err(error) = self.store.told(self.at.version).await
+        {
+            tracing::warn!(%error, "the outbox keeps what was told");
+        }
+        Ok(decision.release(proof))
+    }
+
+    fn happenings(
+        &self,
+        decision: &Decision<Ven>,
+        next: &Loaded<Ven>,
+        now: DateTime,
+    ) -> Vec<Happening> {
+        let registered = next.state.registered().or(self.at.state.registered());
+        let ven_id = registered.map(|registered| registered.ven_id.clone());
+        let effects = decision.effects().iter().zip(0..);
+        effects
+            .map(|(effect, position)| Happening {
+                version: next.version.0,
+                position,
+                time: now,
+                ven_id: ven_id.clone(),
+                effect: effect.clone(),
+            })
+            .collect()
+    }
+
+    /// Asks the command, if there is one. Meanwhile what is due happens.
+    async fn ask(&mut self, question: &OptQuestion) -> Result<Answer, Trouble> {
+        let Some(on_event) = self.on_event.clone() else {
+            return Ok(question.answer(self.opt, None));
+        };
+        let about = about(question);
+        let event_id = &question.event.descriptor.event_id;
+        let mut asked = std::pin::pin!(on_event.ask(&about));
+        let mut stopping = self.stopping.clone();
+        let said = loop {
+            let wake = Ven::next_deadline(&self.at.state);
+            tokio::select! {
+                biased;
+                said = &mut asked => break said,
+                () = told_to_stop(&mut stopping) => return Err(Trouble::Stopped),
+                () = sleep_until(wake) => self.catch_up().await?,
+            }
+        };
+        match said {
+            Ok((opt, code)) => {
+                tracing::info!(%event_id, %opt, "the command has answered");
+                Ok(question.answer(opt, code))
+            }
+            Err(error) => {
+                let opt = self.opt;
+                tracing::warn!(%event_id, %error, %opt, "the configured opt is used");
+                Ok(question.answer(opt, None))
+            }
+        }
+    }
+
+    /// Lets happen what is due, while the answer to another input is waited for.
+    async fn catch_up(&mut self) -> Result<(), Trouble> {
+        let env = env()?;
+        match ven::decide(&self.at, &self.context, env, &Input::Wake, &[]) {
+            Step::Ask(_) => Ok(()),
+            Step::Decided(decision) => {
+                // A request is under way as long as its reply is being worked off, so none is sent.
+                let next = self
+                    .settle(Kind(&Input::Wake).to_string(), decision, env)
+                    .await?;
+                if next.send.is_some() {
+                    tracing::error!("a second request was wanted while one was under way");
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn env() -> Result<Env, Trouble> {
+    clock::env().map_err(Trouble::Entropy)
+}
+
+/// What a command is told about the event it is asked about.
+fn about(question: &OptQuestion) -> Value {
+    let mut about = Map::new();
+    if let Ok(Value::Object(event)) = serde_json::to_value(Event::from(&question.event)) {
+        about = event;
+    }
+    about.insert("start".to_owned(), json!(question.start));
+    about.insert("end".to_owned(), json!(question.end));
+    about.insert("previous_opt".to_owned(), json!(question.previous));
+    Value::Object(about)
+}
+
+/// Until the wall clock says so, however it is set meanwhile; for ever, if there is no time.
+async fn sleep_until(at: Option<DateTime>) {
+    loop {
+        let left = match at {
+            Some(at) => (at - clock::now()).to_std().unwrap_or_default(),
+            None => NAP,
+        };
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(NAP)).await;
+    }
+}
+
+/// Ends when it is time to stop. Nobody left to say so means the same.
+async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Sends a request; its outcome is the next input.
+async fn send(client: Arc<Client>, outgoing: Outgoing) -> Input {
+    let exchange = outgoing.exchange;
+    let kind = outgoing.message.kind();
+    match client.send(outgoing.service, &outgoing.message).await {
+        Ok(answer) => {
+            let message = answer.reply.map(|decoded| {
+                if !decoded.drifts.is_empty() {
+                    tracing::debug!(request = %kind, drifts = ?decoded.drifts, "understood although bent");
+                }
+                if let Some((code, description)) = logging::refusal(&decoded.message) {
+                    tracing::warn!(request = %kind, %code, description, "refused");
+                }
+                Box::new(decoded.message)
+            });
+            Input::Replied { exchange, message }
+        }
+        Err(error) => failed(exchange, &kind.to_string(), &error),
+    }
+}
+
+fn failed(exchange: Exchange, request: &str, error: &ClientError) -> Input {
+    tracing::warn!(request, %error, "no answer");
+    let failure = match error {
+        ClientError::Connect { .. } | ClientError::TimedOut { .. } | ClientError::Broken { .. } => {
+            Failure::Unreachable
+        }
+        ClientError::Status {
+            status,
+            retry_after,
+            ..
+        } if *status == 503 || *status == 429 => Failure::Busy {
+            retry_after: retry_after.and_then(|wait| TimeDelta::from_std(wait).ok()),
+        },
+        ClientError::Status { status, .. } if status.is_client_error() => Failure::Refused,
+        _ => Failure::Broken,
+    };
+    Input::Failed { exchange, failure }
+}
