@@ -1,1 +1,22 @@
-//! The library behind the program.
+//! The program `oadr` as a library: OpenADR 2.0b for both roles, with a runtime, stores, an operator
+//! API and a command line.
+//!
+//! Knows nothing of OpenADR's rules, which are `oadr-core`'s, nor of HTTP's, which are `oadr-http`'s.
+
+mod api;
+pub mod cli;
+mod clock;
+mod data_dir;
+mod demo;
+mod entropy;
+mod json;
+mod logging;
+mod sqlite;
+mod store;
+mod temp_dir;
+pub mod ven;
+pub mod vtn;
+
+pub use data_dir::DataDirError;
+pub use logging::{LogFormat, init as init_logging};
+pub use sqlite::StoreError;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `oadr`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    oadr::cli::main()
+}

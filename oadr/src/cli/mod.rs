@@ -1,0 +1,117 @@
+//! The command line.
+//!
+//! Knows nothing of what the commands do; each has a module, and those use the library.
+
+mod api;
+mod event;
+mod exit;
+mod format;
+mod ven;
+mod vens;
+mod vtn;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+pub(crate) use api::ApiClient;
+
+use crate::demo;
+use crate::logging::{self, LogFormat};
+
+/// OpenADR 2.0b: a VTN, a VEN and the tools around them.
+#[derive(Debug, Parser)]
+#[command(name = "oadr", version, about, after_help = EXAMPLES, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  oadr demo --once                       see an event from its creation to its end, on one machine
+  oadr vtn --dev                         a VTN for trials: any VEN may register
+  oadr ven --vtn http://127.0.0.1:8080 --name Pump1
+  oadr event create --ven Pump1 --interval PT15M=1 --interval PT15M=2
+  oadr event list
+  oadr vens list --json
+
+Every command explains itself with --help.";
+
+#[derive(Debug, Args)]
+struct LogArgs {
+    /// What is logged to stderr: a level (error, warn, info, debug, trace) or a filter such as
+    /// `warn,oadr=debug`.
+    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
+    log: Option<String>,
+    /// How log lines look.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Vtn(vtn::VtnArgs),
+    Ven(ven::VenArgs),
+    Event(event::EventArgs),
+    Vens(vens::VensArgs),
+    Demo(demo::DemoArgs),
+}
+
+/// Runs the program: reads the command line, does what it says, and says how it went. What went wrong
+/// is one line on stderr and a status other than 0.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let serves = matches!(cli.command, Command::Vtn(_) | Command::Ven(_));
+    let default = if serves { "info" } else { "warn" };
+    let filter = cli.log.log.as_deref().unwrap_or(default);
+    if let Err(error) = logging::init(filter, cli.log.log_format) {
+        eprintln!("oadr: the filter {filter:?} of --log: {error}");
+        return ExitCode::from(2);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("oadr: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Vtn(args) => vtn::run(args).await,
+            Command::Ven(args) => ven::run(args).await,
+            Command::Event(args) => event::run(args).await,
+            Command::Vens(args) => vens::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+        }
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("oadr: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line of JSON on stdout, at once. Nobody reading it is no reason to stop.
+pub(crate) fn say(line: &Value) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+        tracing::debug!(%error, "nobody reads what happens");
+    }
+}

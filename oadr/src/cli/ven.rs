@@ -1,0 +1,158 @@
+//! `oadr ven`.
+//!
+//! Knows nothing of how a VEN works; it puts settings together and prints what happens.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use oadr_core::value::{MarketContext, OptType, ResourceId, Text, VenId, VtnId};
+use oadr_http::{BaseUrl, Credentials};
+use tokio::sync::watch;
+
+use super::exit::Exit;
+use super::say;
+use crate::ven::{self, Config, OnEvent, Teller};
+
+/// Run a VEN.
+///
+/// It registers with the VTN, polls as often as the VTN asks for, answers events and keeps its state
+/// in an SQLite database in the data folder, so that it goes on where it was after a restart or a
+/// crash.
+///
+/// What happens is printed on stdout, one JSON object a line: `registered`, `event_received`,
+/// `event_modified`, `event_cancelled`, `opt_sent`, `event_started`, `interval_started`,
+/// `event_ended`, `registration_cancelled`, `registration_refused`. After a crash a line can come
+/// again; it has the same `id`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct VenArgs {
+    /// The VTN's URL, with or without /OpenADR2/Simple/2.0b.
+    #[arg(long, value_name = "URL")]
+    vtn: BaseUrl,
+    /// How the VEN introduces itself (venName).
+    #[arg(long, value_name = "NAME")]
+    name: Text,
+    /// The folder for the database; made if it is not there.
+    #[arg(long, value_name = "FOLDER", default_value = "oadr-ven")]
+    data: PathBuf,
+    /// The answer to events, if no command is asked or it does not answer.
+    #[arg(long, value_enum, default_value = "in")]
+    opt: Opt,
+    /// A shell command that decides about each event. It gets the event as JSON on stdin and prints
+    /// `optIn` or `optOut`, perhaps followed by a response code. It is asked once for each version of
+    /// an event.
+    #[arg(long, value_name = "COMMAND")]
+    on_event: Option<String>,
+    /// How long that command may take, in seconds; then it is killed and --opt is the answer.
+    #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds, requires = "on_event")]
+    on_event_timeout: Duration,
+    /// A venID that the VTN's operator gave out beforehand.
+    #[arg(long, value_name = "ID")]
+    ven_id: Option<VenId>,
+    /// The VTN's ID, if no other is to be accepted.
+    #[arg(long, value_name = "ID")]
+    vtn_id: Option<VtnId>,
+    /// A resource that events may be for; may be given several times.
+    #[arg(long = "resource", value_name = "ID")]
+    resources: Vec<ResourceId>,
+    /// A programme that the VEN takes part in; may be given several times. [default: all]
+    #[arg(long = "market-context", value_name = "URI")]
+    market_contexts: Vec<MarketContext>,
+    /// The user for HTTP Basic authentication, which some VTNs want.
+    #[arg(long, value_name = "NAME", requires = "http_password")]
+    http_user: Option<String>,
+    /// The password that goes with it.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "OADR_HTTP_PASSWORD",
+        hide_env_values = true
+    )]
+    http_password: Option<String>,
+    /// Cancel the registration of the VEN in the data folder, and exit.
+    #[arg(long)]
+    cancel_registration: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  oadr ven --vtn http://127.0.0.1:8080 --name Pump1
+  oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --on-event 'jq -r .market_context | grep -q /dr && echo optIn || echo optOut'
+  oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --cancel-registration";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Opt {
+    In,
+    Out,
+}
+
+/// How long the VTN has for confirming a cancellation.
+const CONFIRMATION: Duration = Duration::from_secs(30);
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|limit| !limit.is_zero())
+        .ok_or_else(|| "not a positive time".to_owned())
+}
+
+pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let cancel = args.cancel_registration;
+    let config = config(args)?;
+    let teller: Teller = Box::new(|happening| say(&happening.to_json()));
+    let mut exit = Exit::new()?;
+    if !cancel {
+        let running = ven::start(config, teller).await?;
+        exit.wanted().await;
+        running.stop().await;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (stop, stopping) = watch::channel(false);
+    let mut cancelling = std::pin::pin!(ven::cancel_registration(config, teller, stopping));
+    let cancelled = tokio::select! {
+        cancelled = &mut cancelling => cancelled?,
+        () = tokio::time::sleep(CONFIRMATION) => {
+            stop.send_replace(true);
+            cancelling.await?
+        }
+        () = exit.wanted() => {
+            stop.send_replace(true);
+            cancelling.await?
+        }
+    };
+    if cancelled {
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Err("the VTN has not confirmed; the next start goes on with it".into())
+    }
+}
+
+fn config(args: VenArgs) -> Result<Config, Box<dyn Error>> {
+    if args.name.is_empty() {
+        return Err("--name must not be empty".into());
+    }
+    let credentials = match (&args.http_user, &args.http_password) {
+        (Some(user), Some(password)) => Some(Credentials::new(user, password)?),
+        (None | Some(_), _) => None,
+    };
+    let timeout = args.on_event_timeout;
+    Ok(Config {
+        vtn: args.vtn,
+        name: args.name,
+        data: args.data,
+        opt: match args.opt {
+            Opt::In => OptType::OptIn,
+            Opt::Out => OptType::OptOut,
+        },
+        on_event: args.on_event.map(|command| OnEvent { command, timeout }),
+        ven_id: args.ven_id,
+        vtn_id: args.vtn_id,
+        resources: args.resources,
+        market_contexts: args.market_contexts,
+        credentials,
+    })
+}
