@@ -9,6 +9,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::problem::Problem;
+use crate::clock;
 use crate::vtn::Host;
 
 #[derive(Debug, Serialize)]
@@ -28,6 +29,6 @@ pub(super) async fn health(State(host): State<Arc<Host>>) -> Result<Json<Health>
         version: env!("CARGO_PKG_VERSION"),
         vtn_id: host.settings().vtn_id.to_string(),
         vens: host.registry.all().len(),
-        events: host.campaigns.current().list.len(),
+        events: host.campaigns.current().open_at(clock::now()),
     }))
 }

@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
 pub(crate) use api::ApiClient;
+pub(crate) use exit::Exit;
 
 use crate::demo;
 use crate::logging::{self, LogFormat};

@@ -1,19 +1,241 @@
-//! `oadr demo`.
+//! `oadr demo`: a VTN and two VENs in one process, talking HTTP, and what happens to an event.
 //!
-//! Knows.
+//! Knows nothing that a user of the library could not do.
+
+mod steps;
+mod timeline;
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Demo.
-#[derive(Debug, clap::Args)]
+use chrono::{SecondsFormat, SubsecRound as _, TimeDelta};
+use clap::Args;
+use hyper::Method;
+use oadr_core::value::{self, OptType, Text};
+use oadr_core::vtn::Admission;
+use oadr_http::BaseUrl;
+use serde_json::{Value, json};
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
+
+use crate::cli::{ApiClient, Exit};
+use crate::temp_dir::TempDir;
+use crate::{clock, ven, vtn};
+use steps::{Step, Steps};
+use timeline::Timeline;
+
+/// See a VTN and two VENs at work, on this machine.
+///
+/// Starts a VTN on SQLite and two VENs in one process, creates an event of two short intervals
+/// through the operator API and shows what becomes of it: one VEN opts in, the other opts out.
+#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// End after one event.
+    /// End after one event: with status 0 if every step was seen, otherwise with status 1 and what
+    /// was missing. Otherwise an event follows now and then until Ctrl-C.
     #[arg(long)]
     once: bool,
 }
 
+/// The VEN that takes part, and the one that does not.
+const WILLING: &str = "Heater1";
+const UNWILLING: &str = "Pump2";
+
+/// How long everything may take with `--once`.
+const LIMIT: Duration = Duration::from_secs(50);
+
+/// How far ahead an event is made, and how long each of its intervals lasts, in seconds.
+const AHEAD: i64 = 4;
+const INTERVAL: i64 = 4;
+
+/// How long after an event the next one follows.
+const BREAK: Duration = Duration::from_secs(20);
+
 pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Box<dyn Error>> {
-    let _ = args.once;
+    let mut exit = Exit::new()?;
+    let folder = TempDir::new("demo")?;
+    let mut timeline = Timeline::new();
+    let mut demo = Demo::start(&folder, &mut timeline).await?;
+    let shown = tokio::select! {
+        shown = demo.show(args.once, &mut timeline) => shown,
+        () = exit.wanted() => Ok(Vec::new()),
+    };
+    demo.stop().await;
+    let missing = shown?;
+    if missing.is_empty() {
+        timeline.close(if args.once {
+            "every step was seen"
+        } else {
+            "stopped"
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    for step in &missing {
+        timeline.close(&format!("not seen: {step}"));
+    }
     Ok(ExitCode::FAILURE)
+}
+
+/// The three at work.
+struct Demo {
+    vtn: vtn::Running,
+    vens: Vec<ven::Running>,
+    api: ApiClient,
+    of_vtn: broadcast::Receiver<Arc<vtn::Happening>>,
+    of_vens: mpsc::UnboundedReceiver<(&'static str, ven::Happening)>,
+}
+
+impl Demo {
+    async fn start(folder: &TempDir, timeline: &mut Timeline) -> Result<Self, Box<dyn Error>> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let vtn = vtn::start(vtn::Config {
+            listen: any,
+            api: any,
+            data: folder.path().join("vtn"),
+            vtn_id: None,
+            poll_interval: value::Duration::seconds(1),
+            admission: Admission::Open,
+            insecure_plain_http: false,
+        })
+        .await?;
+        timeline.say("VTN", &format!("serves VENs at {}", vtn.vtn_url()));
+        timeline.say("VTN", &format!("serves operators at {}", vtn.api_url()));
+        let api = vtn.api_url().parse()?;
+        let of_vtn = vtn.happenings();
+        let (tell, of_vens) = mpsc::unbounded_channel();
+        let mut vens = Vec::new();
+        for (name, opt) in [(WILLING, OptType::OptIn), (UNWILLING, OptType::OptOut)] {
+            let tell = tell.clone();
+            let teller: ven::Teller = Box::new(move |happening| {
+                // Whoever listened has gone when the demo ends.
+                let _ = tell.send((name, happening.clone()));
+            });
+            let config = ven::Config {
+                vtn: BaseUrl::parse(&vtn.vtn_url())?,
+                name: Text::new(name)?,
+                data: folder.path().join(name),
+                opt,
+                on_event: None,
+                ven_id: None,
+                vtn_id: None,
+                resources: Vec::new(),
+                market_contexts: Vec::new(),
+                credentials: None,
+            };
+            vens.push(ven::start(config, teller).await?);
+        }
+        Ok(Self {
+            vtn,
+            vens,
+            api,
+            of_vtn,
+            of_vens,
+        })
+    }
+
+    /// Shows one event, or one after the other; the answer is what was missing of the one.
+    async fn show(
+        &mut self,
+        once: bool,
+        timeline: &mut Timeline,
+    ) -> Result<Vec<Step>, Box<dyn Error>> {
+        let end = Instant::now() + LIMIT;
+        let mut steps = Steps::new(WILLING, UNWILLING);
+        self.follow(&mut steps, timeline, end, Steps::all_registered)
+            .await;
+        let mut number = 0;
+        loop {
+            number += 1;
+            let id = format!("Event{number}");
+            self.create(&id, timeline).await?;
+            let end = if once { end } else { Instant::now() + LIMIT };
+            self.follow(&mut steps, timeline, end, Steps::all_seen)
+                .await;
+            let event = self
+                .api
+                .call(Method::GET, &format!("/events/{id}"), None)
+                .await?;
+            let status = event.get("status").and_then(Value::as_str).unwrap_or("?");
+            timeline.say(
+                "operator",
+                &format!("{id} is {status}: {}", answers(&event)),
+            );
+            steps.shown(&event);
+            if once {
+                return Ok(steps.missing());
+            }
+            let pause = Instant::now() + BREAK;
+            self.follow(&mut steps, timeline, pause, |_| false).await;
+            steps.next_event();
+        }
+    }
+
+    /// Prints what happens until it is enough, or time is up.
+    async fn follow(
+        &mut self,
+        steps: &mut Steps,
+        timeline: &mut Timeline,
+        end: Instant,
+        is_enough: fn(&Steps) -> bool,
+    ) {
+        while !is_enough(steps) {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return,
+                happening = self.of_vtn.recv() => {
+                    if let Ok(happening) = happening {
+                        timeline.at_vtn(&happening.effect);
+                    }
+                }
+                Some((name, happening)) = self.of_vens.recv() => {
+                    steps.at_ven(name, &happening.effect);
+                    timeline.at_ven(name, &happening.effect);
+                }
+            }
+        }
+    }
+
+    async fn create(&self, id: &str, timeline: &mut Timeline) -> Result<(), Box<dyn Error>> {
+        let start = clock::now().trunc_subsecs(0) + TimeDelta::seconds(AHEAD);
+        let length = format!("PT{INTERVAL}S");
+        let event = json!({
+            "event_id": id,
+            "dtstart": start.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "market_context": "http://example.com/demo",
+            "signals": [{
+                "signal_name": "SIMPLE",
+                "signal_type": "level",
+                "intervals": [
+                    {"duration": &length, "payload": 1},
+                    {"duration": &length, "payload": 2},
+                ],
+            }],
+        });
+        self.api.call(Method::POST, "/events", Some(&event)).await?;
+        timeline.say(
+            "operator",
+            &format!("creates {id}: starts in {AHEAD} s, level 1 for {INTERVAL} s, then level 2 for {INTERVAL} s"),
+        );
+        Ok(())
+    }
+
+    async fn stop(self) {
+        for ven in self.vens {
+            ven.stop().await;
+        }
+        self.vtn.stop().await;
+    }
+}
+
+/// What the operator API says of each VEN's answer.
+fn answers(event: &Value) -> String {
+    let vens = event.get("vens").and_then(Value::as_array);
+    let text = |ven: &Value, name: &str| {
+        let value = ven.get(name).and_then(Value::as_str);
+        value.unwrap_or("no answer").to_owned()
+    };
+    let answers = vens.into_iter().flatten();
+    let answers = answers.map(|ven| format!("{} {}", text(ven, "ven_name"), text(ven, "opt")));
+    answers.collect::<Vec<_>>().join(", ")
 }

@@ -133,6 +133,8 @@ async fn open(
     let data = DataDir::open(&config.data)?;
     let store = Store::open(&data.file("ven.db"))?;
     let at = store.load().await?;
+    let (vtn, name) = (&config.vtn, config.name.as_str());
+    tracing::info!(%vtn, name, data = %config.data.display(), version = at.version.0, "the VEN is up");
     let mut client = ClientConfig::default();
     client.credentials = config.credentials;
     let context = Context {

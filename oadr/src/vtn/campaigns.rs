@@ -27,6 +27,18 @@ pub(crate) struct Open {
     pub(crate) list: BTreeMap<Place, Arc<Campaign>>,
 }
 
+impl Open {
+    /// How many are not closed at this time.
+    pub(crate) fn open_at(&self, now: DateTime) -> usize {
+        let campaigns = self.list.values();
+        campaigns.filter(|campaign| is_open(campaign, now)).count()
+    }
+}
+
+fn is_open(campaign: &Campaign, now: DateTime) -> bool {
+    campaign.closes().is_none_or(|closes| closes > now)
+}
+
 impl Campaigns {
     pub(crate) fn load(campaigns: Vec<(Place, Arc<Campaign>)>, now: DateTime) -> Self {
         let newest = campaigns.iter().map(|(_, campaign)| campaign.modified);
@@ -51,8 +63,7 @@ impl Campaigns {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let mut open = Open::clone(&current);
         open.version = version_at(now).max(open.version.saturating_add(1));
-        open.list
-            .retain(|_, campaign| campaign.closes().is_none_or(|closes| closes > now));
+        open.list.retain(|_, campaign| is_open(campaign, now));
         open.list.insert(place, campaign);
         *current = Arc::new(open);
     }

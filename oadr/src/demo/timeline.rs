@@ -1,0 +1,112 @@
+//! The demo's timeline: one line for each thing that happens, with the time since the start.
+//!
+//! Knows nothing of what is to come.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::time::Instant;
+
+use oadr_core::value::{OptType, VenId};
+use oadr_core::{ven, vtn};
+
+/// Prints lines on stdout.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    begin: Instant,
+    /// Names of VENs by ID, as far as they are known.
+    names: BTreeMap<VenId, String>,
+}
+
+impl Timeline {
+    pub(super) fn new() -> Self {
+        Self {
+            begin: Instant::now(),
+            names: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn say(&mut self, who: &str, what: &str) {
+        let time = self.begin.elapsed().as_secs_f32();
+        line(&format!("{time:6.1} s  {who:<9} {what}"));
+    }
+
+    /// The last words.
+    pub(super) fn close(&mut self, what: &str) {
+        line(&format!("          {what}"));
+    }
+
+    pub(super) fn at_vtn(&mut self, effect: &vtn::Effect) {
+        use vtn::Effect;
+        match effect {
+            Effect::EventAnswered {
+                ven_id,
+                event_id,
+                opt,
+                ..
+            } => {
+                let name = self.names.get(ven_id);
+                let name = name.map_or_else(|| ven_id.to_string(), Clone::clone);
+                self.say("VTN", &format!("{name} answers {event_id}: {opt}"));
+            }
+            Effect::DeliveryGivenUp { ven_id, event_id } => {
+                self.say("VTN", &format!("{ven_id} never answered {event_id}"));
+            }
+            // The VENs tell the rest.
+            _ => {}
+        }
+    }
+
+    pub(super) fn at_ven(&mut self, name: &'static str, effect: &ven::Effect) {
+        use ven::Effect;
+        let what = match effect {
+            Effect::Registered { ven_id, .. } => {
+                self.names.insert(ven_id.clone(), name.to_owned());
+                format!("registered as {ven_id}")
+            }
+            Effect::RegistrationRefused { response_code } => {
+                format!("is refused: {response_code}")
+            }
+            Effect::RegistrationCancelled { .. } => "is no longer registered".to_owned(),
+            Effect::EventReceived { event, start, .. } => {
+                let id = &event.descriptor.event_id;
+                format!(
+                    "received {id}, which starts at {}",
+                    start.format("%H:%M:%S")
+                )
+            }
+            Effect::EventModified { event, .. } => {
+                format!("{} was modified", event.descriptor.event_id)
+            }
+            Effect::EventCancelled { event_id, .. } => format!("{event_id} was cancelled"),
+            Effect::OptSent { event_id, opt, .. } => match opt {
+                OptType::OptIn => format!("opted in to {event_id}"),
+                OptType::OptOut => format!("opted out of {event_id}"),
+            },
+            Effect::EventStarted { event_id, .. } => format!("{event_id} started"),
+            Effect::IntervalStarted {
+                event_id,
+                signal_name,
+                interval,
+                payload,
+                ..
+            } => format!("{event_id} interval {interval}: {signal_name} is {payload} now"),
+            Effect::EventEnded {
+                event_id, reason, ..
+            } => match reason {
+                ven::EndReason::Completed => format!("{event_id} completed"),
+                ven::EndReason::Rescheduled => format!("{event_id} stopped: it is to start later"),
+                ven::EndReason::Cancelled => format!("{event_id} ended early: cancelled"),
+                ven::EndReason::OptedOut => format!("{event_id} ended early: opted out"),
+                ven::EndReason::Unregistered => format!("{event_id} ended early: not registered"),
+            },
+            _ => return,
+        };
+        self.say(name, &what);
+    }
+}
+
+fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody reading it is no reason to stop.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
