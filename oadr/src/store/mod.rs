@@ -7,6 +7,8 @@
 mod campaigns;
 mod partitions;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -162,14 +162,22 @@ mod tests {
     #[tokio::test]
     async fn a_command_that_takes_too_long_is_killed_with_its_children() {
         let temp = crate::temp_dir::TempDir::new("on-event").unwrap();
-        let left = temp.path().join("left");
+        let child = temp.path().join("child");
         let on_event = OnEvent {
-            command: format!("(sleep 1000; echo > {}) & sleep 1000", left.display()),
-            timeout: Duration::from_millis(300),
+            command: format!("sleep 1000 & echo $! > {}; wait", child.display()),
+            timeout: Duration::from_millis(500),
         };
         let begin = Instant::now();
         let error = on_event.ask(&json!({})).await.unwrap_err();
         assert!(matches!(error, OnEventError::TimedOut(_)), "{error}");
         assert!(begin.elapsed() < Duration::from_secs(20));
+        let id = std::fs::read_to_string(&child).unwrap();
+        let stat = format!("/proc/{}/stat", id.trim());
+        // Gone, or dead and waiting for whoever inherited it.
+        let lives = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+        while lives() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "the child lives");
+            tokio::task::yield_now().await;
+        }
     }
 }
