@@ -1,0 +1,16 @@
+//! The program and its library as users see them: over HTTP, over the command line, through restarts.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test may panic"
+)]
+
+mod api_events;
+mod api_vens;
+mod folder;
+mod life;
+mod process;
+mod program;
+mod served;

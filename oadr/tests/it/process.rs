@@ -1,0 +1,112 @@
+//! The program as a child process.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::served::within;
+
+/// A running child; killed if the test ends before it.
+pub(crate) struct Process {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+/// What a child said that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_oadr"));
+    command
+        .args(args)
+        .env_remove("OADR_API")
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) async fn run(args: &[&str]) -> Ended {
+    let output = command(args).output();
+    let output = within(&args.join(" "), output).await.unwrap();
+    Ended {
+        status: output.status,
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Process {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut child = command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// The next line so called.
+    pub(crate) async fn next(&mut self, happening: &str) -> Value {
+        let found = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                let line: Value = serde_json::from_str(&line).unwrap();
+                if line["happening"] == happening {
+                    return Some(line);
+                }
+            }
+            None
+        };
+        match within(happening, found).await {
+            Some(line) => line,
+            None => {
+                let mut log = String::new();
+                let mut err = self.child.stderr.take().unwrap();
+                err.read_to_string(&mut log).await.unwrap();
+                panic!("ended before {happening}: {log}");
+            }
+        }
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub(crate) async fn terminate(mut self) -> ExitStatus {
+        let id = self.child.id().unwrap().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", "kill -s TERM \"$0\"", &id])
+            .status()
+            .await
+            .unwrap();
+        assert!(sent.success());
+        within("the end", self.child.wait()).await.unwrap()
+    }
+
+    /// Kills it on the spot.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// How long the demo may take.
+pub(crate) const DEMO: Duration = Duration::from_secs(60);
+
+/// Runs the demo to its end.
+pub(crate) async fn demo() -> Ended {
+    let output = command(&["demo", "--once"]).output();
+    let output = tokio::time::timeout(DEMO, output).await;
+    let output = output.expect("the demo ends within a minute").unwrap();
+    Ended {
+        status: output.status,
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -1,0 +1,170 @@
+//! A VTN and VENs in this process, and what operators send.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use oadr::{ven, vtn};
+use oadr_core::value::{self, OptType, Text};
+use oadr_core::vtn::Admission;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) async fn start(data: &Path, admission: Admission) -> vtn::Running {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    vtn::start(vtn::Config {
+        listen: any,
+        api: any,
+        data: data.to_owned(),
+        vtn_id: None,
+        poll_interval: value::Duration::seconds(1),
+        admission,
+        insecure_plain_http: false,
+    })
+    .await
+    .unwrap()
+}
+
+/// A VEN, and what happens to it.
+pub(crate) struct Ven {
+    pub(crate) running: ven::Running,
+    happenings: mpsc::UnboundedReceiver<Value>,
+}
+
+pub(crate) fn ven_config(vtn: &str, name: &str, data: &Path, opt: OptType) -> ven::Config {
+    ven::Config {
+        vtn: vtn.parse().unwrap(),
+        name: Text::new(name).unwrap(),
+        data: data.to_owned(),
+        opt,
+        on_event: None,
+        ven_id: None,
+        vtn_id: None,
+        resources: Vec::new(),
+        market_contexts: Vec::new(),
+        credentials: None,
+    }
+}
+
+impl Ven {
+    pub(crate) async fn start(config: ven::Config) -> Self {
+        let (tell, happenings) = mpsc::unbounded_channel();
+        let teller: ven::Teller = Box::new(move |happening| {
+            let _ = tell.send(happening.to_json());
+        });
+        Self {
+            running: ven::start(config, teller).await.unwrap(),
+            happenings,
+        }
+    }
+
+    /// The next happening so called; others before it are passed over.
+    pub(crate) async fn next(&mut self, happening: &str) -> Value {
+        let found = async {
+            loop {
+                let line = self.happenings.recv().await.expect("the VEN is at work");
+                if line["happening"] == happening {
+                    return line;
+                }
+            }
+        };
+        within(happening, found).await
+    }
+
+    /// The very next happening.
+    pub(crate) async fn very_next(&mut self) -> Value {
+        let next = self.happenings.recv();
+        within("anything", next).await.expect("the VEN is at work")
+    }
+
+    /// Stops it; the answer is what happened that nobody looked at.
+    pub(crate) async fn stop(mut self) -> Vec<Value> {
+        self.running.stop().await;
+        let mut rest = Vec::new();
+        while let Ok(line) = self.happenings.try_recv() {
+            rest.push(line);
+        }
+        rest
+    }
+}
+
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(done) => done,
+        Err(_) => panic!("not within {PATIENCE:?}: {what}"),
+    }
+}
+
+/// What the operator API answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+/// Sends JSON to the operator API.
+pub(crate) async fn call(api: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    let body = body.map(|body| ("application/json", body.to_string()));
+    send(api, method, path, body).await
+}
+
+/// Sends anything to the operator API.
+pub(crate) async fn send(
+    api: &str,
+    method: Method,
+    path: &str,
+    body: Option<(&str, String)>,
+) -> Answer {
+    let authority = api.strip_prefix("http://").unwrap();
+    let stream = tokio::net::TcpStream::connect(authority).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(HOST, authority);
+    if let Some((kind, _)) = &body {
+        request = request.header(CONTENT_TYPE, *kind);
+    }
+    let octets = body.map_or_else(Bytes::new, |(_, text)| text.into());
+    let request = request.body(Full::new(octets)).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let octets = response.into_body().collect().await.unwrap().to_bytes();
+    Answer {
+        status,
+        headers,
+        body: serde_json::from_slice(&octets).unwrap_or_default(),
+    }
+}
+
+/// Asks until the answer fits.
+pub(crate) async fn until<F: Future<Output = Value>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+    fits: impl Fn(&Value) -> bool,
+) -> Value {
+    let found = async {
+        loop {
+            let answer = ask().await;
+            if fits(&answer) {
+                return answer;
+            }
+            // The VEN polls once a second; there is nothing else to wait on.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(what, found).await
+}
