@@ -179,12 +179,17 @@ impl KnownEvent {
     }
 
     /// How many intervals of each signal have nothing to tell when this version takes over from a
-    /// running one: those before the present one, and the present one if it says what was told.
+    /// running one: those before the present one, the present one if it says what was told, and all of
+    /// them if the new version is over.
     pub(super) fn begun_as_in(&self, old: &Self, now: DateTime) -> Vec<u32> {
+        let over = self.end().is_some_and(|end| end <= now);
         let signals = &self.event.signals.signals;
         signals
             .iter()
             .map(|signal| {
+                if over {
+                    return u32::MAX;
+                }
                 let begun = begun(signal, self.start(), now);
                 let at = (begun as usize).saturating_sub(1);
                 let told = old.value_told(signal.signal_id.as_str(), begun);

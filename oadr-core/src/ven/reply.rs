@@ -80,7 +80,9 @@ fn settle(turn: &mut Turn<'_>, owed: &Owed, message: Option<&Message>) -> Result
     // A VTN that wants the VEN to register again may say so to anything (quirk Q23).
     if let Some(Message::RequestReregistration(request)) = message {
         registration::denied(turn);
-        reject(turn);
+        if turn.state().link.denials >= MOST_REFUSALS {
+            turn.change(Change::Settled);
+        }
         registration::requested(turn, request);
         return Ok(());
     }

@@ -63,7 +63,9 @@ pub(super) struct Bench {
     pub(super) answers: VecDeque<(OptType, Option<ResponseCode>)>,
     /// What was said last.
     pub(super) next: Next,
-    seed: u64,
+    under_way: Option<Exchange>,
+    /// What the next input draws from.
+    pub(super) seed: u64,
 }
 
 impl Bench {
@@ -81,6 +83,7 @@ impl Bench {
                 send: None,
                 wake: None,
             },
+            under_way: None,
             seed: 1,
         }
     }
@@ -194,6 +197,9 @@ impl Bench {
         } else {
             decision.release_unwritten().unwrap()
         };
+        if let Some(send) = &self.next.send {
+            self.under_way = Some(send.exchange);
+        }
         assert_eq!(self.next.wake, Ven::next_deadline(&next.state));
         assert!(
             self.next.wake.is_none_or(|wake| wake > self.now),
@@ -202,13 +208,9 @@ impl Bench {
         self.at = next;
     }
 
-    /// The exchange under way.
+    /// The exchange under way, or the last one.
     pub(super) fn exchange(&self) -> Exchange {
-        self.next
-            .send
-            .as_ref()
-            .expect("a request is under way")
-            .exchange
+        self.under_way.expect("a request was sent")
     }
 
     /// What was sent with the last decision.

@@ -1,6 +1,12 @@
 //! Tests of the VEN machine: a given state, an input, then changes and what is said next.
 //!
-//! Every decision made here is also checked for what holds of all decisions: see [`Bench::decided`].
+//! Every decision made here is also checked for what holds of all decisions: see `bench`.
 
+mod answering;
 mod bench;
+mod judging;
+mod linking;
+mod listing;
 mod registering;
+mod reporting;
+mod running;
