@@ -86,7 +86,7 @@ fn cancel_registration(turn: &mut Turn<'_>) -> Result<(), CommandError> {
         Registration::None => Err(CommandError::NotRegistered),
         // Nothing to cancel at the VTN, and nothing wanted of it any more.
         Registration::Wanted => {
-            turn.change(Change::RegistrationEnded);
+            registration::give_up(turn);
             Ok(())
         }
         Registration::Leaving(_) => Ok(()),

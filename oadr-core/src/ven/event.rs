@@ -157,7 +157,7 @@ impl KnownEvent {
                     .iter()
                     .enumerate()
                     .filter_map(|(signal, of)| {
-                        let interval = begun.get(signal).map_or(0, |n| *n as usize);
+                        let interval = *begun.get(signal)? as usize;
                         let at = interval_starts(of, start).nth(interval)?;
                         Some((at, Happening::Interval { signal, interval }))
                     })

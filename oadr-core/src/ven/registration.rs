@@ -292,6 +292,12 @@ pub(super) fn end(turn: &mut Turn<'_>, ven_id: &VenId) {
     });
 }
 
+/// The VEN gives up before it is registered.
+pub(super) fn give_up(turn: &mut Turn<'_>) {
+    end_events(turn);
+    turn.change(Change::RegistrationEnded);
+}
+
 /// The VEN ends its registration itself.
 pub(super) fn leave(turn: &mut Turn<'_>, registered: Registered) {
     let Registered {

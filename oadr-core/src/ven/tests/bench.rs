@@ -64,6 +64,7 @@ pub(super) struct Bench {
     /// What was said last.
     pub(super) next: Next,
     under_way: Option<Exchange>,
+    last_sent: Option<MessageKind>,
     /// What the next input draws from.
     pub(super) seed: u64,
 }
@@ -84,6 +85,7 @@ impl Bench {
                 wake: None,
             },
             under_way: None,
+            last_sent: None,
             seed: 1,
         }
     }
@@ -199,6 +201,7 @@ impl Bench {
         };
         if let Some(send) = &self.next.send {
             self.under_way = Some(send.exchange);
+            self.last_sent = Some(send.message.kind());
         }
         assert_eq!(self.next.wake, Ven::next_deadline(&next.state));
         assert!(
@@ -211,6 +214,11 @@ impl Bench {
     /// The exchange under way, or the last one.
     pub(super) fn exchange(&self) -> Exchange {
         self.under_way.expect("a request was sent")
+    }
+
+    /// What is under way.
+    pub(super) fn under_way(&self) -> Option<MessageKind> {
+        self.last_sent.filter(|_| self.state().is_waiting())
     }
 
     /// What was sent with the last decision.

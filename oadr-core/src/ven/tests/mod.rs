@@ -7,6 +7,7 @@ mod bench;
 mod judging;
 mod linking;
 mod listing;
+mod random;
 mod registering;
 mod reporting;
 mod running;

@@ -499,6 +499,18 @@ fn a_ven_that_was_not_registered_yet_stops_trying() {
 }
 
 #[test]
+fn what_ran_on_without_a_registration_ends_when_the_ven_gives_up() {
+    let mut bench = Bench::registered();
+    bench.poll(list(vec![always(event("e1", 0, noon() - secs(10)))]));
+    bench.wait_for_poll();
+    bench.reply(response(ResponseCode::NOT_REGISTERED));
+    bench.fail(Failure::Unreachable);
+    bench.take_effects();
+    bench.command(&Command::CancelRegistration).unwrap();
+    assert_eq!(words(&bench.take_effects()), ["ended e1/0 Unregistered"]);
+}
+
+#[test]
 fn quirk_q23_a_vtn_may_ask_for_a_registration_with_any_answer() {
     let mut bench = Bench::registered();
     bench.wait_for_poll();

@@ -1,0 +1,307 @@
+//! What holds whatever comes: any messages at any time, failures, commands and crashes in any order.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::bench::*;
+use crate::machine::{Env, Loaded, Role as _, Step};
+use crate::payload::arbitrary::{self, Draws};
+use crate::payload::{
+    CancelPartyRegistration, EiEvent, Event, Message, MessageKind, RequestReregistration,
+    ResponseCode, Target,
+};
+use crate::value::{Duration, EventStatus, OptType, ResponseRequired};
+use crate::ven::{
+    Change, Command, Context, Effect, Failure, Input, OptPolicy, Registration, Run, State, Ven,
+    decide,
+};
+
+/// A message of any kind, at most four levels of anything.
+fn any_message(draws: &mut Draws<'_>) -> Message {
+    let numbers: Vec<u64> = (0..60).map(|_| draws.number()).collect();
+    arbitrary::message(&numbers)
+}
+
+/// An event of one of few IDs, around now.
+fn any_event(bench: &Bench, draws: &mut Draws<'_>) -> Event {
+    let id = ["a", "b", "c"][draws.below(3)];
+    let version = u32::try_from(draws.below(4)).unwrap();
+    let start = bench.now + secs(i64::try_from(draws.below(400)).unwrap() - 200);
+    let mut ei_event: EiEvent = event(id, version, start);
+    match draws.below(8) {
+        0 => ei_event.descriptor.event_status = EventStatus::Cancelled,
+        1 => {
+            ei_event.active_period.0.duration = Duration::ZERO;
+            let open = signal("simple", &[(0, 1.0)]);
+            ei_event
+                .signals
+                .signals
+                .iter_mut()
+                .for_each(|s| *s = open.clone());
+        }
+        2 => ei_event = randomised(ei_event, Duration::minutes(2)),
+        3 => {
+            ei_event.target = Target {
+                ven_ids: vec!["other".parse().unwrap()],
+                ..Target::default()
+            };
+        }
+        4 => ei_event
+            .signals
+            .signals
+            .push(signal("more", &[(30, 1.0), (90, 3.0)])),
+        _ => {}
+    }
+    Event {
+        ei_event,
+        response_required: if draws.below(4) == 0 {
+            ResponseRequired::Never
+        } else {
+            ResponseRequired::Always
+        },
+    }
+}
+
+/// An answer that a VTN might give to what was sent last, or not.
+fn any_answer(bench: &Bench, draws: &mut Draws<'_>) -> Option<Message> {
+    let vtn_codes = [
+        ResponseCode::OK,
+        ResponseCode::OK,
+        ResponseCode::OK,
+        ResponseCode::INVALID_ID,
+        ResponseCode::NOT_REGISTERED,
+        ResponseCode::COMPLIANCE_ERROR,
+    ];
+    Some(match draws.below(12) {
+        0 => return None,
+        1 => any_message(draws),
+        2 => response(vtn_codes[draws.below(vtn_codes.len())]).into(),
+        3 => RequestReregistration {
+            ven_id: "ven-1".parse().unwrap(),
+        }
+        .into(),
+        4 => CancelPartyRegistration {
+            request_id: request("c"),
+            registration_id: "reg-1".parse().unwrap(),
+            ven_id: None,
+        }
+        .into(),
+        // What fits.
+        _ => match bench.under_way() {
+            Some(MessageKind::QueryRegistration) => created(None).into(),
+            Some(MessageKind::CreatePartyRegistration) => {
+                let ids = [("ven-1", "reg-1"), ("ven-1", "reg-1"), ("ven-2", "reg-2")];
+                created(Some(ids[draws.below(3)])).into()
+            }
+            Some(MessageKind::RegisterReport) => registered_report().into(),
+            Some(MessageKind::Poll | MessageKind::RequestEvent) => {
+                let events = (0..draws.below(4))
+                    .map(|_| any_event(bench, draws))
+                    .collect();
+                list(events).into()
+            }
+            _ => ok().into(),
+        },
+    })
+}
+
+/// What the application was told must make sense: nothing ends that did not begin.
+#[derive(Default)]
+struct Listener {
+    known: BTreeSet<String>,
+    running: BTreeSet<String>,
+}
+
+impl Listener {
+    fn hear(&mut self, effect: &Effect) {
+        match effect {
+            Effect::EventReceived { event, .. } => {
+                self.known.insert(event.descriptor.event_id.to_string());
+            }
+            Effect::EventModified { event, .. } => {
+                assert!(
+                    self.known.contains(event.descriptor.event_id.as_str()),
+                    "{effect:?}"
+                );
+            }
+            Effect::EventCancelled { event_id, .. } => {
+                assert!(self.known.remove(event_id.as_str()), "{effect:?}");
+            }
+            Effect::EventStarted { event_id, .. } => {
+                assert!(self.known.contains(event_id.as_str()), "{effect:?}");
+                assert!(self.running.insert(event_id.to_string()), "{effect:?}");
+            }
+            Effect::IntervalStarted { event_id, .. } => {
+                assert!(self.running.contains(event_id.as_str()), "{effect:?}");
+            }
+            Effect::EventEnded { event_id, .. } => {
+                assert!(self.running.remove(event_id.as_str()), "{effect:?}");
+            }
+            Effect::RegistrationCancelled { .. } => {
+                assert!(self.running.is_empty(), "{effect:?}");
+                self.known.clear();
+            }
+            Effect::Registered { .. }
+            | Effect::RegistrationRefused { .. }
+            | Effect::OptSent { .. } => {}
+        }
+    }
+}
+
+/// What holds of every state.
+fn check(state: &State, listener: &Listener) {
+    let running: BTreeSet<String> = state
+        .events()
+        .filter(|event| matches!(event.run(), Run::Running(_)))
+        .inspect(|event| assert_eq!(event.stance().opt, OptType::OptIn))
+        .map(|event| event.event_id().to_string())
+        .chain(state.stopping.keys().map(ToString::to_string))
+        .collect();
+    assert_eq!(running, listener.running, "what runs is what was told");
+    assert!(
+        state.owed().count() < 40,
+        "what is owed is sent before more is asked for"
+    );
+    match state.registration() {
+        Registration::None => {
+            assert_eq!(state.events().count(), 0);
+            assert!(state.owed().count() <= 1);
+        }
+        Registration::Leaving(_) => {
+            assert_eq!(state.events().count(), 0);
+            assert_eq!(state.owed().count(), 1);
+        }
+        Registration::Wanted | Registration::Registered(_) => {}
+    }
+}
+
+/// Lives through whatever the numbers say; returns all changes on the way.
+fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
+    let mut draws = Draws::new(numbers);
+    let mut bench = Bench::new();
+    bench.seed = draws.number() >> 8;
+    if draws.below(2) == 0 {
+        bench.context = Context {
+            opt: OptPolicy::Ask,
+            ..context()
+        };
+        bench.answers.extend([(OptType::OptOut, None); 3]);
+    }
+    if draws.below(4) > 0 {
+        bench.register();
+    } else {
+        bench.say(&Input::Started);
+    }
+    let mut listener = Listener::default();
+    let mut changes = Vec::new();
+    for _ in 0..40 {
+        let before = bench.state().clone();
+        match draws.below(16) {
+            0 => bench.restart(),
+            1 => {
+                let commands = [
+                    Command::Register,
+                    Command::RequestEvents,
+                    Command::ChangeOpt {
+                        event_id: event_id("a"),
+                        opt: OptType::OptOut,
+                    },
+                    Command::ChangeOpt {
+                        event_id: event_id("a"),
+                        opt: OptType::OptIn,
+                    },
+                    Command::CancelRegistration,
+                ];
+                if bench
+                    .command(&commands[draws.below(commands.len())])
+                    .is_err()
+                {
+                    continue;
+                }
+            }
+            2 => {
+                // Clocks are set back, too.
+                bench.now += secs(i64::try_from(draws.below(300)).unwrap() - 30);
+                bench.say(&Input::Wake);
+            }
+            3 | 4 => {
+                let failures = [
+                    Failure::Unreachable,
+                    Failure::Refused,
+                    Failure::Broken,
+                    Failure::Busy {
+                        retry_after: Some(secs(20)),
+                    },
+                ];
+                if bench.state().is_waiting() {
+                    bench.fail(failures[draws.below(4)]);
+                }
+            }
+            _ => {
+                if bench.state().is_waiting() {
+                    let message = any_answer(&bench, &mut draws);
+                    match message {
+                        Some(message) => bench.reply(message),
+                        None => bench.reply_empty(),
+                    }
+                } else if let Some(wake) = bench.next.wake {
+                    bench.now = bench.now.max(wake);
+                    bench.say(&Input::Wake);
+                }
+            }
+        }
+        if before != *bench.state() {
+            changes.append(&mut bench.changes.clone());
+        }
+        for effect in bench.take_effects() {
+            listener.hear(&effect);
+        }
+        check(bench.state(), &listener);
+    }
+    (bench, changes)
+}
+
+fn numbers() -> impl Strategy<Value = Vec<u64>> {
+    proptest::collection::vec(any::<u64>(), 0..400)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// The bench checks every decision, `check` every state and `Listener` every effect.
+    #[test]
+    fn whatever_comes_the_ven_stays_sound(numbers in numbers()) {
+        live(&numbers);
+    }
+
+    #[test]
+    fn apply_never_fails_on_any_change_in_any_state(
+        one in numbers(),
+        other in numbers(),
+        order in proptest::collection::vec(any::<u64>(), 200),
+    ) {
+        let (bench, _) = live(&one);
+        let (_, mut foreign) = live(&other);
+        foreign.extend((0..4).flat_map(|n| [
+            Change::Overtaken { place: n },
+            Change::IntervalStarted { event_id: event_id("a"), signal: n, begun: n },
+            Change::EventStarted { event_id: event_id("b"), begun: vec![n; n as usize] },
+        ]));
+        let mut state = bench.state().clone();
+        for at in order {
+            let at = usize::try_from(at % foreign.len() as u64).unwrap();
+            Ven::apply(&mut state, &foreign[at]);
+            let _ = Ven::next_deadline(&state);
+        }
+        let json = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<State>(&json).unwrap(), &state);
+        // And the machine finds its way from wherever that led.
+        let at = Loaded { state, ..Loaded::absent() };
+        let env = Env { now: bench.now, entropy: [3; 32] };
+        for input in [Input::Wake, Input::Started] {
+            let step = decide(&at, &bench.context, env, &input, &[]);
+            prop_assert!(matches!(step, Step::Decided(_)));
+        }
+    }
+}
