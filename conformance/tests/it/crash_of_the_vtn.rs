@@ -76,7 +76,7 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         // The VENs are back at once: what they do meanwhile only adds answers.
         tap.redirect(vtn.endpoint.address);
         operator.check(&vtn, kill);
-        answers.check(&vtn, kill);
+        answers.check(&vtn, &tap, kill);
         operator.settle(&vtn);
     }
 
@@ -96,7 +96,7 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     }
     let answered: usize = busy.into_iter().map(BusyVen::stop).sum();
     let exchanges = tap.exchanges();
-    Answers::read(&exchanges).check(&vtn, KILLS);
+    Answers::read(&exchanges).check(&vtn, &tap, KILLS);
     assert!(
         vens.iter().all(received_once),
         "{:#?}",
@@ -370,25 +370,31 @@ impl Answers {
     }
 
     /// An acknowledged answer is still there, or a later one of the same VEN has taken its place.
-    fn check(&self, vtn: &Vtn, kill: usize) {
-        for ((event_id, ven_id), given) in &self.0 {
+    fn check(&self, vtn: &Vtn, tap: &Tap, kill: usize) {
+        let events: BTreeSet<&String> = self.0.keys().map(|(event_id, _)| event_id).collect();
+        let shown: BTreeMap<&String, Value> = events
+            .into_iter()
+            .map(|id| (id, operator::show(vtn, id)))
+            .collect();
+        // Read last: the VENs have gone on since.
+        let now = Self::read(&tap.exchanges());
+        for (key, given) in &self.0 {
             let Some(acknowledged) = given.acknowledged else {
                 continue;
             };
-            let shown = operator::show(vtn, event_id);
-            let answer = operator::answer(&shown, ven_id);
+            let (event_id, ven_id) = key;
+            let shown = &shown[event_id];
+            let sent = &now.0[key].sent;
             // The number is that of the version last sent, the opt the last answer to any version.
-            let holds = answer.is_some_and(|answer| {
+            let holds = operator::answer(shown, ven_id).is_some_and(|answer| {
+                let mut later = sent.iter().filter(|(number, _)| *number >= acknowledged);
                 answer.modification_number >= Some(acknowledged)
-                    && given
-                        .sent
-                        .iter()
-                        .filter(|(number, _)| *number >= acknowledged)
-                        .any(|(_, opt)| answer.opt.as_ref() == Some(opt))
+                    && later.any(|(_, opt)| answer.opt.as_ref() == Some(opt))
             });
             assert!(
                 holds,
-                "kill {kill}: {ven_id} answered {event_id} {given:?}, but: {shown}"
+                "kill {kill}: {ven_id} answered {event_id} {sent:?}, {acknowledged} acknowledged, \
+                 but: {shown}"
             );
         }
     }
