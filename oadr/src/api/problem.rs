@@ -160,7 +160,13 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Busy => Self::busy(),
             StoreError::Conflict => Self::conflict("somebody else was faster; look and try again"),
-            other => Self::failed(&other),
+            error @ (StoreError::Open { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Closed
+            | StoreError::Row { .. }
+            | StoreError::UnknownFact
+            | StoreError::Sqlite(_)
+            | StoreError::Thread(_)) => Self::failed(&error),
         }
     }
 }
@@ -186,7 +192,9 @@ impl From<CampaignError> for Problem {
             CampaignError::Event(error) => {
                 Self::invalid(error.field.to_string(), error.kind.to_string())
             }
-            other => Self::conflict(other.to_string()),
+            error @ (CampaignError::Ended | CampaignError::Cancelled | _) => {
+                Self::conflict(error.to_string())
+            }
         }
     }
 }

@@ -121,7 +121,11 @@ impl Steps {
             }
             Effect::IntervalStarted { interval, .. } => Step::IntervalStarted(ven, *interval),
             Effect::EventEnded { .. } => Step::Ended(ven),
-            _ => return,
+            Effect::RegistrationRefused { .. }
+            | Effect::RegistrationCancelled { .. }
+            | Effect::EventModified { .. }
+            | Effect::EventCancelled { .. }
+            | _ => return,
         };
         self.seen.insert(step);
     }

@@ -52,7 +52,10 @@ impl Timeline {
                 self.say("VTN", &format!("{ven_id} never answered {event_id}"));
             }
             // The VENs tell the rest.
-            _ => {}
+            Effect::Registered { .. }
+            | Effect::RegistrationCancelled { .. }
+            | Effect::ReportsRegistered { .. }
+            | _ => {}
         }
     }
 

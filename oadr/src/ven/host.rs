@@ -395,7 +395,12 @@ fn failed(exchange: Exchange, request: &str, error: &ClientError) -> Input {
             retry_after: retry_after.and_then(|wait| TimeDelta::from_std(wait).ok()),
         },
         ClientError::Status { status, .. } if status.is_client_error() => Failure::Refused,
-        _ => Failure::Broken,
+        ClientError::Status { .. }
+        | ClientError::Undecodable { .. }
+        | ClientError::TooLarge { .. }
+        | ClientError::ContentCoding { .. }
+        | ClientError::Corrupt { .. }
+        | _ => Failure::Broken,
     };
     Input::Failed { exchange, failure }
 }

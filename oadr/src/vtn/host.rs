@@ -55,7 +55,14 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy => Self::Busy,
-            other => Self::Store(other),
+            error @ (StoreError::Open { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Conflict
+            | StoreError::Closed
+            | StoreError::Row { .. }
+            | StoreError::UnknownFact
+            | StoreError::Sqlite(_)
+            | StoreError::Thread(_)) => Self::Store(error),
         }
     }
 }
@@ -346,7 +353,7 @@ fn claims_of_command(command: &Command) -> Vec<vtn::Claim> {
             let id = ven_id.iter().cloned().map(vtn::Claim::VenId);
             id.chain([vtn::Claim::VenName(ven_name.clone())]).collect()
         }
-        _ => Vec::new(),
+        Command::Remove | Command::RequestReregistration | _ => Vec::new(),
     }
 }
 
