@@ -14,3 +14,4 @@ mod life;
 mod process;
 mod program;
 mod served;
+mod wire;

@@ -1,0 +1,162 @@
+//! The VTN towards VENs that do only what the test says.
+
+use hyper::Method;
+use oadr_core::payload::{
+    CreatePartyRegistration, EiResponse, Message, MessageKind, Poll, RegisteredReport,
+};
+use oadr_core::value::{ProfileName, RequestId, ServiceName, Text, TransportName, VenId};
+use oadr_core::vtn::{Admission, Effect};
+use oadr_http::{Client, ClientConfig};
+use serde_json::{Value, json};
+
+use crate::folder::Folder;
+use crate::served::{call, start, until, within};
+
+fn client(url: &str) -> Client {
+    Client::new(url.parse().unwrap(), ClientConfig::default())
+}
+
+async fn send(client: &Client, service: ServiceName, message: impl Into<Message>) -> Message {
+    let answer = client.send(service, &message.into()).await.unwrap();
+    answer.reply.unwrap().message
+}
+
+async fn register(client: &Client, name: &str) -> VenId {
+    let create = CreatePartyRegistration {
+        request_id: RequestId::new("r1").unwrap(),
+        registration_id: None,
+        ven_id: None,
+        profile_name: ProfileName::B,
+        transport_name: TransportName::SimpleHttp,
+        transport_address: None,
+        report_only: false,
+        xml_signature: false,
+        ven_name: Text::new(name).ok(),
+        http_pull_model: Some(true),
+    };
+    match send(client, ServiceName::EiRegisterParty, create).await {
+        Message::CreatedPartyRegistration(created) => created.ven_id.unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn poll(client: &Client, ven_id: &VenId) -> Message {
+    let ven_id = ven_id.clone();
+    send(client, ServiceName::OadrPoll, Poll { ven_id }).await
+}
+
+/// Takes what a new VEN is told after its registration.
+async fn settle(client: &Client, ven_id: &VenId) {
+    let Message::RegisterReport(offer) = poll(client, ven_id).await else {
+        panic!("no oadrRegisterReport");
+    };
+    let answer = RegisteredReport {
+        ei_response: EiResponse::ok(offer.request_id),
+        report_requests: Vec::new(),
+        ven_id: Some(ven_id.clone()),
+    };
+    send(client, ServiceName::EiReport, answer).await;
+}
+
+#[tokio::test]
+async fn an_idle_poll_writes_nothing() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Open).await;
+    let client = client(&vtn.vtn_url());
+    let ven_id = register(&client, "Pump1").await;
+    settle(&client, &ven_id).await;
+    let database = rusqlite::Connection::open(folder.path().join("vtn.db")).unwrap();
+    // Goes up when another connection commits.
+    let commits = || -> i64 {
+        database
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .unwrap()
+    };
+    let outbox = || async {
+        let pending = "SELECT count(*) FROM outbox";
+        json!(
+            database
+                .query_row(pending, [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        )
+    };
+    until("everything is told", outbox, |pending| *pending == 0).await;
+    let before = commits();
+    for _ in 0..100 {
+        let reply = poll(&client, &ven_id).await;
+        assert_eq!(reply.kind(), MessageKind::Response);
+    }
+    assert_eq!(commits(), before);
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn a_ven_that_never_answers_is_given_up_when_the_event_has_ended() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Open).await;
+    let client_ = client(&vtn.vtn_url());
+    let ven_id = register(&client_, "Pump1").await;
+    settle(&client_, &ven_id).await;
+    let event = json!({
+        "event_id": "Event1", "market_context": "http://example.com/dr",
+        "signals": [{
+            "signal_name": "SIMPLE", "signal_type": "level",
+            "intervals": [{"duration": "PT5S", "payload": 1}],
+        }],
+    });
+    call(&vtn.api_url(), Method::POST, "/api/v1/events", Some(&event)).await;
+    let told = poll(&client_, &ven_id).await;
+    assert_eq!(told.kind(), MessageKind::DistributeEvent);
+    let path = "/api/v1/events/Event1";
+    let sent = call(&vtn.api_url(), Method::GET, path, None).await.body;
+    assert_eq!(
+        (&sent["vens"][0]["delivery"], &sent["vens"][0]["times_sent"]),
+        (&json!("sent"), &json!(1))
+    );
+    // The deadline is found again after a restart.
+    vtn.stop().await;
+    let vtn = start(folder.path(), Admission::Open).await;
+    let mut happenings = vtn.happenings();
+    let given_up = within("the event is given up", async {
+        loop {
+            let happening = happenings.recv().await.unwrap();
+            if let Effect::DeliveryGivenUp { event_id, .. } = &happening.effect {
+                return event_id.clone();
+            }
+        }
+    });
+    assert_eq!(given_up.await.as_str(), "Event1");
+    let api = vtn.api_url();
+    let show = || async { call(&api, Method::GET, path, None).await.body };
+    let shown = until("the operator sees it", show, |event: &Value| {
+        event["vens"][0]["delivery"] == "given_up"
+    });
+    assert_eq!(shown.await["status"], "completed");
+    let list = call(&api, Method::GET, "/api/v1/events", None).await.body;
+    assert_eq!(
+        list["events"][0]["deliveries"],
+        json!({"sent": 0, "answered": 0, "given_up": 1})
+    );
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn vens_of_one_name_that_register_at_once_are_one_ven() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Open).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let client = client(&vtn.vtn_url());
+        tasks.spawn(async move { register(&client, "Pump1").await });
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    while let Some(id) = tasks.join_next().await {
+        ids.insert(id.unwrap());
+    }
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let list = call(&vtn.api_url(), Method::GET, "/api/v1/vens", None)
+        .await
+        .body;
+    assert_eq!(list["vens"].as_array().unwrap().len(), 1);
+    vtn.stop().await;
+}
