@@ -2,10 +2,18 @@
 //!
 //! Knows nothing of what the commands do; each has a module, and those use the library.
 
-mod api;
+mod api_client;
+mod api_error;
 mod event;
+mod event_flags;
+mod event_view;
 mod exit;
-mod format;
+#[cfg(test)]
+mod scripted_api;
+mod start;
+mod table;
+mod target_flag;
+mod unit;
 mod ven;
 mod vens;
 mod vtn;
@@ -16,7 +24,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
-pub(crate) use api::ApiClient;
+pub(crate) use api_client::ApiClient;
 pub(crate) use exit::Exit;
 
 use crate::demo;
@@ -37,7 +45,7 @@ Examples:
   oadr demo --once                       see an event from its creation to its end, on one machine
   oadr vtn --dev                         a VTN for trials: any VEN may register
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1
-  oadr event create --ven Pump1 --interval PT15M=1 --interval PT15M=2
+  oadr event create --ven Pump1 --market-context http://example.com/dr --interval PT15M=1
   oadr event list
   oadr vens list --json
 
@@ -63,7 +71,7 @@ struct LogArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Vtn(vtn::VtnArgs),
-    Ven(ven::VenArgs),
+    Ven(Box<ven::VenArgs>),
     Event(event::EventArgs),
     Vens(vens::VensArgs),
     Demo(demo::DemoArgs),
@@ -91,12 +99,13 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let success = |()| ExitCode::SUCCESS;
     let done = runtime.block_on(async {
         match cli.command {
             Command::Vtn(args) => vtn::run(args).await,
-            Command::Ven(args) => ven::run(args).await,
-            Command::Event(args) => event::run(args).await,
-            Command::Vens(args) => vens::run(args).await,
+            Command::Ven(args) => ven::run(*args).await,
+            Command::Event(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
             Command::Demo(args) => demo::run(args).await,
         }
     });

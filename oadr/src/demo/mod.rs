@@ -153,10 +153,8 @@ impl Demo {
             let end = if once { end } else { Instant::now() + LIMIT };
             self.follow(&mut steps, timeline, end, Steps::all_seen)
                 .await;
-            let event = self
-                .api
-                .call(Method::GET, &format!("/events/{id}"), None)
-                .await?;
+            let path = format!("/events/{id}");
+            let event: Value = self.api.call(Method::GET, &path, None).await?.read()?;
             let status = event.get("status").and_then(Value::as_str).unwrap_or("?");
             timeline.say(
                 "operator",
