@@ -112,8 +112,12 @@ async fn vtn_ven_and_the_tools_work_together_and_survive_kill_9() {
     ven.next("event_cancelled").await;
     assert!(ven.terminate().await.success());
 
-    let mut leaving = Process::start(&[&ven_args[..], &["--cancel-registration"]].concat());
-    leaving.next("registration_cancelled").await;
+    // To its end: until then it holds the data folder.
+    let left = run(&[&ven_args[..], &["--cancel-registration"]].concat()).await;
+    assert!(
+        left.status.success() && left.out.contains("registration_cancelled"),
+        "{left:?}"
+    );
     let gone = run(&[&ven_args[..], &["--cancel-registration"]].concat()).await;
     assert!(
         !gone.status.success() && gone.err.contains("not registered"),
