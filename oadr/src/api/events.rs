@@ -15,11 +15,11 @@ use oadr_core::vtn::{Audience, Campaign, EventBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Caller;
 use super::body::{self, read_as, read_member};
 use super::problem::Problem;
 use super::vens::segment;
 use super::views::{DeliveryView, EventView};
+use super::{Caller, to_the_end};
 use crate::clock;
 use crate::json::EventForm;
 use crate::sqlite::StoreError;
@@ -106,6 +106,10 @@ pub(super) async fn create(
     caller: Caller,
     body::Json(body): body::Json,
 ) -> Result<Response, Problem> {
+    to_the_end(create_now(host, caller, body)).await
+}
+
+async fn create_now(host: Arc<Host>, caller: Caller, body: Value) -> Result<Response, Problem> {
     // Sorted members and no blanks: the same body is the same text.
     let request = body.to_string();
     let (event_id, vens, form) = read_creation(body)?;
@@ -156,6 +160,15 @@ pub(super) async fn modify(
     Path(id): Path<String>,
     body::Json(patch): body::Json,
 ) -> Result<Json<EventView>, Problem> {
+    to_the_end(modify_now(host, caller, id, patch)).await
+}
+
+async fn modify_now(
+    host: Arc<Host>,
+    caller: Caller,
+    id: String,
+    patch: Value,
+) -> Result<Json<EventView>, Problem> {
     let detail = patch.to_string();
     let _turn = host.campaigns.turn.lock().await;
     let (place, before) = find(&host, &id).await?;
@@ -181,6 +194,14 @@ pub(super) async fn cancel(
     State(host): State<Arc<Host>>,
     caller: Caller,
     Path(id): Path<String>,
+) -> Result<Json<EventView>, Problem> {
+    to_the_end(cancel_now(host, caller, id)).await
+}
+
+async fn cancel_now(
+    host: Arc<Host>,
+    caller: Caller,
+    id: String,
 ) -> Result<Json<EventView>, Problem> {
     let _turn = host.campaigns.turn.lock().await;
     let (place, before) = find(&host, &id).await?;

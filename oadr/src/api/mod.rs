@@ -9,6 +9,7 @@ mod problem;
 mod vens;
 mod views;
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -46,6 +47,15 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .with_state(host)
+}
+
+/// Does work to its end although the client may go away half-way, which drops its handler: what is on
+/// the disk must also come to be known in memory.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(Problem::failed(&error)))
 }
 
 /// Who calls, for the audit.

@@ -117,7 +117,7 @@ impl Problem {
     }
 
     /// 500, the cause only in the log.
-    fn failed(cause: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn failed(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "the operator API failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,

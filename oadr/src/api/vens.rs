@@ -12,10 +12,11 @@ use oadr_core::value::{GroupId, ResourceId, Text, VenId};
 use oadr_core::vtn::{Claim, Command};
 use serde::{Deserialize, Serialize};
 
-use super::Caller;
 use super::body::{self, read_as};
 use super::problem::Problem;
 use super::views::VenView;
+use super::{Caller, to_the_end};
+use crate::store::Audit;
 use crate::vtn::{Host, Slot};
 
 #[derive(Debug, Serialize)]
@@ -71,7 +72,7 @@ pub(super) async fn enrol(
         resources: new.resources,
     };
     let audit = caller.audit("enrol", name.as_str(), Some(detail));
-    host.command(None, &command, audit).await?;
+    carry_out(&host, None, command, audit).await?;
     let slot = find(&host, name.as_str())?;
     let view = view(&slot).ok_or_else(|| unknown(name.as_str()))?;
     let place = format!("/api/v1/vens/{}", segment(name.as_str()));
@@ -85,8 +86,7 @@ pub(super) async fn remove(
 ) -> Result<Response, Problem> {
     let slot = find(&host, &id)?;
     let audit = caller.audit("remove", &id, None);
-    host.command(Some(Arc::clone(&slot)), &Command::Remove, audit)
-        .await?;
+    carry_out(&host, Some(Arc::clone(&slot)), Command::Remove, audit).await?;
     Ok(match view(&slot) {
         // It is told at its next poll.
         Some(view) => (StatusCode::ACCEPTED, Json(view)).into_response(),
@@ -102,10 +102,19 @@ pub(super) async fn reregister(
     let slot = find(&host, &id)?;
     let audit = caller.audit("reregister", &id, None);
     let command = Command::RequestReregistration;
-    host.command(Some(Arc::clone(&slot)), &command, audit)
-        .await?;
+    carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
     let view = view(&slot).ok_or_else(|| unknown(&id))?;
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+}
+
+async fn carry_out(
+    host: &Arc<Host>,
+    slot: Option<Arc<Slot>>,
+    command: Command,
+    audit: Audit,
+) -> Result<(), Problem> {
+    let host = Arc::clone(host);
+    to_the_end(async move { Ok(host.command(slot, &command, audit).await?) }).await
 }
 
 fn view(slot: &Slot) -> Option<VenView> {

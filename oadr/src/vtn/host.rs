@@ -151,14 +151,15 @@ impl Host {
     /// Carries out an operator's command on a VEN, or on one that is not known yet.
     pub(crate) async fn command(
         &self,
-        slot: Option<Arc<Slot>>,
+        target: Option<Arc<Slot>>,
         command: &Command,
         audit: Audit,
     ) -> Result<(), CommandFailure> {
         let claims = claims_of_command(command);
         for _ in 0..TRIES {
             let env = env()?;
-            let Some(slot) = slot.clone().or_else(|| self.registry.find(&claims)) else {
+            let found = target.clone().or_else(|| self.registry.find(&claims));
+            let Some(slot) = found else {
                 let at = Loaded::absent();
                 let decision = vtn::command(&at, &self.context_of_nobody(), env, command)?;
                 match self
@@ -171,7 +172,10 @@ impl Host {
             };
             let _turn = slot.turn.lock().await;
             let Some(at) = slot.current() else {
-                return Err(CommandError::Unknown.into());
+                if target.is_some() {
+                    return Err(CommandError::Unknown.into());
+                }
+                continue;
             };
             let context = self.context_of(&slot, &at, env.now);
             let decision = vtn::command(&at, &context, env, command)?;

@@ -1,11 +1,13 @@
 //! `/api/v1/events`, without any VEN at work.
 
+use std::time::Duration;
+
 use hyper::{Method, StatusCode};
 use oadr_core::vtn::Admission;
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
-use crate::served::{call, send, start};
+use crate::served::{call, send, start, until};
 
 fn event() -> Value {
     json!({
@@ -330,6 +332,50 @@ async fn an_event_is_modified_but_never_its_past_and_cancelled_once() {
     let late = call(&api, Method::PATCH, path, Some(&patch)).await;
     assert_eq!(late.status, StatusCode::CONFLICT, "{late:?}");
     vtn.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_client_that_hangs_up_has_created_is_known_to_all_or_to_nobody() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Open).await;
+    let api = vtn.api_url();
+    for number in 0..60_u64 {
+        hang_up_after(
+            &api,
+            &event().to_string(),
+            Duration::from_micros(100 * number),
+        )
+        .await;
+    }
+    // One after the other: when this one is done, so are those that came before.
+    call(&api, Method::POST, "/api/v1/events", Some(&event())).await;
+    let ask = || async {
+        let on_disk = call(&api, Method::GET, "/api/v1/events", None).await.body;
+        let in_memory = call(&api, Method::GET, "/api/v1/health", None).await.body;
+        json!([
+            on_disk["events"].as_array().unwrap().len(),
+            in_memory["events"]
+        ])
+    };
+    let counts = until("the disk and the memory agree", ask, |counts| {
+        counts[0] == counts[1]
+    })
+    .await;
+    assert!(counts[0].as_u64().unwrap() >= 1);
+    vtn.stop().await;
+}
+
+/// Posts an event and closes the connection a moment later.
+async fn hang_up_after(api: &str, body: &str, moment: Duration) {
+    use tokio::io::AsyncWriteExt as _;
+    let authority = api.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(authority).await.unwrap();
+    let request = format!(
+        "POST /api/v1/events HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    tokio::time::sleep(moment).await;
 }
 
 #[tokio::test]
