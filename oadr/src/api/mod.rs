@@ -4,6 +4,7 @@
 
 mod body;
 mod events;
+mod guard;
 mod health;
 mod problem;
 mod vens;
@@ -46,6 +47,7 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(axum::middleware::from_fn(guard::guard))
         .with_state(host)
 }
 

@@ -52,6 +52,16 @@ impl Problem {
         )
     }
 
+    /// 403.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "urn:oadr:problem:forbidden",
+            "Not allowed",
+            detail,
+        )
+    }
+
     /// 404.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(

@@ -25,6 +25,9 @@ const PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// How often it is written down who was heard.
 const WRITE_SEEN: Duration = Duration::from_secs(30);
 
+/// How many VENs are written down at a time.
+const PIECE: usize = 500;
+
 /// Wakes partitions when their deadlines come. Runs until it is dropped.
 pub(crate) async fn wake_partitions(host: Arc<Host>) {
     loop {
@@ -82,7 +85,10 @@ pub(crate) async fn flush_seen(host: &Host) {
     if heard.is_empty() {
         return;
     }
-    if let Err(error) = host.store.seen(heard).await {
-        tracing::warn!(%error, "it is not written down who was heard");
+    // In pieces, so that what VENs wait for gets its turn in between.
+    for piece in heard.chunks(PIECE) {
+        if let Err(error) = host.store.seen(piece.to_vec()).await {
+            tracing::warn!(%error, "it is not written down who was heard");
+        }
     }
 }
