@@ -34,10 +34,11 @@ async fn register(client: &Client, name: &str) -> VenId {
         ven_name: Text::new(name).ok(),
         http_pull_model: Some(true),
     };
-    match send(client, ServiceName::EiRegisterParty, create).await {
-        Message::CreatedPartyRegistration(created) => created.ven_id.unwrap(),
-        other => panic!("{other:?}"),
-    }
+    let reply = send(client, ServiceName::EiRegisterParty, create).await;
+    let Message::CreatedPartyRegistration(created) = reply else {
+        panic!("{reply:?}")
+    };
+    created.ven_id.unwrap()
 }
 
 async fn poll(client: &Client, ven_id: &VenId) -> Message {
