@@ -78,7 +78,9 @@ fn reject(turn: &mut Turn<'_>) {
 /// What is owed first was answered.
 fn settle(turn: &mut Turn<'_>, owed: &Owed, message: Option<&Message>) -> Result<(), Question> {
     // A VTN that wants the VEN to register again may say so to anything (quirk Q23).
-    if let Some(Message::RequestReregistration(request)) = message {
+    if let Some(Message::RequestReregistration(request)) = message
+        && turn.registered().is_some()
+    {
         registration::denied(turn);
         if turn.state().link.denials >= MOST_REFUSALS {
             turn.change(Change::Settled);
@@ -137,13 +139,17 @@ fn unusable(turn: &mut Turn<'_>) {
 }
 
 /// Whether a message answers what is owed: an `oadrResponse` and an empty reply answer anything
-/// (quirks Q6, Q7).
+/// (quirks Q6, Q7), and a VTN that wants a registration knows that there is none.
 fn is_answer(owed: &Owed, message: Option<&Message>) -> bool {
     match (message, owed) {
         (None | Some(Message::Response(_)), _)
         | (Some(Message::RegisteredReport(_)), Owed::RegisterReport { .. })
         | (Some(Message::DistributeEvent(_)), Owed::RequestEvent { .. })
-        | (Some(Message::CanceledPartyRegistration(_)), Owed::CancelPartyRegistration(_)) => true,
+        | (Some(Message::CanceledPartyRegistration(_)), Owed::CancelPartyRegistration(_))
+        | (
+            Some(Message::RequestReregistration(_)),
+            Owed::CancelPartyRegistration(_) | Owed::CanceledPartyRegistration(_),
+        ) => true,
         (Some(_), _) => false,
     }
 }

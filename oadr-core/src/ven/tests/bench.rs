@@ -64,7 +64,8 @@ pub(super) struct Bench {
     /// What was said last.
     pub(super) next: Next,
     under_way: Option<Exchange>,
-    last_sent: Option<MessageKind>,
+    /// Everything that was sent.
+    pub(super) said: Vec<Message>,
     /// What the next input draws from.
     pub(super) seed: u64,
 }
@@ -85,7 +86,7 @@ impl Bench {
                 wake: None,
             },
             under_way: None,
-            last_sent: None,
+            said: Vec::new(),
             seed: 1,
         }
     }
@@ -201,7 +202,7 @@ impl Bench {
         };
         if let Some(send) = &self.next.send {
             self.under_way = Some(send.exchange);
-            self.last_sent = Some(send.message.kind());
+            self.said.push((*send.message).clone());
         }
         assert_eq!(self.next.wake, Ven::next_deadline(&next.state));
         assert!(
@@ -218,7 +219,10 @@ impl Bench {
 
     /// What is under way.
     pub(super) fn under_way(&self) -> Option<MessageKind> {
-        self.last_sent.filter(|_| self.state().is_waiting())
+        self.said
+            .last()
+            .filter(|_| self.state().is_waiting())
+            .map(Message::kind)
     }
 
     /// What was sent with the last decision.

@@ -276,6 +276,43 @@ proptest! {
     }
 
     #[test]
+    fn rules_23_51_508_a_ven_says_what_is_its_to_say_and_who_it_is(numbers in numbers()) {
+        use MessageKind as K;
+        let (bench, _) = live(&numbers);
+        for message in &bench.said {
+            let named = match message.kind() {
+                K::QueryRegistration | K::CreatePartyRegistration => false,
+                K::CancelPartyRegistration
+                | K::CanceledPartyRegistration
+                | K::Response
+                | K::RequestEvent
+                | K::CreatedEvent
+                | K::RegisterReport
+                | K::RegisteredReport
+                | K::CreatedReport
+                | K::UpdatedReport
+                | K::CanceledReport
+                | K::Poll => true,
+                K::CreatedPartyRegistration
+                | K::RequestReregistration
+                | K::DistributeEvent
+                | K::CreateOpt
+                | K::CreatedOpt
+                | K::CancelOpt
+                | K::CanceledOpt
+                | K::CreateReport
+                | K::UpdateReport
+                | K::CancelReport => {
+                    return Err(TestCaseError::fail(format!("{message:?}")));
+                }
+            };
+            let octets = crate::codec::encode(message);
+            let text = String::from_utf8(octets).unwrap();
+            prop_assert!(!named || text.contains("<ei:venID>ven-"), "{}", text);
+        }
+    }
+
+    #[test]
     fn apply_never_fails_on_any_change_in_any_state(
         one in numbers(),
         other in numbers(),

@@ -78,6 +78,33 @@ fn rule_402_a_pre_allocated_ven_id_is_presented() {
 }
 
 #[test]
+fn rule_37_a_ven_pulls() {
+    let bench = Bench::registered();
+    assert!(bench.said.iter().any(|message| matches!(
+        message,
+        Message::CreatePartyRegistration(message) if message.http_pull_model == Some(true)
+    )));
+    assert_eq!(bench.said.last().unwrap().kind(), MessageKind::Poll);
+}
+
+#[test]
+fn rule_46_an_empty_id_is_no_id() {
+    let mut bench = Bench::registered();
+    bench.wait_for_poll();
+    bench.reply(RequestReregistration {
+        ven_id: VenId::default(),
+    });
+    bench.reply_empty();
+    assert_eq!(ids(&bench), both());
+    bench.reply(created(Some(("ven-1", "reg-1"))));
+    bench.reply(CancelPartyRegistration {
+        ven_id: Some(VenId::default()),
+        ..cancel("reg-1")
+    });
+    assert_eq!(*bench.state().registration(), Registration::None);
+}
+
+#[test]
 fn rule_404_what_the_vtn_knows_already_is_registered_again() {
     let mut bench = Bench::new();
     bench.say(&Input::Started);
@@ -459,6 +486,12 @@ fn a_vtn_that_knows_nothing_of_the_registration_ends_it_too() {
         assert_eq!(words(&bench.take_effects()), ["cancelled ven-1"]);
         assert_eq!(bench.next.wake, None);
     }
+    // OpenLEADR's way to say so.
+    let mut bench = Bench::registered();
+    bench.command(&Command::CancelRegistration).unwrap();
+    bench.reply(reregister());
+    assert_eq!(words(&bench.take_effects()), ["cancelled ven-1"]);
+    assert_eq!(*bench.state().registration(), Registration::None);
     // One that never says anything sensible is given up.
     let mut bench = Bench::registered();
     bench.command(&Command::CancelRegistration).unwrap();
