@@ -59,10 +59,16 @@ fn distribute(
         .iter()
         .filter_map(|entry| entry.change(case).map(|change| (entry.event_id, change)))
         .collect();
-    if changes.is_empty() {
+    let mut obsolete = obsolete(case).peekable();
+    if changes.is_empty() && obsolete.peek().is_none() {
         return case.unchanged(message);
     }
     let mut draft = case.draft();
+    for event_id in obsolete {
+        draft.change(Change::EventEnded {
+            event_id: event_id.clone(),
+        });
+    }
     for (event_id, change) in changes {
         draft.change(change);
         if let Some(delivery) = draft.state.events.get(event_id) {
@@ -71,6 +77,18 @@ fn distribute(
         }
     }
     draft.decide(reply(message))
+}
+
+/// Events of which nothing but a number was kept for a new registration, and whose campaign is over: no
+/// end of theirs would ever come if they are open-ended.
+fn obsolete<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a EventId> {
+    let campaigns = &case.context.campaigns;
+    case.state()
+        .events
+        .iter()
+        .filter(|(_, delivery)| delivery.progress == Progress::Unsent)
+        .filter(|(id, _)| !campaigns.iter().any(|c| c.event_id == **id))
+        .map(|(id, _)| id)
 }
 
 fn list<'a>(case: &Case<'a>, sender: Sender<'_>, limit: Option<u32>) -> Vec<Entry<'a>> {

@@ -387,6 +387,24 @@ fn rule_107_signal_ids_are_distinct_and_filled_in() {
 }
 
 #[test]
+fn rule_108_the_resources_of_a_baseline_need_not_be_those_of_the_target() {
+    let mut baseline = baseline(vec![interval(Duration::hours(2), 9.5)]);
+    baseline.resource_ids = vec![crate::value::ResourceId::new("meter").unwrap()];
+    let body = EventBody::new(EventDraft {
+        baseline: Some(baseline),
+        target: Some(Target {
+            resource_ids: vec![crate::value::ResourceId::new("boiler").unwrap()],
+            ..Target::default()
+        }),
+        ..draft()
+    });
+    assert_eq!(
+        body.unwrap().baseline().unwrap().resource_ids[0].as_str(),
+        "meter"
+    );
+}
+
+#[test]
 fn rule_111_a_signals_target_is_device_classes() {
     let target = |classes: &[&str]| {
         Some(Target {

@@ -321,3 +321,23 @@ fn while_nobody_is_registered_events_end_without_an_alarm() {
     assert!(rig.deadline().effects.is_empty());
     assert!(rig.state().events.is_empty());
 }
+
+#[test]
+fn an_open_ended_event_that_ended_while_nobody_was_registered_leaves_the_state() {
+    let mut rig = Rig::registered();
+    rig.announce(
+        "e",
+        EventDraft {
+            signals: vec![simple(&[(Duration::ZERO, 2.0)])],
+            ..draft()
+        },
+    );
+    rig.polled_events();
+    rig.register();
+    rig.exchange_metadata();
+    assert_eq!(rig.state().events.len(), 1);
+    rig.withdraw("e");
+    assert!(rig.polls_in_vain());
+    assert!(rig.request_events(None).events.is_empty());
+    assert!(rig.state().events.is_empty());
+}

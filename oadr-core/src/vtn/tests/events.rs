@@ -157,6 +157,24 @@ fn rule_14_simple_is_0_while_the_event_is_not_active() {
 }
 
 #[test]
+fn rule_110_of_other_signals_an_idle_event_has_no_current_value() {
+    let mut rig = Rig::registered();
+    let multiplier = signal(
+        SignalName::LoadDispatch,
+        SignalType::Multiplier,
+        vec![interval(Duration::hours(2), 0.5)],
+    );
+    rig.announce(
+        "e",
+        EventDraft {
+            signals: vec![multiplier],
+            ..draft()
+        },
+    );
+    assert_eq!(current(&listed(&mut rig)[0]), [None]);
+}
+
+#[test]
 fn rule_29_an_open_ended_event_has_its_value_for_good() {
     let mut rig = Rig::registered();
     rig.announce("e", open_ended(3.0));
@@ -193,6 +211,35 @@ fn rule_15_running_events_first_by_priority_then_those_to_come_by_start() {
     assert_eq!(ids(&listed(&mut rig)), order);
     rig.advance(65 * 60);
     assert_eq!(ids(&listed(&mut rig)), order);
+}
+
+#[test]
+fn rule_3_the_lower_number_is_more_important_and_0_is_none() {
+    let mut rig = Rig::registered();
+    for (id, priority) in [
+        ("a", None),
+        ("b", Some(0)),
+        ("c", Some(u32::MAX - 1)),
+        ("d", Some(1)),
+    ] {
+        rig.announce(
+            id,
+            EventDraft {
+                priority,
+                ..draft()
+            },
+        );
+    }
+    rig.advance(3_600);
+    assert_eq!(ids(&listed(&mut rig)), ["d", "c", "a", "b"]);
+}
+
+#[test]
+fn rule_18_events_may_overlap() {
+    let mut rig = Rig::registered();
+    rig.announce("e", draft());
+    rig.announce("f", draft());
+    assert_eq!(rig.polled_events().len(), 2);
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn rule_402_a_pre_allocated_ven_id_is_validated() {
 }
 
 #[test]
-fn empty_ids_are_as_good_as_none() {
+fn rule_46_empty_ids_are_as_good_as_none() {
     let mut rig = Rig::new();
     let created = rig.create(CreatePartyRegistration {
         registration_id: Some(RegistrationId::default()),
@@ -378,7 +378,7 @@ fn rule_517_a_registered_ven_with_another_id_hears_452() {
 }
 
 #[test]
-fn rule_23_what_a_ven_does_not_send_is_refused() {
+fn rule_51_what_a_ven_does_not_send_is_refused() {
     let mut rig = Rig::registered();
     for kind in [
         crate::payload::MessageKind::DistributeEvent,
@@ -503,6 +503,44 @@ fn quirk_q23_a_known_ven_that_only_polls_is_asked_to_register_again() {
     let mut stranger = Rig::new();
     stranger.context.unregistered_poll = UnregisteredPoll::RequestReregistration;
     assert_eq!(stranger.poll_outcome().code(), 463);
+}
+
+#[test]
+fn rule_23_only_vens_ask_for_events() {
+    let mut rig = Rig::registered();
+    assert_eq!(rig.request_events(None).ei_response, Some(ok("asked")));
+    // A distribution that somebody sends to the VTN is none.
+    let sent = rig.request_events(None);
+    assert_eq!(rig.send(sent).code(), 459);
+}
+
+#[test]
+fn rule_508_a_ven_id_that_the_schema_lets_be_absent_may_be() {
+    let mut rig = Rig::registered();
+    let response = Response {
+        ei_response: ok(""),
+        ven_id: None,
+    };
+    assert_eq!(rig.send(response).reply, Reply::Empty);
+}
+
+#[test]
+fn rule_401_a_ven_whose_registration_was_cancelled_may_register_again() {
+    let mut rig = Rig::registered();
+    rig.command(&Command::Remove).unwrap();
+    let registration_id = match rig.poll() {
+        Message::CancelPartyRegistration(cancel) => cancel.registration_id,
+        other => panic!("{other:?}"),
+    };
+    let canceled = crate::payload::CanceledPartyRegistration {
+        ei_response: ok(""),
+        registration_id: Some(registration_id.clone()),
+        ven_id: Some(rig.ven_id()),
+    };
+    assert_eq!(rig.send(canceled).code(), 200);
+    let created = rig.register();
+    assert_eq!(code(&created), 200);
+    assert_ne!(created.registration_id, Some(registration_id));
 }
 
 /// Every message with a venID that a registered VEN may send, and the kind of its answer.
