@@ -10,7 +10,7 @@ use super::{
     report,
 };
 use crate::machine::{Decision, Draft, Env, Loaded, Random, Step};
-use crate::payload::{EiResponse, Message, RequestReregistration, Response, ResponseCode};
+use crate::payload::{EiResponse, Message, RequestReregistration, Response};
 use crate::value::{RequestId, VenId};
 use crate::{CertificateHash, Peer};
 
@@ -107,19 +107,9 @@ fn on_message(case: &Case<'_>, peer: &Peer, message: &Message, answers: &[Answer
     }
     Step::Decided(match admit(case, peer, message) {
         Ok(sender) => on_admitted(case, sender, message),
-        Err(refusal) => match (
-            message,
-            case.state().ven_id(),
-            case.context.unregistered_poll,
-        ) {
-            (Message::Poll(_), Some(ven_id), UnregisteredPoll::RequestReregistration)
-                if refusal.code == ResponseCode::NOT_REGISTERED =>
-            {
-                case.unchanged(RequestReregistration {
-                    ven_id: ven_id.clone(),
-                })
-            }
-            _ => case.unchanged(refuse(case, message, &refusal)),
+        Err(refusal) => match ven_to_ask_again(case, peer, message) {
+            Some(ven_id) => case.unchanged(RequestReregistration { ven_id }),
+            None => case.unchanged(refuse(case, message, &refusal)),
         },
     })
 }
@@ -142,6 +132,16 @@ fn admit<'a>(case: &Case<'a>, peer: &Peer, message: &Message) -> Result<Sender<'
             registration,
         }),
     }
+}
+
+/// The VEN that polls without being registered, if it is one that registers again on nothing but
+/// `oadrRequestReregistration` (quirk Q23).
+fn ven_to_ask_again(case: &Case<'_>, peer: &Peer, message: &Message) -> Option<VenId> {
+    let state = case.state();
+    let polls = matches!(message, Message::Poll(_));
+    let is_its_own = state.registration.is_none() && state.certificate == certificate_of(peer);
+    let asks = case.context.unregistered_poll == UnregisteredPoll::RequestReregistration;
+    state.ven_id.clone().filter(|_| polls && is_its_own && asks)
 }
 
 fn on_admitted(case: &Case<'_>, sender: Sender<'_>, message: &Message) -> Decision<Vtn> {

@@ -1,6 +1,11 @@
 //! The VTN machine: one VEN's registration, events, offers and queue.
 //!
 //! Knows nothing of the other VENs, of transports or of stores.
+//!
+//! A host finds the partition of a message by its [claims](claims_of), gathers the [`Context`], lets
+//! the machine [`decide`] and follows the contract in [`machine`](crate::machine). Operators act on one
+//! VEN by [`command`], and on many by a [`Campaign`]: the events of a VEN are those of the campaigns in
+//! its context, sent in its own numbering and repeated until it answers.
 
 mod audience;
 mod campaign;

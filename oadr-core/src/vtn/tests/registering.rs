@@ -499,6 +499,14 @@ fn quirk_q23_a_known_ven_that_only_polls_is_asked_to_register_again() {
     let created = rig.create(lost.clone());
     assert_eq!((code(&created), &created.ven_id), (200, &lost.ven_id));
     assert_ne!(created.registration_id, lost.registration_id);
+    // Nor is somebody else asked in its stead, or a registered VEN with a wrong ID.
+    let wrong = Poll {
+        ven_id: VenId::new("wrong").unwrap(),
+    };
+    assert_eq!(rig.send(wrong).code(), 452);
+    let mut proven = rig.clone();
+    proven.peer = Peer::Certificate(CertificateHash([1; 32]));
+    assert_eq!(proven.poll_outcome().code(), 463);
     // A VEN that nobody knows is none that could register again.
     let mut stranger = Rig::new();
     stranger.context.unregistered_poll = UnregisteredPoll::RequestReregistration;
