@@ -89,6 +89,26 @@ fn a_vtn_that_repeats_itself_is_not_polled_without_end() {
 }
 
 #[test]
+fn a_vtn_that_wants_a_registration_with_every_poll_is_not_polled_without_end() {
+    let mut bench = Bench::registered();
+    bench.wait_for_poll();
+    let start = bench.now;
+    let mut polls = 0;
+    while bench.now == start {
+        polls += 1;
+        assert!(polls < 100, "this does not end");
+        bench.reply(crate::payload::RequestReregistration {
+            ven_id: "ven-1".parse().unwrap(),
+        });
+        bench.reply_empty();
+        bench.reply(created(Some(("ven-1", "reg-1"))));
+        if bench.next.send.is_none() {
+            bench.wait();
+        }
+    }
+}
+
+#[test]
 fn spec_4_3_failures_wait_longer_each_time_up_to_the_poll_interval() {
     for failure in [
         Failure::Unreachable,

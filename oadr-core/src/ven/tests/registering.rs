@@ -150,11 +150,13 @@ fn quirk_q6_a_refusal_shows_in_the_missing_ids() {
     let mut bench = Bench::new();
     bench.say(&Input::Started);
     bench.reply(created(None));
-    // 200, and empty IDs.
-    bench.reply(created(Some(("", ""))));
-    assert_eq!(words(&bench.take_effects()), ["refused 463"]);
-    assert_eq!(bench.next.send, None);
-    bench.wait();
+    // 200, and an ID missing.
+    for ids in [("", ""), ("ven-1", ""), ("", "reg-1")] {
+        bench.reply(created(Some(ids)));
+        assert_eq!(words(&bench.take_effects()), ["refused 463"]);
+        assert_eq!(bench.next.send, None);
+        bench.wait();
+    }
     bench.reply(response(ResponseCode::DEPLOYMENT_ERROR));
     assert_eq!(words(&bench.take_effects()), ["refused 469"]);
     bench.wait();
@@ -317,6 +319,11 @@ fn a_vtn_that_registers_and_denies_it_is_not_run_over() {
         assert_eq!(bench.sent(), MessageKind::Poll);
     }
     assert!(bench.now - start > secs(30), "{}", bench.now - start);
+    // A poll that goes well makes good for all of it.
+    bench.reply(ok());
+    bench.wait_for_poll();
+    bench.reply(response(ResponseCode::NOT_REGISTERED));
+    assert_eq!(bench.sent(), MessageKind::CreatePartyRegistration);
 }
 
 #[test]

@@ -62,6 +62,27 @@ fn rule_32_an_event_starts_changes_and_ends_on_time() {
 }
 
 #[test]
+fn an_interval_that_begins_with_the_end_is_not_told() {
+    let mut idle = event("e1", 0, noon() + secs(60));
+    let levels = signal("simple", &[(60, 1.0), (0, 3.0), (60, 2.0), (0, 3.0)]);
+    idle.signals
+        .signals
+        .iter_mut()
+        .for_each(|s| *s = levels.clone());
+    let mut bench = knowing(idle);
+    assert_eq!(
+        told(&mut bench, 600),
+        [
+            at(60, "started e1/0"),
+            at(60, "interval e1 simple[0]=1"),
+            at(120, "interval e1 simple[1]=3"),
+            at(120, "interval e1 simple[2]=2"),
+            at(180, "ended e1/0 Completed")
+        ]
+    );
+}
+
+#[test]
 fn rule_114_the_clock_counts_and_not_the_status() {
     let mut early = event("e1", 0, noon() + secs(60));
     early.descriptor.event_status = crate::value::EventStatus::Completed;
