@@ -113,3 +113,65 @@ fn load(connection: &Connection) -> Result<Loaded<Ven>, StoreError> {
         state: serde_json::from_str(&state).map_err(StoreError::row("ven"))?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use oadr_core::value::VenId;
+    use oadr_core::ven::Effect;
+
+    use super::*;
+    use crate::temp_dir::TempDir;
+
+    fn happening(version: u64) -> Happening {
+        Happening {
+            version,
+            position: 0,
+            time: crate::clock::now(),
+            ven_id: VenId::new("Ven1").ok(),
+            effect: Effect::RegistrationCancelled {
+                ven_id: VenId::new("Ven1").unwrap(),
+            },
+        }
+    }
+
+    fn at(version: u64) -> Loaded<Ven> {
+        Loaded {
+            version: Version(version),
+            ..Loaded::absent()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_and_not_told_is_still_there() {
+        let temp = TempDir::new("ven").unwrap();
+        let path = temp.path().join("ven.db");
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.load().await.unwrap(), Loaded::absent());
+        for version in 1..=2 {
+            let told = [happening(version)];
+            store
+                .commit(Version(version - 1), &at(version), &told)
+                .await
+                .unwrap();
+        }
+        store.told(Version(1)).await.unwrap();
+        drop(store);
+
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.load().await.unwrap(), at(2));
+        let versions: Vec<_> = store.outbox().await.unwrap();
+        let versions: Vec<_> = versions.iter().map(|happening| happening.version).collect();
+        assert_eq!(versions, [2]);
+    }
+
+    #[tokio::test]
+    async fn a_stale_commit_is_a_conflict_and_leaves_nothing() {
+        let temp = TempDir::new("ven").unwrap();
+        let store = Store::open(&temp.path().join("ven.db")).unwrap();
+        store.commit(Version(0), &at(1), &[]).await.unwrap();
+        store.commit(Version(1), &at(2), &[]).await.unwrap();
+        let stale = store.commit(Version(1), &at(2), &[happening(2)]).await;
+        assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+        assert_eq!(store.outbox().await.unwrap(), []);
+    }
+}

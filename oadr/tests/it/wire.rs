@@ -161,3 +161,27 @@ async fn vens_of_one_name_that_register_at_once_are_one_ven() {
     assert_eq!(list["vens"].as_array().unwrap().len(), 1);
     vtn.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_killed_process_did_not_tell_is_told_at_the_next_start() {
+    let folder = Folder::new();
+    start(folder.path(), Admission::Open).await.stop().await;
+    let database = rusqlite::Connection::open(folder.path().join("vtn.db")).unwrap();
+    database
+        .execute(
+            "INSERT INTO outbox (partition, version, position, at, effect) VALUES (1, 1, 0, 0, ?1)",
+            [json!({"effect": "registration_cancelled", "ven_id": "Ven1"}).to_string()],
+        )
+        .unwrap();
+    let vtn = start(folder.path(), Admission::Open).await;
+    let left = || async {
+        let count = "SELECT count(*) FROM outbox";
+        json!(
+            database
+                .query_row(count, [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        )
+    };
+    until("the outbox is empty", left, |left| *left == 0).await;
+    vtn.stop().await;
+}
