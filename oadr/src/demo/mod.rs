@@ -59,17 +59,22 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode, Box<dyn Error>> {
     let mut timeline = Timeline::new();
     let mut demo = Demo::start(&folder, &mut timeline).await?;
     let shown = tokio::select! {
-        shown = demo.show(args.once, &mut timeline) => shown,
-        () = exit.wanted() => Ok(Vec::new()),
+        shown = demo.show(args.once, &mut timeline) => Some(shown),
+        () = exit.wanted() => None,
     };
     demo.stop().await;
+    let Some(shown) = shown else {
+        timeline.close("stopped");
+        // Half a demonstration shows nothing; an endless one is over whenever it is stopped.
+        return Ok(if args.once {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        });
+    };
     let missing = shown?;
     if missing.is_empty() {
-        timeline.close(if args.once {
-            "every step was seen"
-        } else {
-            "stopped"
-        });
+        timeline.close("every step was seen");
         return Ok(ExitCode::SUCCESS);
     }
     for step in &missing {

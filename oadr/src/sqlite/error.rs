@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rusqlite::ErrorCode;
+
 /// Why a store did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -33,8 +35,8 @@ pub enum StoreError {
     /// Someone else committed first, or holds a claim.
     #[error("someone else was faster")]
     Conflict,
-    /// More is waiting to be written than the store accepts.
-    #[error("too much is waiting to be written")]
+    /// More is waiting to be written than the store accepts, or another process holds the database.
+    #[error("the store is busy")]
     Busy,
     /// The store has been closed.
     #[error("the store has been closed")]
@@ -60,7 +62,11 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        match error.sqlite_error_code() {
+            // Somebody else holds the file, such as a person with a database tool.
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(_) | None => Self::Sqlite(Arc::new(error)),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! The VTN towards VENs that do only what the test says.
 
+use std::time::Duration;
+
 use hyper::Method;
 use oadr_core::payload::{
     CreatePartyRegistration, EiResponse, Message, MessageKind, Poll, RegisteredReport,
 };
 use oadr_core::value::{ProfileName, RequestId, ServiceName, Text, TransportName, VenId};
 use oadr_core::vtn::{Admission, Effect};
-use oadr_http::{Client, ClientConfig};
+use oadr_http::{Client, ClientConfig, ClientError};
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
@@ -183,5 +185,49 @@ async fn what_a_killed_process_did_not_tell_is_told_at_the_next_start() {
         )
     };
     until("the outbox is empty", left, |left| *left == 0).await;
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn while_the_database_is_taken_vens_are_asked_to_come_back() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Open).await;
+    let client = client(&vtn.vtn_url());
+    let ven_id = register(&client, "Pump1").await;
+    let database = rusqlite::Connection::open(folder.path().join("vtn.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let poll_now = || async {
+        let ven_id = ven_id.clone();
+        client
+            .send(ServiceName::OadrPoll, &Message::from(Poll { ven_id }))
+            .await
+    };
+    // This one has something to write.
+    let refused = poll_now().await;
+    let Err(ClientError::Status {
+        status,
+        retry_after,
+        ..
+    }) = refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        (status.as_u16(), retry_after),
+        (503, Some(Duration::from_secs(5)))
+    );
+    let event = json!({"market_context": "http://example.com/dr", "signals": [{
+        "signal_name": "SIMPLE", "signal_type": "level",
+        "intervals": [{"duration": "PT1H", "payload": 1}],
+    }]});
+    let answer = call(&vtn.api_url(), Method::POST, "/api/v1/events", Some(&event)).await;
+    assert_eq!(answer.status.as_u16(), 503);
+    assert_eq!(answer.headers["retry-after"], "5");
+    database.execute_batch("ROLLBACK").unwrap();
+    settle(&client, &ven_id).await;
+    let list = call(&vtn.api_url(), Method::GET, "/api/v1/events", None)
+        .await
+        .body;
+    assert_eq!(list["events"], json!([]));
     vtn.stop().await;
 }
