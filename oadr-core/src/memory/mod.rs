@@ -6,5 +6,16 @@
 mod ven;
 mod vtn;
 
-pub use ven::{EffectId, VenHost};
-pub use vtn::{CommitId, EventsError, VtnConfig, VtnHost};
+pub use ven::VenHost;
+pub use vtn::{EventsError, VtnConfig, VtnHost};
+
+use crate::machine::Version;
+
+/// Names an effect for good, within its partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId {
+    /// The version that the commit made.
+    pub version: Version,
+    /// The effect's place in the decision.
+    pub index: usize,
+}

@@ -3,22 +3,14 @@
 //! Knows nothing of rules; it asks the machine, commits and releases. Whoever drives it sends what it
 //! wants sent and says how that went.
 
-use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step, Version};
+use super::EffectId;
+use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
 use crate::payload::{Message, ResponseCode};
 use crate::value::{DateTime, OptType};
 use crate::ven::{
     Answer, Command, CommandError, Context, Effect, Exchange, Failure, Input, OptQuestion,
     Outgoing, Question, State, Ven, command, decide,
 };
-
-/// Names an effect for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EffectId {
-    /// The version that the commit made.
-    pub version: Version,
-    /// The effect's place in the decision.
-    pub index: usize,
-}
 
 /// Who says whether to take part in an event.
 type Opt = Box<dyn FnMut(&OptQuestion) -> (OptType, Option<ResponseCode>) + Send>;

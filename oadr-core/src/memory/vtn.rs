@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step, Version};
+use super::EffectId;
+use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
 use crate::payload::{Message, Profile as OfferedProfile, Transport};
 use crate::value::{DateTime, Duration, EventId, NonEmpty, ProfileName, TransportName, VtnId};
 use crate::vtn::{
@@ -57,17 +58,6 @@ impl VtnConfig {
     }
 }
 
-/// Names an effect for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CommitId {
-    /// The partition.
-    pub partition: u64,
-    /// The version that the commit made.
-    pub version: Version,
-    /// The effect's place in the decision.
-    pub index: usize,
-}
-
 /// Why an operation on events was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -98,7 +88,7 @@ pub struct VtnHost {
     /// Goes up with every campaign made or changed.
     version: u64,
     deliveries: BTreeMap<(u64, EventId), DeliveryFact>,
-    outbox: Vec<(CommitId, Effect)>,
+    outbox: Vec<(u64, EffectId, Effect)>,
 }
 
 impl VtnHost {
@@ -307,8 +297,9 @@ impl VtnHost {
         self.deliveries.get(&(ven, event_id.clone()))
     }
 
-    /// Takes the notifications out of the outbox.
-    pub fn drain_effects(&mut self) -> Vec<(CommitId, Effect)> {
+    /// What happened since this was last called: the VEN's partition, the effect's ID within it, the
+    /// effect.
+    pub fn take_effects(&mut self) -> Vec<(u64, EffectId, Effect)> {
         core::mem::take(&mut self.outbox)
     }
 
@@ -387,12 +378,8 @@ impl VtnHost {
         let version = next.version;
         let effects = decision.effects().iter().cloned().enumerate();
         self.outbox.extend(effects.map(|(index, effect)| {
-            let id = CommitId {
-                partition,
-                version,
-                index,
-            };
-            (id, effect)
+            let id = EffectId { version, index };
+            (partition, id, effect)
         }));
         if next.state.is_forgotten() {
             self.partitions.remove(&partition);

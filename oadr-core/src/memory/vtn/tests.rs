@@ -367,7 +367,7 @@ fn time_ends_events_and_raises_the_alarm_for_those_unanswered() {
     world.events(&house);
     world.events(&villa);
     world.send(&Peer::Unproven, opt_in(&house, "e"));
-    world.host.drain_effects();
+    world.host.take_effects();
     let end = world.now + TimeDelta::hours(1);
     assert_eq!(world.host.next_deadline(), Some(end));
     world.host.wake(end - TimeDelta::seconds(1));
@@ -376,9 +376,9 @@ fn time_ends_events_and_raises_the_alarm_for_those_unanswered() {
     assert_eq!(world.host.campaigns().count(), 0);
     let told: Vec<_> = world
         .host
-        .drain_effects()
+        .take_effects()
         .into_iter()
-        .map(|(_, effect)| effect)
+        .map(|(_, _, effect)| effect)
         .collect();
     let event_id = EventId::new("e").unwrap();
     assert_eq!(
@@ -413,10 +413,13 @@ fn every_effect_has_an_id_of_its_own() {
     world.announce("e", Audience::by_target(), None);
     world.events(&house);
     world.send(&Peer::Unproven, opt_in(&house, "e"));
-    let effects = world.host.drain_effects();
-    let ids: std::collections::BTreeSet<_> = effects.iter().map(|(id, _)| *id).collect();
+    let effects = world.host.take_effects();
+    let ids: std::collections::BTreeSet<_> = effects
+        .iter()
+        .map(|(partition, id, _)| (*partition, *id))
+        .collect();
     assert_eq!((effects.len(), ids.len()), (3, 3));
-    assert!(world.host.drain_effects().is_empty());
+    assert!(world.host.take_effects().is_empty());
 }
 
 #[test]
