@@ -267,6 +267,30 @@ fn rule_65_a_cancelled_event_with_a_random_start_ends_at_random() {
 }
 
 #[test]
+fn rule_65_a_cancelled_event_does_not_outlive_its_time() {
+    // Whatever is drawn from three hours, a minute is left.
+    let mut bench = Bench::registered();
+    let window = Duration::hours(3);
+    bench.poll(list(vec![always(randomised(
+        event("e1", 0, noon()),
+        window,
+    ))]));
+    let start = bench.state().event(&event_id("e1")).unwrap().start();
+    bench.wait_for_poll();
+    bench.now = start + secs(60);
+    let gone = randomised(event("e1", 1, noon()), window);
+    bench.reply(list(vec![always(cancelled(gone))]));
+    bench.drain();
+    bench.take_effects();
+    while bench.effects.is_empty() {
+        bench.wait();
+        bench.drain();
+    }
+    assert_eq!(words(&bench.take_effects()), ["ended e1/1 Cancelled"]);
+    assert!(bench.now <= start + secs(120), "{}", bench.now - start);
+}
+
+#[test]
 fn rule_65_without_a_random_start_it_ends_at_once() {
     let mut bench = Bench::registered();
     bench.poll(list(vec![always(event("e1", 0, noon() - secs(10)))]));

@@ -530,6 +530,37 @@ fn rule_405_what_comes_when_the_ven_has_left_is_ignored() {
 }
 
 #[test]
+fn an_answer_from_before_the_ven_left_is_not_taken_for_one_to_its_leaving() {
+    // 463 to a poll does not bring the VEN back.
+    let mut bench = Bench::registered();
+    bench.wait_for_poll();
+    bench.command(&Command::CancelRegistration).unwrap();
+    bench.reply(response(ResponseCode::NOT_REGISTERED));
+    assert_eq!(bench.sent(), MessageKind::CancelPartyRegistration);
+    // Nor does the acknowledgement of what was owed before end it.
+    let mut bench = Bench::registered();
+    bench.wait_for_poll();
+    bench.reply(list(vec![always(event("e1", 0, noon() + secs(3600)))]));
+    bench.command(&Command::CancelRegistration).unwrap();
+    bench.take_effects();
+    bench.reply(ok());
+    assert_eq!(words(&bench.take_effects()), [""; 0]);
+    assert_eq!(bench.sent(), MessageKind::CancelPartyRegistration);
+}
+
+#[test]
+fn a_registration_that_is_owed_already_is_not_owed_twice() {
+    let mut bench = Bench::registered();
+    bench.wait_for_poll();
+    bench.command(&Command::Register).unwrap();
+    bench.reply(reregister());
+    bench.reply_empty();
+    assert_eq!(ids(&bench), both());
+    bench.reply(created(Some(("ven-1", "reg-1"))));
+    assert_eq!(bench.sent(), MessageKind::Poll);
+}
+
+#[test]
 fn a_ven_that_was_not_registered_yet_stops_trying() {
     let mut bench = Bench::new();
     bench.say(&Input::Started);
