@@ -26,24 +26,26 @@ def read_rules(path):
     return rules
 
 
-def read_results(path):
-    """Return {rule: [(test, result)]}."""
+def read_results(path, known):
+    """Return {rule: [(test, result)]}; a name may begin with several rules."""
     results = defaultdict(list)
-    # Output of the tests themselves can stand between a test's name and its result.
     text = open(path, encoding="utf-8", errors="replace").read()
     for match in re.finditer(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)", text, re.M):
         test, result = match.groups()
         name = test.rsplit("::", 1)[-1]
         numbers = re.match(r"rules?((?:_\d+)+)(?:_|$)", name)
         if numbers:
-            for number in numbers[1].strip("_").split("_"):
-                results[int(number)].append((test, result))
+            first, *more = map(int, numbers[1].strip("_").split("_"))
+            # What follows may also be something else, such as a response code.
+            for number in [first, *(number for number in more if number in known)]:
+                results[number].append((test, result))
     return results
 
 
 def main():
-    rules, results = read_rules(sys.argv[1]), read_results(sys.argv[2])
+    rules = read_rules(sys.argv[1])
     known = {number for number, _, _ in rules}
+    results = read_results(sys.argv[2], known)
     objections = [f"rule {number} is not listed" for number in results if number not in known]
     counts = defaultdict(int)
     for number, kind, note in rules:
