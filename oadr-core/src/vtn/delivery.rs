@@ -21,7 +21,7 @@ const SENDINGS_WITHOUT_ANSWER: u32 = 3;
 
 /// An event as one VEN knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Delivery {
+pub(super) struct Delivery {
     /// The campaign's revision that this version came from.
     pub(super) revision: u32,
     /// The version as the VEN sees it: from 0, one more with each one sent (rules 4, 5, 10).

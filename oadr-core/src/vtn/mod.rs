@@ -40,14 +40,14 @@ pub use claim::{Claim, claims_of};
 pub use command::{Command, CommandError, command};
 pub use context::{Admission, Context, UnregisteredPoll};
 pub use decide::decide;
-pub use delivery::{Content, Delivery, EventAnswer, Outline, Progress};
+pub use delivery::{Content, EventAnswer, Outline, Progress};
 pub use event_body::{EventBody, EventDraft};
 pub use event_error::{
     BaselineField, EventError, EventErrorKind, Field, IntervalField, SignalField,
 };
 pub use fact::{DeliveryFact, DeliveryStatus, Effect, Fact};
 pub use input::{Answer, Input, Question, RegistrationAnswer, RegistrationRequest, Reply};
-pub use state::{Decided, KnownBy, Metadata, Outgoing, Registration, State, Task};
+pub use state::{Decided, KnownBy, Registration, State};
 
 /// The VTN's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Delivery, Member};
+use super::delivery::Delivery;
+use super::{Claim, Member};
 use crate::CertificateHash;
 use crate::payload::Report;
 use crate::value::{
@@ -67,7 +68,7 @@ pub struct Registration {
 
 /// An operation of ours that waits for a poll, or for its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
+pub(super) struct Task {
     pub(super) outgoing: Outgoing,
     pub(super) give_up_at: DateTime,
 }
@@ -75,7 +76,7 @@ pub struct Task {
 /// How far an operation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outgoing {
+pub(super) enum Outgoing {
     /// Not sent.
     Waiting,
     /// Sent, not answered: with the first poll at this time or later it comes again.
@@ -89,7 +90,7 @@ pub enum Outgoing {
 
 /// An `oadrRegisterReport` of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metadata {
+pub(super) struct Metadata {
     /// The request that it answers; `None` after a registration (rule 301).
     pub(super) answers: Option<ReportRequestId>,
     pub(super) task: Task,
