@@ -2,6 +2,24 @@
 //!
 //! They know nothing of sockets, threads or clocks: time and entropy are arguments here too. What they
 //! hold is gone with them.
+//!
+//! ```
+//! use oadr_core::memory::{VtnConfig, VtnHost};
+//! use oadr_core::payload::{Message, QueryRegistration};
+//! use oadr_core::value::{DateTime, RequestId, VtnId};
+//! use oadr_core::vtn::Reply;
+//! use oadr_core::{Peer, Profile};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut vtn = VtnHost::new(VtnConfig::new(VtnId::new("My-VTN")?));
+//! let query = QueryRegistration { request_id: RequestId::new("q1")? };
+//! let (now, entropy) = (DateTime::UNIX_EPOCH, [7; 32]);
+//! let reply = vtn.handle(Peer::Unproven, Profile::B, query.into(), now, entropy);
+//! let Reply::Message(message) = reply else { panic!("a query is answered") };
+//! assert!(matches!(*message, Message::CreatedPartyRegistration(_)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod ven;
 mod vtn;
