@@ -6,14 +6,14 @@ use chrono::TimeDelta;
 
 use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
 use crate::payload::{
-    ActivePeriod, CreatedPartyRegistration, DistributeEvent, EiEvent, EiResponse, Event,
-    EventDescriptor, EventSignal, EventSignals, Interval, Message, MessageKind, Payload, Profile,
-    Properties, RegisteredReport, Response, ResponseCode, StreamPayload, Target, Tolerance,
-    Transport,
+    ActivePeriod, CancelPartyRegistration, CreatedPartyRegistration, DistributeEvent, EiEvent,
+    EiResponse, Event, EventDescriptor, EventSignal, EventSignals, Interval, Message, MessageKind,
+    Payload, Profile, Properties, RegisteredReport, RequestReregistration, Response, ResponseCode,
+    StreamPayload, Target, Tolerance, Transport,
 };
 use crate::value::{
     DateTime, Duration, EventId, EventStatus, Float, NonEmpty, OptType, ProfileName, RequestId,
-    ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VtnId,
+    ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VenId, VtnId,
 };
 use crate::ven::{
     Answer, Change, Command, CommandError, Context, Effect, Exchange, Failure, Input,
@@ -342,6 +342,44 @@ pub(super) fn created(ids: Option<(&str, &str)>) -> CreatedPartyRegistration {
         service_specific_info: None,
         extensions: None,
     }
+}
+
+/// An end to a registration of `ven-1`.
+pub(super) fn cancel(registration_id: &str) -> CancelPartyRegistration {
+    CancelPartyRegistration {
+        request_id: request("c1"),
+        registration_id: registration_id.parse().unwrap(),
+        ven_id: Some(VenId::new("ven-1").unwrap()),
+    }
+}
+
+/// A request to `ven-1` to register again.
+pub(super) fn reregister() -> RequestReregistration {
+    RequestReregistration {
+        ven_id: VenId::new("ven-1").unwrap(),
+    }
+}
+
+/// The IDs in the `oadrCreatePartyRegistration` that was sent last.
+pub(super) fn ids(bench: &Bench) -> (Option<String>, Option<String>) {
+    let Message::CreatePartyRegistration(message) = bench.message() else {
+        panic!("not a registration: {:?}", bench.message());
+    };
+    let registration_id = message.registration_id.as_ref().map(ToString::to_string);
+    (
+        message.ven_id.as_ref().map(ToString::to_string),
+        registration_id,
+    )
+}
+
+/// No IDs.
+pub(super) fn none() -> (Option<String>, Option<String>) {
+    (None, None)
+}
+
+/// Those of `created(Some(("ven-1", "reg-1")))`.
+pub(super) fn both() -> (Option<String>, Option<String>) {
+    (Some("ven-1".to_owned()), Some("reg-1".to_owned()))
 }
 
 pub(super) fn registered_report() -> RegisteredReport {

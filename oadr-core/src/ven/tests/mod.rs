@@ -5,6 +5,7 @@
 mod answering;
 mod bench;
 mod judging;
+mod leaving;
 mod linking;
 mod listing;
 mod random;
