@@ -42,7 +42,7 @@ impl Vtn {
     fn with<T>(&self, work: impl FnOnce(&mut VtnHost) -> T) -> T {
         let mut host = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = work(&mut host);
-        for (_, effect) in host.drain_effects() {
+        for (_, _, effect) in host.take_effects() {
             println!("{effect:?}");
         }
         outcome
