@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of HTTP, and no rule of OpenADR: those are the machine's.
 
+use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use oadr_core::machine::{Decision, Env, Loaded, Step};
@@ -49,6 +50,32 @@ pub(crate) enum Failure {
     /// Somebody was faster, again and again.
     #[error("decided {TRIES} times, and somebody was always faster")]
     Contended,
+}
+
+/// Why something was decided.
+#[derive(Debug, Clone, Copy)]
+enum Cause<'a> {
+    Input(&'a Input),
+    Command(&'a Command, &'a Audit),
+}
+
+impl Cause<'_> {
+    fn audit(&self) -> Option<Audit> {
+        match self {
+            Self::Input(_) => None,
+            Self::Command(_, audit) => Some((*audit).clone()),
+        }
+    }
+}
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(Input::Message { message, .. }) => message.kind().fmt(f),
+            Self::Input(other) => Kind(*other).fmt(f),
+            Self::Command(command, _) => Kind(*command).fmt(f),
+        }
+    }
 }
 
 impl From<StoreError> for Failure {
@@ -106,7 +133,10 @@ impl Host {
             let Some(slot) = self.registry.find(&claims) else {
                 let at = Loaded::absent();
                 let decision = self.decide(&at, &self.context_of_nobody(), env, input);
-                match self.settle(None, &at, decision, env, None).await? {
+                match self
+                    .settle(None, &at, decision, env, Cause::Input(input))
+                    .await?
+                {
                     Some(reply) => return Ok(reply),
                     None => continue,
                 }
@@ -117,7 +147,10 @@ impl Host {
                 continue;
             };
             let decision = self.decide(&at, &self.context_of(&slot, &at, env.now), env, input);
-            if let Some(reply) = self.settle(Some(&slot), &at, decision, env, None).await? {
+            if let Some(reply) = self
+                .settle(Some(&slot), &at, decision, env, Cause::Input(input))
+                .await?
+            {
                 return Ok(reply);
             }
         }
@@ -138,7 +171,13 @@ impl Host {
             let context = self.context_of(&slot, &at, env.now);
             let decision = self.decide(&at, &context, env, &Input::Deadline);
             if self
-                .settle(Some(&slot), &at, decision, env, None)
+                .settle(
+                    Some(&slot),
+                    &at,
+                    decision,
+                    env,
+                    Cause::Input(&Input::Deadline),
+                )
                 .await?
                 .is_some()
             {
@@ -163,7 +202,7 @@ impl Host {
                 let at = Loaded::absent();
                 let decision = vtn::command(&at, &self.context_of_nobody(), env, command)?;
                 match self
-                    .settle(None, &at, decision, env, Some(audit.clone()))
+                    .settle(None, &at, decision, env, Cause::Command(command, &audit))
                     .await?
                 {
                     Some(_) => return Ok(()),
@@ -180,7 +219,13 @@ impl Host {
             let context = self.context_of(&slot, &at, env.now);
             let decision = vtn::command(&at, &context, env, command)?;
             if self
-                .settle(Some(&slot), &at, decision, env, Some(audit.clone()))
+                .settle(
+                    Some(&slot),
+                    &at,
+                    decision,
+                    env,
+                    Cause::Command(command, &audit),
+                )
                 .await?
                 .is_some()
             {
@@ -220,10 +265,10 @@ impl Host {
         at: &Loaded<Vtn>,
         decision: Decision<Vtn>,
         env: Env,
-        audit: Option<Audit>,
+        cause: Cause<'_>,
     ) -> Result<Option<Reply>, Failure> {
         if !decision.needs_commit() {
-            if let Some(audit) = audit {
+            if let Some(audit) = cause.audit() {
                 self.store.audit(audit).await?;
             }
             if let Some(slot) = slot
@@ -236,7 +281,7 @@ impl Host {
         }
         let next = decision.next(at);
         let key = slot.map(|slot| slot.key);
-        let commit = Commit::new(key, &decision, &next, env.now, audit)?;
+        let commit = Commit::new(key, &decision, &next, env.now, cause.audit())?;
         let (key, proof) = match self.store.commit(commit).await {
             Ok(committed) => committed,
             Err(StoreError::Conflict) => {
@@ -245,7 +290,7 @@ impl Host {
             }
             Err(error) => return Err(error.into()),
         };
-        log_decision(key, &decision, &next);
+        log_decision(key, &cause, &decision, &next);
         self.publish(slot, key, &decision, next, env.now).await;
         Ok(Some(decision.release(proof)))
     }
@@ -365,7 +410,7 @@ fn env() -> Result<Env, Failure> {
     clock::env().map_err(|error| Failure::Entropy(error.into()))
 }
 
-fn log_decision(key: Key, decision: &Decision<Vtn>, next: &Loaded<Vtn>) {
+fn log_decision(key: Key, cause: &Cause<'_>, decision: &Decision<Vtn>, next: &Loaded<Vtn>) {
     if tracing::enabled!(tracing::Level::DEBUG) {
         let changes: Vec<_> = decision
             .changes()
@@ -373,6 +418,7 @@ fn log_decision(key: Key, decision: &Decision<Vtn>, next: &Loaded<Vtn>) {
             .map(|c| Kind(c).to_string())
             .collect();
         tracing::debug!(
+            %cause,
             partition = key.0,
             version = next.version.0,
             changes = changes.join(" "),
