@@ -42,9 +42,8 @@ pub(super) fn created_event(
         match judge(known, response, case.env.now) {
             Ok(None) => {}
             Ok(Some(answer)) => {
-                let is_news = known.is_none_or(|known| tells_more(known, &answer));
                 let draft = draft.get_or_insert_with(|| case.draft());
-                take(draft, sender, response, answer, is_news);
+                take(draft, sender, response, answer);
             }
             Err(error) => refusal = refusal.or(Some(error)),
         }
@@ -84,8 +83,7 @@ fn judge(
         at: now,
     };
     // A VEN answers each time it receives the event (rule 12): mostly it says the same again.
-    let same = known.progress == Progress::Answered && !tells_more(known, &answer);
-    Ok((!same).then_some(answer))
+    Ok(tells_more(known, &answer).then_some(answer))
 }
 
 /// Whether it differs from the last one in more than its time.
@@ -98,13 +96,7 @@ fn tells_more(known: &Delivery, answer: &EventAnswer) -> bool {
     })
 }
 
-fn take(
-    draft: &mut Draft<Vtn>,
-    sender: Sender<'_>,
-    response: &EventResponse,
-    answer: EventAnswer,
-    is_news: bool,
-) {
+fn take(draft: &mut Draft<Vtn>, sender: Sender<'_>, response: &EventResponse, answer: EventAnswer) {
     let event_id = &response.qualified_event_id.event_id;
     let effect = Effect::EventAnswered {
         ven_id: sender.ven_id.clone(),
@@ -121,7 +113,5 @@ fn take(
         let fact = delivery.fact(event_id, sender.ven_id, DeliveryStatus::Answered);
         draft.fact(Fact::Delivery(fact));
     }
-    if is_news {
-        draft.effect(effect);
-    }
+    draft.effect(effect);
 }

@@ -357,6 +357,13 @@ fn rule_66_a_randomised_event_is_listed_as_completed_until_the_last_start() {
     assert_eq!(ids(&listed(&mut rig)), ["e"]);
     rig.advance(1);
     assert_eq!(ids(&listed(&mut rig)), [""; 0]);
+    // One that registers anew by then need not hear of it again.
+    let mut anew = rig.clone();
+    anew.now = midnight() + TimeDelta::hours(3);
+    anew.register();
+    anew.exchange_metadata();
+    assert!(anew.polls_in_vain());
+    assert_eq!(ids(&listed(&mut anew)), [""; 0]);
     // A VEN that did not hear of it in time hears nothing of it.
     let mut late = Rig::registered();
     late.announce(

@@ -189,6 +189,21 @@ fn a_removed_ven_gets_its_cancellation_and_nothing_else() {
 }
 
 #[test]
+fn an_answer_to_a_removal_that_was_not_sent_yet_answers_nothing() {
+    let mut rig = Rig::registered();
+    rig.command(&Command::Remove).unwrap();
+    let canceled = CanceledPartyRegistration {
+        ei_response: ok(""),
+        registration_id: None,
+        ven_id: Some(rig.ven_id()),
+    };
+    let outcome = rig.send(canceled);
+    assert!(outcome.changes.is_empty());
+    assert_eq!(outcome.code(), 200);
+    assert_eq!(kind(&mut rig), MessageKind::CancelPartyRegistration);
+}
+
+#[test]
 fn a_removed_ven_that_never_answers_is_forgotten_after_a_day() {
     let mut rig = Rig::registered();
     rig.command(&Command::Remove).unwrap();
