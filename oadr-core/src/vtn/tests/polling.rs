@@ -251,6 +251,16 @@ fn a_reregistration_is_asked_for_until_the_ven_registers_again() {
 }
 
 #[test]
+fn a_new_registration_is_as_good_as_registering_again() {
+    let mut rig = Rig::registered();
+    rig.command(&Command::RequestReregistration).unwrap();
+    rig.register();
+    assert!(!rig.state().is_to_reregister());
+    rig.exchange_metadata();
+    assert!(rig.polls_in_vain());
+}
+
+#[test]
 fn a_reregistration_that_nobody_answers_is_given_up_after_a_day() {
     let mut rig = Rig::registered();
     rig.command(&Command::RequestReregistration).unwrap();
