@@ -35,8 +35,9 @@ pub(super) fn check_line(text: &str, limit: usize) -> Result<(), ValueError> {
     Ok(())
 }
 
+/// Types that are a checked text: how it is checked, and what is made of it when it is read.
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident($check:expr, $reading:expr))*) => {$(
+    ($($(#[$doc:meta])* $name:ident($check:path, $reading:path))*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -48,8 +49,7 @@ macro_rules! texts {
             /// # Errors
             /// The text is not one of this type; the error says why.
             pub fn new(text: impl AsRef<str>) -> Result<Self, ValueError> {
-                let check: fn(&str) -> Result<(), ValueError> = $check;
-                check(text.as_ref())?;
+                $check(text.as_ref())?;
                 Ok(Self(text.as_ref().into()))
             }
 
@@ -68,8 +68,7 @@ macro_rules! texts {
 
         impl Value for $name {
             fn parse(text: &str, _: &mut Notes) -> Result<Self, ValueError> {
-                let reading: fn(&str) -> std::borrow::Cow<'_, str> = $reading;
-                Self::new(reading(text))
+                Self::new($reading(text))
             }
 
             fn write(&self, out: &mut Vec<u8>) -> Escaping {
@@ -96,7 +95,8 @@ macro_rules! texts {
             type Error = ValueError;
 
             fn try_from(text: String) -> Result<Self, ValueError> {
-                Self::new(text)
+                $check(&text)?;
+                Ok(Self(text.into_boxed_str()))
             }
         }
 
@@ -105,12 +105,25 @@ macro_rules! texts {
                 text.0.into_string()
             }
         }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl core::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
     )*};
 }
+pub(super) use texts;
 
 texts! {
     /// A free text, kept to the letter, at most 65,536 bytes.
-    Text(check_text, |text| text.into())
+    Text(check_text, core::convert::identity)
     /// A text without line breaks, without blanks at its ends or twice in a row (`xs:token`).
     Token(check_token, collapse)
     /// `marketContext`: a URI naming a programme; may be empty. Compare with
