@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use oadr_core::payload::{EiResponse, Message, ResponseCode};
+use oadr_core::payload::{Message, ResponseCode};
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -63,9 +63,15 @@ impl fmt::Write for Name<'_, '_> {
     }
 }
 
+/// The kinds of several values, as words of one line.
+pub(crate) fn kinds<T: fmt::Debug>(values: &[T]) -> String {
+    let names: Vec<_> = values.iter().map(|value| Kind(value).to_string()).collect();
+    names.join(" ")
+}
+
 /// The code of a message that refuses what it answers.
 pub(crate) fn refusal(message: &Message) -> Option<(ResponseCode, &str)> {
-    let response = response_of(message)?;
+    let response = message.ei_response()?;
     if response.response_code.is_success() {
         return None;
     }
@@ -74,34 +80,6 @@ pub(crate) fn refusal(message: &Message) -> Option<(ResponseCode, &str)> {
         response.response_code,
         description.map_or("", |text| cut(text.as_str())),
     ))
-}
-
-fn response_of(message: &Message) -> Option<&EiResponse> {
-    match message {
-        Message::CreatedPartyRegistration(m) => Some(&m.ei_response),
-        Message::CanceledPartyRegistration(m) => Some(&m.ei_response),
-        Message::Response(m) => Some(&m.ei_response),
-        Message::DistributeEvent(m) => m.ei_response.as_ref(),
-        Message::CreatedEvent(m) => Some(&m.created.ei_response),
-        Message::CreatedOpt(m) => Some(&m.ei_response),
-        Message::CanceledOpt(m) => Some(&m.ei_response),
-        Message::RegisteredReport(m) => Some(&m.ei_response),
-        Message::CreatedReport(m) => Some(&m.ei_response),
-        Message::UpdatedReport(m) => Some(&m.ei_response),
-        Message::CanceledReport(m) => Some(&m.ei_response),
-        Message::QueryRegistration(_)
-        | Message::CreatePartyRegistration(_)
-        | Message::CancelPartyRegistration(_)
-        | Message::RequestReregistration(_)
-        | Message::RequestEvent(_)
-        | Message::CreateOpt(_)
-        | Message::CancelOpt(_)
-        | Message::RegisterReport(_)
-        | Message::CreateReport(_)
-        | Message::UpdateReport(_)
-        | Message::CancelReport(_)
-        | Message::Poll(_) => None,
-    }
 }
 
 /// The longest text of a peer that goes into a log line, in bytes.
@@ -132,8 +110,7 @@ mod tests {
             Change::Moved(1),
             Change::Gone,
         ];
-        let names: Vec<_> = kinds.iter().map(|kind| Kind(kind).to_string()).collect();
-        assert_eq!(names, ["Registered", "Moved", "Gone"]);
+        assert_eq!(super::kinds(&kinds), "Registered Moved Gone");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::{
     CancelOpt, CancelPartyRegistration, CancelReport, CanceledOpt, CanceledPartyRegistration,
     CanceledReport, CreateOpt, CreatePartyRegistration, CreateReport, CreatedEvent, CreatedOpt,
-    CreatedPartyRegistration, CreatedReport, DistributeEvent, Poll, QueryRegistration,
+    CreatedPartyRegistration, CreatedReport, DistributeEvent, EiResponse, Poll, QueryRegistration,
     RegisterReport, RegisteredReport, RequestEvent, RequestReregistration, Response, UpdateReport,
     UpdatedReport,
 };
@@ -125,6 +125,38 @@ messages! {
 #[cold]
 fn not_a_message(r: &Reader<'_>) -> Error {
     r.refuse(DecodeErrorKind::NotAMessage { found: r.quote() })
+}
+
+impl Message {
+    /// The outcome that it carries; requests carry none, and a pushed `oadrDistributeEvent` either.
+    #[must_use]
+    pub fn ei_response(&self) -> Option<&EiResponse> {
+        match self {
+            Self::Response(m) => Some(&m.ei_response),
+            Self::CreatedPartyRegistration(m) => Some(&m.ei_response),
+            Self::CanceledPartyRegistration(m) => Some(&m.ei_response),
+            Self::DistributeEvent(m) => m.ei_response.as_ref(),
+            Self::CreatedEvent(m) => Some(&m.created.ei_response),
+            Self::CreatedOpt(m) => Some(&m.ei_response),
+            Self::CanceledOpt(m) => Some(&m.ei_response),
+            Self::RegisteredReport(m) => Some(&m.ei_response),
+            Self::CreatedReport(m) => Some(&m.ei_response),
+            Self::UpdatedReport(m) => Some(&m.ei_response),
+            Self::CanceledReport(m) => Some(&m.ei_response),
+            Self::QueryRegistration(_)
+            | Self::CreatePartyRegistration(_)
+            | Self::CancelPartyRegistration(_)
+            | Self::RequestReregistration(_)
+            | Self::RequestEvent(_)
+            | Self::CreateOpt(_)
+            | Self::CancelOpt(_)
+            | Self::RegisterReport(_)
+            | Self::CreateReport(_)
+            | Self::UpdateReport(_)
+            | Self::CancelReport(_)
+            | Self::Poll(_) => None,
+        }
+    }
 }
 
 impl core::fmt::Display for MessageKind {

@@ -156,32 +156,7 @@ fn is_answer(owed: &Owed, message: Option<&Message>) -> bool {
 
 /// The response code of an answer, if it has one.
 fn code(message: Option<&Message>) -> Option<ResponseCode> {
-    let ei_response = match message? {
-        Message::Response(message) => Some(&message.ei_response),
-        Message::RegisteredReport(message) => Some(&message.ei_response),
-        Message::CanceledPartyRegistration(message) => Some(&message.ei_response),
-        Message::CreatedPartyRegistration(message) => Some(&message.ei_response),
-        Message::DistributeEvent(message) => message.ei_response.as_ref(),
-        Message::CreatedOpt(message) => Some(&message.ei_response),
-        Message::CanceledOpt(message) => Some(&message.ei_response),
-        Message::CreatedReport(message) => Some(&message.ei_response),
-        Message::UpdatedReport(message) => Some(&message.ei_response),
-        Message::CanceledReport(message) => Some(&message.ei_response),
-        Message::CreatedEvent(message) => Some(&message.created.ei_response),
-        Message::QueryRegistration(_)
-        | Message::CreatePartyRegistration(_)
-        | Message::CancelPartyRegistration(_)
-        | Message::RequestReregistration(_)
-        | Message::RequestEvent(_)
-        | Message::CreateOpt(_)
-        | Message::CancelOpt(_)
-        | Message::RegisterReport(_)
-        | Message::CreateReport(_)
-        | Message::UpdateReport(_)
-        | Message::CancelReport(_)
-        | Message::Poll(_) => None,
-    };
-    ei_response.map(|ei_response| ei_response.response_code)
+    message?.ei_response().map(|outcome| outcome.response_code)
 }
 
 /// A registration under IDs that the VEN had was answered.

@@ -224,13 +224,9 @@ impl Host {
     ) -> Result<Next, Trouble> {
         let next = decision.next(&self.at);
         if tracing::enabled!(tracing::Level::DEBUG) {
-            let changes: Vec<_> = decision
-                .changes()
-                .iter()
-                .map(|c| Kind(c).to_string())
-                .collect();
+            let changes = logging::kinds(decision.changes());
             let version = next.version.0;
-            tracing::debug!(input, version, changes = changes.join(" "), "decided");
+            tracing::debug!(input, version, changes, "decided");
         }
         if !decision.needs_commit() {
             self.at = next;

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::campaigns::{Campaigns, Open};
 use super::registry::{Gathered, Registry, Slot};
 use crate::clock;
-use crate::logging::Kind;
+use crate::logging::{self, Kind};
 use crate::sqlite::StoreError;
 use crate::store::{Audit, Commit, EffectId, Key, Pending, Store};
 
@@ -412,16 +412,12 @@ fn env() -> Result<Env, Failure> {
 
 fn log_decision(key: Key, cause: &Cause<'_>, decision: &Decision<Vtn>, next: &Loaded<Vtn>) {
     if tracing::enabled!(tracing::Level::DEBUG) {
-        let changes: Vec<_> = decision
-            .changes()
-            .iter()
-            .map(|c| Kind(c).to_string())
-            .collect();
+        let changes = logging::kinds(decision.changes());
         tracing::debug!(
             %cause,
             partition = key.0,
             version = next.version.0,
-            changes = changes.join(" "),
+            changes,
             "decided"
         );
     }
