@@ -140,26 +140,12 @@ impl Failure {
 
     /// The text the peer gets, one line. Empty for 403: whoever is refused learns nothing more.
     pub(crate) fn text(&self) -> String {
-        match self {
-            Self::Forbidden => String::new(),
-            Self::Host
-            | Self::Method
-            | Self::Path
-            | Self::ContentType
-            | Self::ContentCoding
-            | Self::TooLarge { .. }
-            | Self::BodyTimeout
-            | Self::BodyBroken
-            | Self::Undecodable(_)
-            | Self::WrongService { .. }
-            | Self::Unavailable { .. }
-            | Self::Failed
-            | Self::Panicked => {
-                let mut text = excerpt(self.to_string().as_bytes(), TEXT_LIMIT);
-                text.push('\n');
-                text
-            }
+        if *self == Self::Forbidden {
+            return String::new();
         }
+        let mut text = excerpt(self.to_string().as_bytes(), TEXT_LIMIT);
+        text.push('\n');
+        text
     }
 }
 
