@@ -12,9 +12,10 @@ use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
 use crate::payload::{Message, Profile as OfferedProfile, Transport};
 use crate::value::{DateTime, Duration, EventId, NonEmpty, ProfileName, TransportName, VtnId};
 use crate::vtn::{
-    Admission, Answer, Audience, Campaign, CampaignError, Claim, Command, CommandError, Context,
-    DeliveryFact, Effect, EventBody, Fact, Input, Question, RegistrationAnswer,
-    RegistrationRequest, Reply, State, UnregisteredPoll, Vtn, claims_of, command, decide,
+    Admission, Answer, Asks, Audience, Campaign, CampaignError, Claim, Command, CommandError,
+    Context, DeliveryFact, Effect, EventBody, Fact, Input, PollAnswer, Question,
+    RegistrationAnswer, RegistrationRequest, Reply, State, UnregisteredPoll, Vtn, claims_of,
+    command, decide,
 };
 use crate::{Peer, Profile};
 
@@ -320,6 +321,7 @@ impl VtnHost {
             poll_frequency: self.config.poll_frequency,
             resend_after: self.config.resend_after,
             admission: self.config.admission,
+            asks: Asks::default(),
             unregistered_poll: self.config.unregistered_poll,
             campaigns: self.campaigns.iter().filter(open).cloned().collect(),
         }
@@ -342,6 +344,9 @@ impl VtnHost {
                     };
                     answers.push(Answer::Register(answer));
                 }
+                // Not asked: the context says that nobody is there.
+                Step::Ask(Question::Query(_)) => answers.push(Answer::Query(None)),
+                Step::Ask(Question::Poll(_)) => answers.push(Answer::Poll(PollAnswer::Nothing)),
             }
         }
     }

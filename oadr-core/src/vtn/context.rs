@@ -26,6 +26,8 @@ pub struct Context {
     pub resend_after: TimeDelta,
     /// Who may register.
     pub admission: Admission,
+    /// What else the application is asked.
+    pub asks: Asks,
     /// What a VEN that is known but not registered hears when it polls. A setting of the peer.
     pub unregistered_poll: UnregisteredPoll,
     /// The open campaigns that match this VEN, in the order of their commit, cancelled ones included
@@ -42,6 +44,16 @@ pub enum Admission {
     Enrolled,
     /// Whoever the application accepts: it is asked each time.
     Ask,
+}
+
+/// What the application is asked besides registrations. Nothing, unless somebody is there to answer:
+/// an idle poll asks no question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asks {
+    /// What to add to the answer to a query.
+    pub queries: bool,
+    /// Whether there is anything for a VEN with an empty queue.
+    pub polls: bool,
 }
 
 /// What a VEN that is known but not registered hears when it polls.

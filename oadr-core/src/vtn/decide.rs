@@ -103,15 +103,15 @@ fn on_message(case: &Case<'_>, peer: &Peer, message: &Message, answers: &[Answer
         return registration::create(case, peer, create, answers);
     }
     if let Message::QueryRegistration(query) = message {
-        return Step::Decided(registration::query(case, peer, query));
+        return registration::query(case, peer, query, answers);
     }
-    Step::Decided(match admit(case, peer, message) {
-        Ok(sender) => on_admitted(case, sender, message),
-        Err(refusal) => match ven_to_ask_again(case, peer, message) {
+    match admit(case, peer, message) {
+        Ok(sender) => on_admitted(case, sender, message, answers),
+        Err(refusal) => Step::Decided(match ven_to_ask_again(case, peer, message) {
             Some(ven_id) => case.unchanged(RequestReregistration { ven_id }),
             None => case.unchanged(refuse(case, message, &refusal)),
-        },
-    })
+        }),
+    }
 }
 
 /// Rule 517: 463 where nobody is registered, 452 where somebody is, under another ID.
@@ -144,9 +144,14 @@ fn ven_to_ask_again(case: &Case<'_>, peer: &Peer, message: &Message) -> Option<V
     state.ven_id.clone().filter(|_| polls && is_its_own && asks)
 }
 
-fn on_admitted(case: &Case<'_>, sender: Sender<'_>, message: &Message) -> Decision<Vtn> {
-    match message {
-        Message::Poll(_) => poll::poll(case, sender),
+fn on_admitted(
+    case: &Case<'_>,
+    sender: Sender<'_>,
+    message: &Message,
+    answers: &[Answer],
+) -> Step<Vtn> {
+    Step::Decided(match message {
+        Message::Poll(_) => return poll::poll(case, sender, answers),
         Message::RequestEvent(m) => distribute::request(case, sender, m),
         Message::CreatedEvent(m) => created_event::created_event(case, sender, m),
         Message::CancelPartyRegistration(m) => registration::cancel(case, sender, m),
@@ -172,11 +177,10 @@ fn on_admitted(case: &Case<'_>, sender: Sender<'_>, message: &Message) -> Decisi
         | Message::CreatedOpt(_)
         | Message::CanceledOpt(_) => case.unchanged(refuse(case, message, &Refusal::NOT_FOR_A_VTN)),
         // Both are answered before anyone has to be registered.
-        Message::QueryRegistration(m) => registration::query(case, &Peer::Unproven, m),
-        Message::CreatePartyRegistration(_) => {
+        Message::QueryRegistration(_) | Message::CreatePartyRegistration(_) => {
             case.unchanged(refuse(case, message, &Refusal::NOT_REGISTERED))
         }
-    }
+    })
 }
 
 fn acknowledge(case: &Case<'_>, sender: Sender<'_>, response: &EiResponse) -> Decision<Vtn> {

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of how messages travel.
 
-use crate::payload::{CreatePartyRegistration, Message};
+use crate::payload::{CreatePartyRegistration, Extensions, Message, QueryRegistration};
 use crate::value::{RegistrationId, VenId};
 use crate::{Peer, Profile};
 
@@ -36,12 +36,21 @@ pub enum Reply {
     Empty,
 }
 
-/// What the application is asked.
+/// What the application is asked before the machine decides.
+///
+/// The same question may come again, after a conflict or a crash, so what is answered must do no
+/// harm when it is answered twice.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Question {
-    /// Whether this VEN may register, and under which IDs.
+    /// Whether this VEN may register, and under which IDs; where [`Admission::Ask`](super::Admission)
+    /// says so.
     Register(Box<RegistrationRequest>),
+    /// What to add to the answer to this query; where [`Asks::queries`](super::Asks) says so.
+    Query(Box<RegistrationQuery>),
+    /// Whether there is anything for this VEN, which polls and has an empty queue; where
+    /// [`Asks::polls`](super::Asks) says so.
+    Poll(VenId),
 }
 
 /// A VEN that wants to register.
@@ -53,12 +62,25 @@ pub struct RegistrationRequest {
     pub message: CreatePartyRegistration,
 }
 
+/// A VEN that wants to know what is on offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RegistrationQuery {
+    /// Who it is, as far as the transport proved it.
+    pub peer: Peer,
+    /// Its message.
+    pub message: QueryRegistration,
+}
+
 /// The application's answer to a question of the same name.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
     /// To [`Question::Register`].
     Register(RegistrationAnswer),
+    /// To [`Question::Query`]: `oadrExtensions`, if there are any.
+    Query(Option<Extensions>),
+    /// To [`Question::Poll`].
+    Poll(PollAnswer),
 }
 
 /// What becomes of a registration.
@@ -73,4 +95,18 @@ pub enum RegistrationAnswer {
     },
     /// Refused: 463.
     Refuse,
+}
+
+/// What there is for a VEN that polls.
+///
+/// An event is not among it: events are campaigns, and a host that was given one puts it into the
+/// [`Context`](super::Context) before it decides again, with [`Nothing`](Self::Nothing) as the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollAnswer {
+    /// Nothing else.
+    Nothing,
+    /// `oadrRequestReregistration`.
+    RequestReregistration,
+    /// `oadrCancelPartyRegistration`.
+    Remove,
 }

@@ -38,7 +38,7 @@ pub use campaign::{Campaign, CampaignError, CampaignState};
 pub use change::Change;
 pub use claim::{Claim, claims_of};
 pub use command::{Command, CommandError, command};
-pub use context::{Admission, Context, UnregisteredPoll};
+pub use context::{Admission, Asks, Context, UnregisteredPoll};
 pub use decide::decide;
 pub use delivery::{Content, EventAnswer, Outline, Progress};
 pub use event_body::{EventBody, EventDraft};
@@ -46,7 +46,10 @@ pub use event_error::{
     BaselineField, EventError, EventErrorKind, Field, IntervalField, SignalField,
 };
 pub use fact::{DeliveryFact, DeliveryStatus, Effect, Fact};
-pub use input::{Answer, Input, Question, RegistrationAnswer, RegistrationRequest, Reply};
+pub use input::{
+    Answer, Input, PollAnswer, Question, RegistrationAnswer, RegistrationQuery,
+    RegistrationRequest, Reply,
+};
 pub use state::{Decided, KnownBy, Registration, State};
 
 /// The VTN's role.

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::decide::{Case, Sender, acknowledgement, certificate_of, reply};
 use super::delivery::later;
-use super::input::{Answer, Question, RegistrationAnswer, RegistrationRequest};
+use super::input::{Answer, Question, RegistrationAnswer, RegistrationQuery, RegistrationRequest};
 use super::refusal::{Refusal, refuse};
 use super::state::{KnownBy, Registration, State, Task};
 use super::{Admission, Change, Claim, Effect, UnregisteredPoll, Vtn};
@@ -22,13 +22,31 @@ use crate::value::{DateTime, RegistrationId, VenId};
 pub(super) const PATIENCE: TimeDelta = TimeDelta::hours(24);
 
 /// `oadrQueryRegistration`: what is on offer, and the IDs if the VEN is registered (rule 404).
-pub(super) fn query(case: &Case<'_>, peer: &Peer, query: &QueryRegistration) -> Decision<Vtn> {
+pub(super) fn query(
+    case: &Case<'_>,
+    peer: &Peer,
+    query: &QueryRegistration,
+    answers: &[Answer],
+) -> Step<Vtn> {
+    let extensions = answers.iter().find_map(|answer| match answer {
+        Answer::Query(extensions) => Some(extensions.clone()),
+        Answer::Register(_) | Answer::Poll(_) => None,
+    });
+    if case.context.asks.queries && extensions.is_none() {
+        return Step::Ask(Question::Query(Box::new(RegistrationQuery {
+            peer: peer.clone(),
+            message: query.clone(),
+        })));
+    }
     let state = case.state();
     let ids = state
         .registered()
         .filter(|_| state.certificate == certificate_of(peer));
     let ok = EiResponse::ok(query.request_id.clone());
-    case.unchanged(answer(case, ok, ids))
+    Step::Decided(case.unchanged(CreatedPartyRegistration {
+        extensions: extensions.flatten(),
+        ..answer(case, ok, ids)
+    }))
 }
 
 /// `oadrCreatePartyRegistration`.
@@ -193,13 +211,13 @@ fn accept(
             registration_id: kept,
             again,
         })),
-        Admission::Ask => match answers.first() {
+        Admission::Ask => match said(answers) {
             None => Ok(Verdict::Ask),
-            Some(Answer::Register(RegistrationAnswer::Refuse)) => Err(Refusal::NOT_ADMITTED),
-            Some(Answer::Register(RegistrationAnswer::Accept {
+            Some(RegistrationAnswer::Refuse) => Err(Refusal::NOT_ADMITTED),
+            Some(RegistrationAnswer::Accept {
                 ven_id,
                 registration_id,
-            })) => {
+            }) => {
                 let ven_id = ven_id.clone().filter(|id| !id.is_empty());
                 let registration_id = registration_id.clone().filter(|id| !id.is_empty());
                 Ok(Verdict::Accept(Accepted {
@@ -216,6 +234,14 @@ fn accept(
             }
         },
     }
+}
+
+/// What the application said to this registration, if it was asked already.
+fn said(answers: &[Answer]) -> Option<&RegistrationAnswer> {
+    answers.iter().find_map(|answer| match answer {
+        Answer::Register(said) => Some(said),
+        Answer::Query(_) | Answer::Poll(_) => None,
+    })
 }
 
 fn check_offered(case: &Case<'_>, create: &CreatePartyRegistration) -> Result<(), Refusal> {

@@ -33,6 +33,7 @@ fn context() -> Context {
         poll_frequency: Duration::seconds(10),
         resend_after: chrono::TimeDelta::seconds(5),
         admission: Admission::Open,
+        asks: oadr_core::vtn::Asks::default(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
         campaigns: Vec::new(),
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use oadr_core::payload::{Profile, Transport};
 use oadr_core::value::{Duration, NonEmpty, ProfileName, TransportName, ValueError, VtnId};
-use oadr_core::vtn::{Admission, Context, UnregisteredPoll};
+use oadr_core::vtn::{Admission, Asks, Context, UnregisteredPoll};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -147,6 +147,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         poll_frequency: poll,
         resend_after: poll_length / 2,
         admission: config.admission,
+        asks: Asks::default(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
         campaigns: Vec::new(),
     };

@@ -6,6 +6,7 @@
 )]
 
 mod answers;
+mod asking;
 mod body;
 mod campaigns;
 mod delivery;
@@ -78,6 +79,7 @@ impl Rig {
             poll_frequency: Duration::seconds(10),
             resend_after: TimeDelta::seconds(5),
             admission: Admission::Open,
+            asks: Asks::default(),
             unregistered_poll: UnregisteredPoll::NotRegistered,
             campaigns: Vec::new(),
         };

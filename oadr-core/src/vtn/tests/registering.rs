@@ -305,7 +305,7 @@ fn the_application_is_asked_and_decides_on_the_ids() {
     let input = rig.input(create("house").into());
     match rig.step(&input, &[]) {
         Step::Ask(Question::Register(request)) => assert_eq!(request.message, create("house")),
-        Step::Decided(decision) => panic!("{decision:?}"),
+        other => panic!("{other:?}"),
     }
     let refused = rig.run(&input, &[Answer::Register(RegistrationAnswer::Refuse)]);
     assert!(refused.changes.is_empty());
