@@ -3,7 +3,7 @@
 //! Knows nothing of how messages travel.
 
 use crate::payload::{CreatePartyRegistration, Extensions, Message, QueryRegistration};
-use crate::value::{RegistrationId, VenId};
+use crate::value::{RegistrationId, ValueError, VenId};
 use crate::{Peer, Profile};
 
 /// What happened.
@@ -95,6 +95,31 @@ pub enum RegistrationAnswer {
     },
     /// Refused: 463.
     Refuse,
+}
+
+impl RegistrationAnswer {
+    /// Accepted, under the IDs that the VEN has or that are drawn.
+    #[must_use]
+    pub fn accept() -> Self {
+        Self::Accept {
+            ven_id: None,
+            registration_id: None,
+        }
+    }
+
+    /// Accepted under these IDs.
+    ///
+    /// # Errors
+    /// One of them is not an ID.
+    pub fn accept_as(
+        ven_id: impl AsRef<str>,
+        registration_id: impl AsRef<str>,
+    ) -> Result<Self, ValueError> {
+        Ok(Self::Accept {
+            ven_id: Some(VenId::new(ven_id)?),
+            registration_id: Some(RegistrationId::new(registration_id)?),
+        })
+    }
 }
 
 /// What there is for a VEN that polls.
