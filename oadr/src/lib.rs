@@ -19,4 +19,6 @@ pub mod vtn;
 
 pub use data_dir::DataDirError;
 pub use logging::{LogFormat, init as init_logging};
+#[doc(no_inline)]
+pub use oadr_core::{payload, value};
 pub use sqlite::StoreError;

@@ -10,7 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use oadr_core::value::{DateTime, EventId, EventStatus, Text};
+use oadr_core::value::{EventId, EventStatus, Text};
 use oadr_core::vtn::{Audience, Campaign, EventBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +23,7 @@ use super::{Caller, to_the_end};
 use crate::clock;
 use crate::json::EventForm;
 use crate::sqlite::StoreError;
-use crate::store::{FirstAnswer, Key, NewCampaign, Place};
+use crate::store::{FirstAnswer, Key, Place};
 use crate::vtn::Host;
 
 /// How many events a list has if nothing else is asked for, and at most.
@@ -136,21 +136,13 @@ async fn create_now(host: Arc<Host>, caller: Caller, body: Value) -> Result<Resp
     let id = campaign.event_id.clone();
     let view = EventView::in_full(&campaign, deliveries(&host, &campaign, Vec::new()), env.now);
     let response = serde_json::to_string(&view).map_err(StoreError::row("idempotency"))?;
-    let new = NewCampaign {
-        campaign: campaign.clone(),
-        first_answer: chosen.then(|| FirstAnswer {
-            request: request.clone(),
-            response: response.clone(),
-        }),
-        audit: caller.audit("create", id.as_str(), Some(request)),
-    };
-    let place = match host.store.create_campaign(new).await {
-        Ok(place) => place,
-        Err(StoreError::Conflict) => return Err(another_event(&id)),
-        Err(error) => return Err(error.into()),
-    };
-    host.campaigns.put(place, campaign.into(), env.now);
-    tracing::info!(event_id = %id, "event created");
+    let first_answer = chosen.then(|| FirstAnswer {
+        request: request.clone(),
+        response: response.clone(),
+    });
+    let audit = caller.audit("create", id.as_str(), Some(request));
+    host.put_campaign(campaign, first_answer, audit, env.now)
+        .await?;
     Ok(created(&id, response))
 }
 
@@ -179,15 +171,10 @@ async fn modify_now(
         .map_err(|empty| Problem::invalid(empty.field, "at least one is needed"))?;
     let body = EventBody::new(draft).map_err(oadr_core::vtn::CampaignError::from)?;
     let after = before.modify(body, now)?;
-    change(
-        &host,
-        place,
-        &before,
-        after,
-        caller.audit("modify", &id, Some(detail)),
-        now,
-    )
-    .await
+    let audit = caller.audit("modify", &id, Some(detail));
+    host.change_campaign(place, &before, after.clone(), audit, now)
+        .await?;
+    Ok(Json(view(&host, &after).await?))
 }
 
 pub(super) async fn cancel(
@@ -207,37 +194,10 @@ async fn cancel_now(
     let (place, before) = find(&host, &id).await?;
     let now = clock::now();
     let after = before.cancel(now)?;
-    change(
-        &host,
-        place,
-        &before,
-        after,
-        caller.audit("cancel", &id, None),
-        now,
-    )
-    .await
-}
-
-/// Commits a campaign's next version, or only that somebody wanted one that is no other.
-async fn change(
-    host: &Host,
-    place: Place,
-    before: &Campaign,
-    after: Campaign,
-    audit: crate::store::Audit,
-    now: DateTime,
-) -> Result<Json<EventView>, Problem> {
-    let what = audit.what;
-    if after == *before {
-        host.store.audit(audit).await?;
-    } else {
-        host.store
-            .change_campaign(before, after.clone(), audit)
-            .await?;
-        host.campaigns.put(place, after.clone().into(), now);
-        tracing::info!(event_id = %after.event_id, revision = after.revision, what, "event changed");
-    }
-    Ok(Json(view(host, &after).await?))
+    let audit = caller.audit("cancel", &id, None);
+    host.change_campaign(place, &before, after.clone(), audit, now)
+        .await?;
+    Ok(Json(view(&host, &after).await?))
 }
 
 /// What `POST` takes: what an event is, and beside it its ID and whom it is for.

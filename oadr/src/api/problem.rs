@@ -8,7 +8,7 @@ use oadr_core::vtn::{CampaignError, CommandError};
 use serde::Serialize;
 
 use crate::sqlite::StoreError;
-use crate::vtn::{CommandFailure, Failure};
+use crate::vtn::{CampaignFailure, CommandFailure, Failure};
 
 /// A problem, as a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -188,9 +188,22 @@ impl From<CommandFailure> for Problem {
                 Self::not_found("there is no such VEN")
             }
             CommandFailure::Refused(error) => Self::conflict(error.to_string()),
-            CommandFailure::Failed(Failure::Busy | Failure::Contended) => Self::busy(),
+            CommandFailure::Failed(Failure::Busy | Failure::Contended | Failure::NoAnswer(_)) => {
+                Self::busy()
+            }
             CommandFailure::Failed(Failure::Store(error)) => error.into(),
             CommandFailure::Failed(error @ Failure::Entropy(_)) => Self::failed(&error),
+        }
+    }
+}
+
+impl From<CampaignFailure> for Problem {
+    fn from(failure: CampaignFailure) -> Self {
+        match failure {
+            CampaignFailure::Exists(_) => Self::conflict(failure.to_string()),
+            CampaignFailure::Unknown(_) => Self::not_found(failure.to_string()),
+            CampaignFailure::Campaign(error) => error.into(),
+            CampaignFailure::Store(error) => error.into(),
         }
     }
 }

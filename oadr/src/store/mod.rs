@@ -71,7 +71,6 @@ pub(crate) struct Contents {
     /// Those that are not closed, in the order of the events' creation.
     pub(crate) campaigns: Vec<(Place, Arc<Campaign>)>,
     pub(crate) seen: Vec<(Key, DateTime)>,
-    pub(crate) outbox: Vec<Pending>,
 }
 
 /// The database.

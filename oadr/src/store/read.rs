@@ -35,6 +35,11 @@ impl Store {
         self.read(move |c| contents(c, now)).await
     }
 
+    /// The oldest effects that have not been told yet, at most so many.
+    pub(crate) async fn outbox(&self, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.read(move |c| outbox(c, limit)).await
+    }
+
     /// A setting of the store itself.
     pub(crate) async fn meta(&self, name: &'static str) -> Result<Option<String>, StoreError> {
         self.read(move |c| {
@@ -207,13 +212,19 @@ fn contents(c: &Connection, now: DateTime) -> Result<Contents, StoreError> {
     while let Some(row) = rows.next()? {
         contents.seen.push((Key(row.get(0)?), time(row.get(1)?)));
     }
-    let mut select = c.prepare(
-        "SELECT partition, version, position, at, effect FROM outbox ORDER BY at, partition, version, position",
+    Ok(contents)
+}
+
+fn outbox(c: &Connection, limit: usize) -> Result<Vec<Pending>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT partition, version, position, at, effect FROM outbox
+         ORDER BY at, partition, version, position LIMIT ?1",
     )?;
-    let mut rows = select.query([])?;
+    let mut rows = select.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut pending = Vec::new();
     while let Some(row) = rows.next()? {
         let effect: String = row.get(4)?;
-        contents.outbox.push(Pending {
+        pending.push(Pending {
             id: EffectId {
                 partition: Key(row.get(0)?),
                 version: row.get::<_, i64>(1)?.cast_unsigned(),
@@ -223,7 +234,7 @@ fn contents(c: &Connection, now: DateTime) -> Result<Contents, StoreError> {
             effect: serde_json::from_str(&effect).map_err(StoreError::row("outbox"))?,
         });
     }
-    Ok(contents)
+    Ok(pending)
 }
 
 fn campaign(document: &str) -> Result<Campaign, StoreError> {

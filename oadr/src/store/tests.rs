@@ -111,15 +111,16 @@ async fn a_decision_lands_whole_and_survives() {
     claims.sort();
     taken.sort();
     assert_eq!(claims, taken);
-    let effects: Vec<_> = found.outbox.iter().map(|p| p.effect.clone()).collect();
+    let pending = store.outbox(1_000).await.unwrap();
+    let effects: Vec<_> = pending.iter().map(|p| p.effect.clone()).collect();
     assert_eq!(effects, decision.effects());
     assert_eq!(store.load(key).await.unwrap(), Some(next));
 
     store
-        .told(found.outbox.iter().map(|p| p.id).collect())
+        .told(pending.iter().map(|p| p.id).collect())
         .await
         .unwrap();
-    assert_eq!(contents(&store).await.outbox, []);
+    assert_eq!(store.outbox(1_000).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -136,7 +137,7 @@ async fn a_stale_decision_is_a_conflict_and_leaves_nothing() {
     let stale = commit(&store, Some(key), &at, &second).await;
     assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
     assert_eq!(store.load(key).await.unwrap(), Some(next));
-    assert_eq!(contents(&store).await.outbox.len(), 1);
+    assert_eq!(store.outbox(1_000).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -149,7 +150,8 @@ async fn a_claim_is_for_one_and_whoever_comes_second_leaves_nothing() {
     assert!(matches!(second, Err(StoreError::Conflict)), "{second:?}");
     let found = contents(&store).await;
     assert_eq!(found.partitions.len(), 1);
-    assert_eq!(found.outbox.len(), one.effects().len());
+    let pending = store.outbox(1_000).await.unwrap();
+    assert_eq!(pending.len(), one.effects().len());
 }
 
 #[tokio::test]

@@ -45,9 +45,11 @@ impl Handler for HttpHandler {
             Err(error) => {
                 tracing::warn!(input = %kind, %error, "not answered");
                 match error {
-                    Failure::Busy | Failure::Contended => Reply::Unavailable {
-                        retry_after: RETRY_AFTER,
-                    },
+                    Failure::Busy | Failure::Contended | Failure::NoAnswer(_) => {
+                        Reply::Unavailable {
+                            retry_after: RETRY_AFTER,
+                        }
+                    }
                     Failure::Store(_) | Failure::Entropy(_) => Reply::Failed,
                 }
             }

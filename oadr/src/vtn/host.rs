@@ -3,17 +3,18 @@
 //! Knows nothing of HTTP, and no rule of OpenADR: those are the machine's.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use oadr_core::machine::{Decision, Env, Loaded, Step};
 use oadr_core::value::DateTime;
-use oadr_core::vtn::{
-    self, Answer, Command, CommandError, Context, Input, Question, RegistrationAnswer, Reply, Vtn,
-    claims_of,
-};
+use oadr_core::vtn::{self, Command, CommandError, Context, Input, Reply, Vtn};
 use tokio::sync::mpsc;
 
+use super::application::{Application, NoAnswer};
+use super::ask::Asked;
 use super::campaigns::{Campaigns, Open};
+use super::outbox::{Callbacks, Teller};
 use super::registry::{Gathered, Registry, Slot};
 use crate::clock;
 use crate::logging::{self, Kind};
@@ -32,7 +33,12 @@ pub(crate) struct Host {
     pub(crate) campaigns: Campaigns,
     /// What decisions know of the configuration; without campaigns.
     base: Context,
+    pub(super) application: Arc<Application>,
+    pub(super) callbacks: Arc<Callbacks>,
+    pub(super) teller: Teller,
     outbox: mpsc::Sender<Vec<Pending>>,
+    /// Whether there was no room in the outbox's queue, so that it has to look into the store.
+    pub(super) is_behind: AtomicBool,
 }
 
 /// Why there is no reply.
@@ -47,6 +53,9 @@ pub(crate) enum Failure {
     /// The operating system has no randomness.
     #[error("no randomness: {0}")]
     Entropy(Arc<std::io::Error>),
+    /// The application was asked, and there is no answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
     /// Somebody was faster, again and again.
     #[error("decided {TRIES} times, and somebody was always faster")]
     Contended,
@@ -104,11 +113,12 @@ pub(crate) enum CommandFailure {
 }
 
 impl Host {
-    pub(crate) fn new(
+    pub(super) fn new(
         store: Store,
         registry: Registry,
         campaigns: Campaigns,
         base: Context,
+        application: Application,
         outbox: mpsc::Sender<Vec<Pending>>,
     ) -> Self {
         Self {
@@ -116,7 +126,11 @@ impl Host {
             registry,
             campaigns,
             base,
+            application: Arc::new(application),
+            callbacks: Arc::default(),
+            teller: Teller::new(),
             outbox,
+            is_behind: AtomicBool::new(false),
         }
     }
 
@@ -127,31 +141,41 @@ impl Host {
 
     /// Decides on a VEN's message and returns the reply once it is safe to send.
     pub(crate) async fn answer(&self, input: &Input) -> Result<Reply, Failure> {
-        let claims = claims_of(input);
+        let mut asked = Asked::about(self, input).await?;
         for _ in 0..TRIES {
             let env = env()?;
-            let Some(slot) = self.registry.find(&claims) else {
+            let Some(slot) = self.registry.find(asked.claims()) else {
                 let at = Loaded::absent();
-                let decision = self.decide(&at, &self.context_of_nobody(), env, input);
-                match self
-                    .settle(None, &at, decision, env, Cause::Input(input))
-                    .await?
-                {
-                    Some(reply) => return Ok(reply),
-                    None => continue,
+                match vtn::decide(&at, &self.context_of_nobody(), env, input, asked.answers()) {
+                    Step::Ask(question) => asked.ask(self, question).await?,
+                    Step::Decided(decision) => {
+                        let cause = Cause::Input(input);
+                        if let Some(reply) = self.settle(None, &at, decision, env, cause).await? {
+                            return Ok(reply);
+                        }
+                    }
                 }
+                continue;
             };
             slot.hear(env.now);
-            let _turn = slot.turn.lock().await;
+            let turn = slot.turn.lock().await;
             let Some(at) = slot.current() else {
                 continue;
             };
-            let decision = self.decide(&at, &self.context_of(&slot, &at, env.now), env, input);
-            if let Some(reply) = self
-                .settle(Some(&slot), &at, decision, env, Cause::Input(input))
-                .await?
-            {
-                return Ok(reply);
+            let context = self.context_of(&slot, &at, env.now);
+            match vtn::decide(&at, &context, env, input, asked.answers()) {
+                Step::Ask(question) => {
+                    // An application that takes its time holds up this request only.
+                    drop(turn);
+                    asked.ask(self, question).await?;
+                }
+                Step::Decided(decision) => {
+                    let cause = Cause::Input(input);
+                    let settled = self.settle(Some(&slot), &at, decision, env, cause);
+                    if let Some(reply) = settled.await? {
+                        return Ok(reply);
+                    }
+                }
             }
         }
         Err(Failure::Contended)
@@ -169,18 +193,14 @@ impl Host {
             };
             let env = env()?;
             let context = self.context_of(&slot, &at, env.now);
-            let decision = self.decide(&at, &context, env, &Input::Deadline);
-            if self
-                .settle(
-                    Some(&slot),
-                    &at,
-                    decision,
-                    env,
-                    Cause::Input(&Input::Deadline),
-                )
-                .await?
-                .is_some()
-            {
+            let cause = Cause::Input(&Input::Deadline);
+            let Step::Decided(decision) = vtn::decide(&at, &context, env, &Input::Deadline, &[])
+            else {
+                // Time alone is nobody's question.
+                return Ok(());
+            };
+            let settled = self.settle(Some(&slot), &at, decision, env, cause);
+            if settled.await?.is_some() {
                 return Ok(());
             }
         }
@@ -233,28 +253,6 @@ impl Host {
             }
         }
         Err(Failure::Contended.into())
-    }
-
-    fn decide(
-        &self,
-        at: &Loaded<Vtn>,
-        context: &Context,
-        env: Env,
-        input: &Input,
-    ) -> Decision<Vtn> {
-        let mut answers = Vec::new();
-        loop {
-            match vtn::decide(at, context, env, input, &answers) {
-                Step::Decided(decision) => return decision,
-                Step::Ask(question) => answers.push(self.answer_to(&question)),
-            }
-        }
-    }
-
-    /// Nobody is there to be asked: the configuration admits everybody or the enrolled.
-    fn answer_to(&self, question: &Question) -> Answer {
-        tracing::error!(?question, "asked although nobody is there to answer");
-        Answer::Register(RegistrationAnswer::Refuse)
     }
 
     /// Commits a decision if there is anything to commit, and releases its reply. `None`: somebody
@@ -330,8 +328,11 @@ impl Host {
             })
             .collect();
         if !effects.is_empty() {
-            // Closed only at the very end; then the outbox keeps them for the next start.
-            let _ = self.outbox.send(effects).await;
+            // Slow handlers hold up nobody: what finds no place is read from the store later. The queue
+            // is closed only at the very end; then the outbox keeps them for the next start.
+            if self.outbox.try_send(effects).is_err() {
+                self.is_behind.store(true, Ordering::Release);
+            }
         }
     }
 

@@ -1,11 +1,65 @@
 //! The VTN as a process: SQLite, the OpenADR endpoint, the operator API and what happens by itself.
 //!
 //! Knows nothing of the command line.
+//!
+//! [`Vtn`] puts one together and starts it; the [`Running`] one takes events.
+//!
+//! ```no_run
+//! use oadr::value::{Duration, SignalName, SignalType};
+//! use oadr::vtn::{Event, Interval, RegistrationAnswer, Vtn};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let vtn = Vtn::new("MyVTN")?
+//!     .on_create_party_registration(async |ven| match ven.ven_name() {
+//!         "ven123" => Ok(RegistrationAnswer::accept_as("ven_id_123", "reg_id_123")?),
+//!         _ => Ok(RegistrationAnswer::Refuse),
+//!     })
+//!     .on_created_event(async |answered| {
+//!         println!("{} says {}", answered.ven_id, answered.opt);
+//!         Ok(())
+//!     })
+//!     .start()
+//!     .await?;
+//! let event = Event::new(SignalName::Simple, SignalType::Level)
+//!     .ven("ven_id_123")
+//!     .interval(Interval::lasting(Duration::minutes(10), 1.0));
+//! let added = vtn.add_event(event).await?;
+//! println!("{:?}", added.outcome().await?.opt);
+//! # Ok(()) }
+//! ```
+//!
+//! # Questions
+//!
+//! Handlers that answer ([`on_create_party_registration`](Vtn::on_create_party_registration),
+//! [`on_query_registration`](Vtn::on_query_registration), [`on_poll`](Vtn::on_poll) and a
+//! [`Directory`]) are asked while the VEN waits, for [4 s](Vtn::answer_within) at most. One that takes
+//! longer, fails or panics has no answer: nothing changes, the VEN is asked to come back (503 with
+//! Retry-After), and other VENs notice nothing. The same may be asked again, so an answer should do
+//! no harm when it is given twice.
+//!
+//! # News
+//!
+//! Handlers that are told ([`on_created_event`](Vtn::on_created_event),
+//! [`on_cancel_party_registration`](Vtn::on_cancel_party_registration),
+//! [`on_happening`](Vtn::on_happening)) hear of what is on the disk already, at least once each: what a
+//! handler did not take, because it failed or the process ended, is told again under the same
+//! [`id`](Happening::id). [`Event::on_answer`], [`Added::outcome`] and [`Running::happenings`] are for
+//! as long as the process lives.
 
+mod application;
+mod ask;
+mod builder;
 mod campaigns;
+mod directory;
+mod event;
+mod events;
+mod handle;
 mod handler;
+mod happening;
 mod host;
+mod interval;
 mod outbox;
+mod registration_info;
 mod registry;
 mod timer;
 
@@ -17,7 +71,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use oadr_core::payload::{Profile, Transport};
 use oadr_core::value::{Duration, NonEmpty, ProfileName, TransportName, ValueError, VtnId};
-use oadr_core::vtn::{Admission, Asks, Context, UnregisteredPoll};
+use oadr_core::vtn::{Context, UnregisteredPoll};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -27,11 +81,19 @@ use crate::sqlite::StoreError;
 use crate::store::Store;
 use crate::{api, clock};
 
+use application::Application;
+pub use builder::{HandlerError, PollItem, Vtn};
 use campaigns::Campaigns;
+pub use directory::{Directory, Listed};
+pub use event::{Event, EventFormError, TargetType, UNSPECIFIED_CONTEXT};
+pub(crate) use events::CampaignFailure;
+pub use handle::{Added, EventOutcome, EventsError, Handle};
 use handler::HttpHandler;
+pub use happening::{EventAnswered, Happening};
 pub(crate) use host::{CommandFailure, Failure, Host};
-pub use outbox::Happening;
-use outbox::Teller;
+pub use interval::{Interval, IntervalError};
+pub use oadr_core::vtn::{Admission, Effect, RegistrationAnswer};
+pub use registration_info::RegistrationInfo;
 use registry::Registry;
 pub(crate) use registry::Slot;
 
@@ -58,6 +120,22 @@ pub struct Config {
     pub admission: Admission,
     /// Plain HTTP on addresses that others can reach.
     pub insecure_plain_http: bool,
+}
+
+impl Default for Config {
+    /// What `oadr vtn` does if nothing is said: enrolled VENs only, on this machine only, data in
+    /// `oadr-vtn`.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            api: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            data: PathBuf::from("oadr-vtn"),
+            vtn_id: None,
+            poll_interval: Duration::seconds(10),
+            admission: Admission::Enrolled,
+            insecure_plain_http: false,
+        }
+    }
 }
 
 /// Why a VTN does not start.
@@ -101,7 +179,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Running {
     host: Arc<Host>,
-    teller: Teller,
+    handle: Handle,
     vtn: SocketAddr,
     api: SocketAddr,
     stop: watch::Sender<bool>,
@@ -118,6 +196,14 @@ pub struct Running {
 /// # Errors
 /// See [`StartError`].
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    Vtn::from_config(config).start().await
+}
+
+async fn launch(
+    config: Config,
+    application: Application,
+    handle: Handle,
+) -> Result<Running, StartError> {
     let is_local = |address: &SocketAddr| address.ip().is_loopback();
     if !is_local(&config.listen) && !config.insecure_plain_http {
         return Err(StartError::PlainHttp(config.listen));
@@ -147,7 +233,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         poll_frequency: poll,
         resend_after: poll_length / 2,
         admission: config.admission,
-        asks: Asks::default(),
+        asks: application.asks(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
         campaigns: Vec::new(),
     };
@@ -155,8 +241,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (vens, vtn) = listen(config.listen).await?;
     let (operators, api) = listen(config.api).await?;
     let (told, to_tell) = mpsc::channel(OUTBOX);
-    let host = Arc::new(Host::new(store, registry, campaigns, base, told));
-    let teller = Teller::new();
+    let host = Host::new(store, registry, campaigns, base, application, told);
+    let host = Arc::new(host);
+    handle.hold(&host);
     let (stop, stopping) = watch::channel(false);
     let servers = vec![
         tokio::spawn(serve_vens(vens, Arc::clone(&host), stopping.clone())),
@@ -166,15 +253,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tokio::spawn(timer::wake_partitions(Arc::clone(&host))),
         tokio::spawn(timer::write_seen(Arc::clone(&host))),
     ];
-    let (told_all, tell) = (contents.outbox, teller.clone());
     let (finish, finished) = oneshot::channel();
-    let outbox = tokio::spawn(outbox::run(
-        told_all,
-        to_tell,
-        tell,
-        Arc::clone(&host),
-        finished,
-    ));
+    let outbox = tokio::spawn(outbox::run(Arc::clone(&host), to_tell, finished));
     tracing::info!(
         %vtn, %api,
         data = %config.data.display(),
@@ -184,7 +264,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     );
     Ok(Running {
         host,
-        teller,
+        handle,
         vtn,
         api,
         stop,
@@ -218,7 +298,21 @@ impl Running {
     /// What happens from now on. A subscriber that is too slow misses the oldest.
     #[must_use]
     pub fn happenings(&self) -> broadcast::Receiver<Arc<Happening>> {
-        self.teller.subscribe()
+        self.host.teller.subscribe()
+    }
+
+    /// A hold on it, for other tasks and for handlers.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Adds an event; see [`Handle::add_event`].
+    ///
+    /// # Errors
+    /// It is not well written or not legal, or another event has its ID.
+    pub async fn add_event(&self, event: Event) -> Result<Added, EventsError> {
+        self.handle.add_event(event).await
     }
 
     /// Stops: nothing new is accepted, what was accepted is finished, everything is on the disk.

@@ -14,4 +14,8 @@ mod life;
 mod process;
 mod program;
 mod served;
+mod vtn_directory;
+mod vtn_events;
+mod vtn_example;
+mod vtn_handlers;
 mod wire;

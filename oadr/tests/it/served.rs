@@ -19,19 +19,21 @@ use tokio::sync::mpsc;
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) async fn start(data: &Path, admission: Admission) -> vtn::Running {
+/// Settings of a VTN for a test.
+pub(crate) fn settings(data: &Path, admission: Admission) -> vtn::Config {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    vtn::start(vtn::Config {
+    vtn::Config {
         listen: any,
         api: any,
         data: data.to_owned(),
-        vtn_id: None,
         poll_interval: value::Duration::seconds(1),
         admission,
-        insecure_plain_http: false,
-    })
-    .await
-    .unwrap()
+        ..vtn::Config::default()
+    }
+}
+
+pub(crate) async fn start(data: &Path, admission: Admission) -> vtn::Running {
+    vtn::start(settings(data, admission)).await.unwrap()
 }
 
 /// A VEN, and what happens to it.

@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use hyper::Method;
 use oadr_core::payload::{
-    CreatePartyRegistration, EiResponse, Message, MessageKind, Poll, RegisteredReport,
+    CancelPartyRegistration, CreatePartyRegistration, CreatedEvent, CreatedPartyRegistration,
+    EiCreatedEvent, EiResponse, EventResponse, EventResponses, Message, MessageKind, Poll,
+    QualifiedEventId, RegisteredReport, ResponseCode,
 };
-use oadr_core::value::{ProfileName, RequestId, ServiceName, Text, TransportName, VenId};
+use oadr_core::value::{
+    EventId, OptType, ProfileName, RegistrationId, RequestId, ServiceName, Text, TransportName,
+    VenId,
+};
 use oadr_core::vtn::{Admission, Effect};
 use oadr_http::{Client, ClientConfig, ClientError};
 use serde_json::{Value, json};
@@ -14,17 +19,21 @@ use serde_json::{Value, json};
 use crate::folder::Folder;
 use crate::served::{call, start, until, within};
 
-fn client(url: &str) -> Client {
+pub(crate) fn client(url: &str) -> Client {
     Client::new(url.parse().unwrap(), ClientConfig::default())
 }
 
-async fn send(client: &Client, service: ServiceName, message: impl Into<Message>) -> Message {
+pub(crate) async fn send(
+    client: &Client,
+    service: ServiceName,
+    message: impl Into<Message>,
+) -> Message {
     let answer = client.send(service, &message.into()).await.unwrap();
     answer.reply.unwrap().message
 }
 
-async fn register(client: &Client, name: &str) -> VenId {
-    let create = CreatePartyRegistration {
+pub(crate) fn create(name: &str) -> CreatePartyRegistration {
+    CreatePartyRegistration {
         request_id: RequestId::new("r1").unwrap(),
         registration_id: None,
         ven_id: None,
@@ -35,21 +44,28 @@ async fn register(client: &Client, name: &str) -> VenId {
         xml_signature: false,
         ven_name: Text::new(name).ok(),
         http_pull_model: Some(true),
-    };
-    let reply = send(client, ServiceName::EiRegisterParty, create).await;
+    }
+}
+
+pub(crate) async fn register(client: &Client, name: &str) -> VenId {
+    registered(client, name).await.ven_id.unwrap()
+}
+
+pub(crate) async fn registered(client: &Client, name: &str) -> CreatedPartyRegistration {
+    let reply = send(client, ServiceName::EiRegisterParty, create(name)).await;
     let Message::CreatedPartyRegistration(created) = reply else {
         panic!("{reply:?}")
     };
-    created.ven_id.unwrap()
+    created
 }
 
-async fn poll(client: &Client, ven_id: &VenId) -> Message {
+pub(crate) async fn poll(client: &Client, ven_id: &VenId) -> Message {
     let ven_id = ven_id.clone();
     send(client, ServiceName::OadrPoll, Poll { ven_id }).await
 }
 
 /// Takes what a new VEN is told after its registration.
-async fn settle(client: &Client, ven_id: &VenId) {
+pub(crate) async fn settle(client: &Client, ven_id: &VenId) {
     let Message::RegisterReport(offer) = poll(client, ven_id).await else {
         panic!("no oadrRegisterReport");
     };
@@ -59,6 +75,42 @@ async fn settle(client: &Client, ven_id: &VenId) {
         ven_id: Some(ven_id.clone()),
     };
     send(client, ServiceName::EiReport, answer).await;
+}
+
+/// Opts in to an event that was not modified.
+pub(crate) async fn answer_event(client: &Client, ven_id: &VenId, event_id: &str) {
+    let response = EventResponse {
+        response_code: ResponseCode::OK,
+        response_description: None,
+        request_id: RequestId::default(),
+        qualified_event_id: QualifiedEventId {
+            event_id: EventId::new(event_id).unwrap(),
+            modification_number: 0,
+        },
+        opt_type: OptType::OptIn,
+    };
+    let created = CreatedEvent {
+        created: EiCreatedEvent {
+            ei_response: EiResponse::ok(RequestId::default()),
+            event_responses: Some(EventResponses {
+                responses: vec![response],
+            }),
+            ven_id: ven_id.clone(),
+        },
+    };
+    let reply = send(client, ServiceName::EiEvent, created).await;
+    assert_eq!(reply.ei_response().unwrap().response_code, ResponseCode::OK);
+}
+
+/// Cancels the registration of the VEN.
+pub(crate) async fn leave(client: &Client, ven_id: &VenId, registration_id: RegistrationId) {
+    let cancel = CancelPartyRegistration {
+        request_id: RequestId::new("leave").unwrap(),
+        registration_id,
+        ven_id: Some(ven_id.clone()),
+    };
+    let reply = send(client, ServiceName::EiRegisterParty, cancel).await;
+    assert_eq!(reply.ei_response().unwrap().response_code, ResponseCode::OK);
 }
 
 #[tokio::test]

@@ -1,0 +1,143 @@
+//! What the application is asked while a message is decided on, and what it said so far.
+//!
+//! Knows nothing of how handlers are called. Nobody is asked the same twice for one message: a
+//! decision that comes to nothing is made again with the answers that are there.
+
+use oadr_core::vtn::{
+    Answer, Claim, Input, PollAnswer, Question, RegistrationAnswer, RegistrationRequest, claims_of,
+};
+
+use super::application::NoAnswer;
+use super::directory::Listed;
+use super::host::{Failure, Host};
+use super::registration_info::RegistrationInfo;
+use super::{Event, PollItem};
+use std::sync::Arc;
+
+/// Whose message it is, and the answers so far.
+pub(super) struct Asked {
+    /// Where its partition is found. None, if the directory does not know the sender: it is nobody.
+    claims: Vec<Claim>,
+    answers: Vec<Answer>,
+    listed: Option<Arc<Listed>>,
+}
+
+/// Who made an event that a poll was answered with, in the audit.
+const ON_POLL: &str = "on_poll";
+
+impl Asked {
+    /// Asks the directory for the sender, if there is a directory.
+    pub(super) async fn about(host: &Host, input: &Input) -> Result<Self, NoAnswer> {
+        let mut asked = Self {
+            claims: claims_of(input),
+            answers: Vec::new(),
+            listed: None,
+        };
+        if let Some(directory) = &host.application.directory
+            && let Input::Message { peer, message, .. } = input
+        {
+            let limit = host.application.limit;
+            let claims = &asked.claims;
+            asked.listed = directory.sender(peer, message, claims, limit).await?;
+            if asked.listed.is_none() {
+                asked.claims.clear();
+            }
+        }
+        Ok(asked)
+    }
+
+    pub(super) fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
+    pub(super) fn answers(&self) -> &[Answer] {
+        &self.answers
+    }
+
+    /// Asks the application and keeps its answer.
+    pub(super) async fn ask(&mut self, host: &Host, question: Question) -> Result<(), Failure> {
+        let answer = match question {
+            Question::Register(request) => Answer::Register(self.register(host, request).await?),
+            Question::Query(query) => Answer::Query(match &host.application.query_registration {
+                Some(handler) => {
+                    let name = "on_query_registration";
+                    host.application.ask(name, handler, *query).await?
+                }
+                None => None,
+            }),
+            Question::Poll(ven_id) => Answer::Poll(match &host.application.poll {
+                Some(handler) => {
+                    let asked = host.application.ask("on_poll", handler, ven_id.clone());
+                    match asked.await? {
+                        None => PollAnswer::Nothing,
+                        Some(PollItem::RequestReregistration) => PollAnswer::RequestReregistration,
+                        Some(PollItem::CancelPartyRegistration) => PollAnswer::Remove,
+                        Some(PollItem::Event(event)) => {
+                            add(host, *event, &ven_id).await;
+                            PollAnswer::Nothing
+                        }
+                    }
+                }
+                None => PollAnswer::Nothing,
+            }),
+            other => {
+                tracing::error!(question = ?other, "asked what nobody can answer");
+                return Err(Failure::Contended);
+            }
+        };
+        self.answers.push(answer);
+        Ok(())
+    }
+
+    async fn register(
+        &mut self,
+        host: &Host,
+        request: Box<RegistrationRequest>,
+    ) -> Result<RegistrationAnswer, NoAnswer> {
+        let application = &host.application;
+        if application.directory.is_some() && self.listed.is_none() {
+            return Ok(RegistrationAnswer::Refuse);
+        }
+        let answer = match &application.create_party_registration {
+            Some(handler) => {
+                let name = "on_create_party_registration";
+                let info = RegistrationInfo(request);
+                application.ask(name, handler, info).await?
+            }
+            None if self.listed.is_some() => RegistrationAnswer::accept(),
+            None => RegistrationAnswer::Refuse,
+        };
+        Ok(match answer {
+            RegistrationAnswer::Refuse => RegistrationAnswer::Refuse,
+            RegistrationAnswer::Accept {
+                ven_id,
+                registration_id,
+            } => {
+                let listed = self.listed.as_deref();
+                let ven_id = ven_id.or_else(|| listed.map(|listed| listed.ven_id.clone()));
+                // Its partition may be another than the one that its name leads to.
+                if let Some(ven_id) = &ven_id
+                    && self
+                        .claims
+                        .iter()
+                        .all(|claim| !matches!(claim, Claim::Certificate(_)))
+                {
+                    self.claims.insert(0, Claim::VenId(ven_id.clone()));
+                }
+                RegistrationAnswer::Accept {
+                    registration_id: registration_id
+                        .or_else(|| listed.and_then(|listed| listed.registration_id.clone())),
+                    ven_id,
+                }
+            }
+        })
+    }
+}
+
+/// Makes an event that a poll was answered with; the poll that is being decided on brings it. One that
+/// cannot be made is the application's slip, not the VEN's: it is told, and the poll goes on without.
+async fn add(host: &Host, event: Event, ven_id: &oadr_core::value::VenId) {
+    if let Err(error) = host.add_event(event, Some(ven_id), ON_POLL).await {
+        tracing::error!(%ven_id, %error, "on_poll gave an event that cannot be made");
+    }
+}

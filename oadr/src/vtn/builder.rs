@@ -1,0 +1,221 @@
+//! A VTN before it runs: its settings and the application's handlers.
+//!
+//! Knows nothing of how they are called.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oadr_core::payload::Extensions;
+use oadr_core::value::{self, ValueError, VenId, VtnId};
+use oadr_core::vtn::{Admission, Effect, RegistrationAnswer, RegistrationQuery};
+
+use super::application::{Application, boxed};
+use super::directory::{Directory, Lookup};
+use super::event::Event;
+use super::handle::Handle;
+use super::happening::{EventAnswered, Happening};
+use super::registration_info::RegistrationInfo;
+use super::{Config, Running, StartError, launch};
+
+/// Why a handler has no answer; it is logged, and the VEN is asked to come back (503).
+pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What there is for a VEN that polls and has an empty queue.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum PollItem {
+    /// An event for this VEN. Give it an [`event_id`](Event::event_id): the same one said again is
+    /// the same event, said otherwise it is modified; without an ID each poll makes a new one.
+    Event(Box<Event>),
+    /// `oadrRequestReregistration`.
+    RequestReregistration,
+    /// `oadrCancelPartyRegistration`: the VEN is forgotten when it has confirmed it.
+    CancelPartyRegistration,
+}
+
+/// A VTN that is being put together.
+#[derive(Debug)]
+#[must_use = "it does nothing until it is started"]
+pub struct Vtn {
+    config: Config,
+    application: Application,
+    handle: Handle,
+}
+
+impl Vtn {
+    /// A VTN of this ID, with the settings of [`Config::default`].
+    ///
+    /// # Errors
+    /// It is not an ID.
+    pub fn new(vtn_id: impl AsRef<str>) -> Result<Self, ValueError> {
+        Ok(Self::from_config(Config {
+            vtn_id: Some(VtnId::new(vtn_id)?),
+            ..Config::default()
+        }))
+    }
+
+    /// A VTN with these settings.
+    pub fn from_config(config: Config) -> Self {
+        Self {
+            config,
+            application: Application::default(),
+            handle: Handle::default(),
+        }
+    }
+
+    /// Where VENs connect; port 0 lets the system choose.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.config.listen = address;
+        self
+    }
+
+    /// Where operators connect; port 0 lets the system choose.
+    pub fn api(mut self, address: SocketAddr) -> Self {
+        self.config.api = address;
+        self
+    }
+
+    /// The folder for the database; made if it is not there.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.config.data = folder.into();
+        self
+    }
+
+    /// How often VENs are to poll.
+    pub fn poll_interval(mut self, interval: value::Duration) -> Self {
+        self.config.poll_interval = interval;
+        self
+    }
+
+    /// For trials on this machine: any VEN may register, unless a handler or a directory says
+    /// otherwise.
+    pub fn admit_anyone(mut self) -> Self {
+        self.config.admission = Admission::Open;
+        self
+    }
+
+    /// How long a handler's answer is waited for: 4 s unless you say otherwise.
+    pub fn answer_within(mut self, limit: Duration) -> Self {
+        self.application.limit = limit;
+        self
+    }
+
+    /// Who may register, and under which IDs, instead of the built-in enrolment. Asked with each
+    /// registration, anew or again, within the VEN's request.
+    pub fn on_create_party_registration<F, A>(mut self, handler: F) -> Self
+    where
+        F: Fn(RegistrationInfo) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<RegistrationAnswer, HandlerError>> + Send + 'static,
+    {
+        self.application.create_party_registration = Some(boxed(handler));
+        self
+    }
+
+    /// The VENs that there are, instead of the built-in enrolment. With
+    /// [`on_create_party_registration`](Self::on_create_party_registration) beside it both have to
+    /// agree, and the IDs that the handler leaves open are the directory's.
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.application.directory = Some(Lookup::new(directory));
+        self
+    }
+
+    /// `oadrExtensions` for the answer to a query. The rest of the answer is ours.
+    pub fn on_query_registration<F, A>(mut self, handler: F) -> Self
+    where
+        F: Fn(RegistrationQuery) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Option<Extensions>, HandlerError>> + Send + 'static,
+    {
+        self.application.query_registration = Some(boxed(handler));
+        self
+    }
+
+    /// Asked when a VEN polls and there is nothing for it: what it gives goes out with this poll, and
+    /// again until the VEN answers.
+    pub fn on_poll<F, A>(mut self, handler: F) -> Self
+    where
+        F: Fn(VenId) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Option<PollItem>, HandlerError>> + Send + 'static,
+    {
+        self.application.poll = Some(boxed(handler));
+        self
+    }
+
+    /// Told when a VEN has answered an event, of whoever made it: at least once, after a crash too.
+    pub fn on_created_event<F, A>(self, handler: F) -> Self
+    where
+        F: Fn(EventAnswered) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        self.told("on_created_event", move |happening| {
+            let handler = Arc::clone(&handler);
+            async move {
+                match happening.event_answered() {
+                    Some(answered) => handler(answered).await,
+                    None => Ok(()),
+                }
+            }
+        })
+    }
+
+    /// Told when a VEN's registration has ended, by itself or by an operator: at least once, after a
+    /// crash too.
+    pub fn on_cancel_party_registration<F, A>(self, handler: F) -> Self
+    where
+        F: Fn(VenId) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        self.told("on_cancel_party_registration", move |happening| {
+            let handler = Arc::clone(&handler);
+            async move {
+                if let Effect::RegistrationCancelled { ven_id } = &happening.effect {
+                    return handler(ven_id.clone()).await;
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// Told whatever happens: at least once, after a crash too, what happens to one VEN in its order.
+    /// What it fails to take comes again later.
+    pub fn on_happening<F, A>(self, handler: F) -> Self
+    where
+        F: Fn(Arc<Happening>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        self.told("on_happening", handler)
+    }
+
+    /// A hold on the VTN that this will be, for handlers that add events.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Starts it: when this returns, both addresses accept connections.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(self) -> Result<Running, StartError> {
+        let mut config = self.config;
+        if self.application.create_party_registration.is_some()
+            || self.application.directory.is_some()
+        {
+            config.admission = Admission::Ask;
+        }
+        launch(config, self.application, self.handle).await
+    }
+
+    fn told<F, A>(mut self, name: &'static str, handler: F) -> Self
+    where
+        F: Fn(Arc<Happening>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        self.application.happenings.push((name, boxed(handler)));
+        self
+    }
+}
