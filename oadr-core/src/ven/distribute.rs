@@ -176,7 +176,7 @@ fn accept(
     let (stance, announced) = match validate::fault(ei_event, turn.context, ven_id) {
         Some((code, why)) => (Stance::new(OptType::OptOut, code, why), before),
         None => {
-            let stance = opt(turn, ei_event, random_offset, known.as_ref())?;
+            let stance = opt(turn, event, random_offset, known.as_ref())?;
             (stance, Announced::Yes)
         }
     };
@@ -204,12 +204,14 @@ fn accept(
     match (before, new.announced) {
         (Announced::Yes, _) => turn.effect(Effect::EventModified {
             event: Box::new(ei_event.clone()),
+            response_required: event.response_required,
             start: new.start(),
             end: new.end(),
             random_offset,
         }),
         (Announced::No, Announced::Yes) => turn.effect(Effect::EventReceived {
             event: Box::new(ei_event.clone()),
+            response_required: event.response_required,
             start: new.start(),
             end: new.end(),
             random_offset,
@@ -240,13 +242,14 @@ fn offset(turn: &mut Turn<'_>, event: &EiEvent, known: Option<&KnownEvent>) -> u
 /// Whether to take part: the configuration says so, or the application, once per version.
 fn opt(
     turn: &Turn<'_>,
-    event: &EiEvent,
+    event: &Event,
     random_offset: u32,
     known: Option<&KnownEvent>,
 ) -> Result<Stance, Question> {
+    let ei_event = &event.ei_event;
     let (event_id, modification_number) = (
-        &event.descriptor.event_id,
-        event.descriptor.modification_number,
+        &ei_event.descriptor.event_id,
+        ei_event.descriptor.modification_number,
     );
     match turn.context.opt {
         OptPolicy::Always(opt) => Ok(Stance::new(opt, ResponseCode::OK, "OK")),
@@ -257,11 +260,12 @@ fn opt(
                     .then_some(answer),
             });
             let Some(answer) = answer else {
-                let start = event::start(event, random_offset);
+                let start = event::start(ei_event, random_offset);
                 return Err(Question::Opt(Box::new(OptQuestion {
-                    event: event.clone(),
+                    event: ei_event.clone(),
+                    response_required: event.response_required,
                     start,
-                    end: event::end(event, start),
+                    end: event::end(ei_event, start),
                     previous: known.map(|known| known.stance.opt),
                 })));
             };

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::payload::{EiEvent, ResponseCode};
-use crate::value::{DateTime, EventId, OptType, RegistrationId, VenId, VtnId};
+use crate::value::{DateTime, EventId, OptType, RegistrationId, ResponseRequired, VenId, VtnId};
 
 /// A notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub enum Effect {
     EventReceived {
         /// The event.
         event: Box<EiEvent>,
+        /// Whether the VTN wants an answer (rule 12).
+        response_required: ResponseRequired,
         /// When it starts for this VEN, the random offset included.
         start: DateTime,
         /// When it ends; `None` if it is open-ended.
@@ -48,6 +50,8 @@ pub enum Effect {
     EventModified {
         /// The event.
         event: Box<EiEvent>,
+        /// Whether the VTN wants an answer (rule 12).
+        response_required: ResponseRequired,
         /// When it starts for this VEN, the random offset included.
         start: DateTime,
         /// When it ends; `None` if it is open-ended.

@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 
 use crate::payload::{EiEvent, Message, ResponseCode};
-use crate::value::{DateTime, EventId, OptType, ServiceName};
+use crate::value::{DateTime, EventId, OptType, ResponseRequired, ServiceName};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +106,8 @@ pub enum Question {
 pub struct OptQuestion {
     /// The event as received.
     pub event: EiEvent,
+    /// Whether the VTN wants to hear the answer (rule 12).
+    pub response_required: ResponseRequired,
     /// When it starts for this VEN, its random offset included.
     pub start: DateTime,
     /// When it ends; `None` if it is open-ended.

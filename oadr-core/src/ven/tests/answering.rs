@@ -2,8 +2,8 @@
 
 use super::bench::*;
 use crate::payload::{Message, MessageKind, ResponseCode};
-use crate::value::{OptType, VtnId};
-use crate::ven::{Change, Command, CommandError, Context, OptPolicy};
+use crate::value::{OptType, ResponseRequired, VtnId};
+use crate::ven::{Change, Command, CommandError, Context, Effect, OptPolicy};
 
 fn later() -> crate::value::DateTime {
     noon() + secs(3600)
@@ -234,6 +234,28 @@ fn the_application_is_asked_once_per_event_and_version() {
         answers(&posted[0])[1],
         ("e2".to_owned(), 1, OptType::OptOut, 469)
     );
+}
+
+#[test]
+fn rule_12_the_application_hears_whether_its_answer_is_wanted() {
+    let mut bench = asking();
+    bench.poll(list(vec![
+        always(event("e1", 0, later())),
+        never(event("e2", 0, later())),
+    ]));
+    let wanted: Vec<_> = bench.asked.iter().map(|q| q.response_required).collect();
+    assert_eq!(wanted, [ResponseRequired::Always, ResponseRequired::Never]);
+    let told = bench.take_effects();
+    let told = told.iter().filter_map(|effect| {
+        let Effect::EventReceived {
+            response_required, ..
+        } = effect
+        else {
+            return None;
+        };
+        Some(*response_required)
+    });
+    assert_eq!(told.collect::<Vec<_>>(), wanted);
 }
 
 #[test]
