@@ -193,7 +193,7 @@ impl KnownEvent {
                 let begun = begun(signal, self.start(), now);
                 let at = (begun as usize).saturating_sub(1);
                 let told = old.value_told(signal.signal_id.as_str(), begun);
-                if told.is_some() && told == signal.intervals.get(at).and_then(value) {
+                if told.is_some() && told == signal.intervals.get(at).and_then(interval_value) {
                     begun
                 } else {
                     begun.saturating_sub(1)
@@ -210,7 +210,7 @@ impl KnownEvent {
         let mut signals = self.event.signals.signals.iter().zip(begun);
         let (signal, begun) = signals.find(|(signal, _)| signal.signal_id.as_str() == signal_id)?;
         let last = begun.checked_sub(1).filter(|_| *begun == intervals)?;
-        signal.intervals.get(last as usize).and_then(value)
+        signal.intervals.get(last as usize).and_then(interval_value)
     }
 }
 
@@ -255,8 +255,9 @@ pub(super) fn window(event: &EiEvent) -> u32 {
     u32::try_from(window.num_seconds()).unwrap_or(u32::MAX)
 }
 
-/// When the intervals of a signal begin, each where the one before ends: no drift.
-fn interval_starts(signal: &EventSignal, start: DateTime) -> impl Iterator<Item = DateTime> {
+/// When the intervals of a signal begin if its event starts then, each where the one before ends: no
+/// drift.
+pub fn interval_starts(signal: &EventSignal, start: DateTime) -> impl Iterator<Item = DateTime> {
     signal.intervals.iter().scan(start, |at, interval| {
         let begins = *at;
         *at = interval.duration.unwrap_or(Duration::ZERO).after(begins);
@@ -270,8 +271,9 @@ fn begun(signal: &EventSignal, start: DateTime, now: DateTime) -> u32 {
     u32::try_from(begun.count()).unwrap_or(u32::MAX)
 }
 
-/// The value of an interval of a signal.
-pub(super) fn value(interval: &Interval) -> Option<Float> {
+/// The value of an interval of a signal, if it is a number.
+#[must_use]
+pub fn interval_value(interval: &Interval) -> Option<Float> {
     match interval.payloads.first() {
         StreamPayload::Signal(Payload::Float(value)) => Some(*value),
         StreamPayload::Signal(Payload::ResourceStatus(_)) | StreamPayload::Report(_) => None,

@@ -35,7 +35,7 @@ pub use command::{CommandError, command};
 pub use context::{Context, MarketContexts, OptPolicy};
 pub use decide::decide;
 pub use effect::{Effect, EndReason};
-pub use event::{Announced, KnownEvent, Numbering, Run, Stance};
+pub use event::{Announced, KnownEvent, Numbering, Run, Stance, interval_starts, interval_value};
 pub use input::{
     Answer, Command, Exchange, Failure, Input, Next, OptAnswer, OptQuestion, Outgoing, Question,
 };

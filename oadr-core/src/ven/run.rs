@@ -61,7 +61,11 @@ fn happen(turn: &mut Turn<'_>, event: &KnownEvent) {
                 return;
             };
             // Versions whose intervals carry no number are not taken part in.
-            if let Some(payload) = signal.intervals.get(interval).and_then(event::value) {
+            if let Some(payload) = signal
+                .intervals
+                .get(interval)
+                .and_then(event::interval_value)
+            {
                 turn.effect(Effect::IntervalStarted {
                     event_id,
                     modification_number,

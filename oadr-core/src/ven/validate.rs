@@ -3,7 +3,7 @@
 //! Knows nothing of what was known of the event before, nor of the time: an event that is over is as
 //! good as any (its answer is wanted all the same).
 
-use super::event::value;
+use super::event::interval_value;
 use super::{Context, MarketContexts};
 use crate::payload::{EiEvent, EventSignal, Interval, ResponseCode, Target};
 use crate::value::{DateTime, Duration, SignalName, VenId};
@@ -111,7 +111,7 @@ fn sequence(intervals: &[Interval], start: DateTime, duration: Duration) -> Opti
         if uid.is_some_and(|uid| uid.as_str().trim() != i.to_string()) {
             return Some((ResponseCode::OUT_OF_SEQUENCE, "uids are not 0, 1, 2, …"));
         }
-        if interval.payloads.len() != 1 || value(interval).is_none() {
+        if interval.payloads.len() != 1 || interval_value(interval).is_none() {
             return Some((ResponseCode::COMPLIANCE_ERROR, "not one payloadFloat"));
         }
         end = length.after(end);
@@ -125,7 +125,8 @@ fn sequence(intervals: &[Interval], start: DateTime, duration: Duration) -> Opti
 /// The values that a well-known signal may have (rules 9, 104).
 fn values(signal: &EventSignal) -> Option<Fault> {
     let (_, values) = well_known::look_up(&signal.signal_name, signal.signal_type)?;
-    let legal = |interval: &Interval| value(interval).is_none_or(|v| values.accept(v.get()));
+    let legal =
+        |interval: &Interval| interval_value(interval).is_none_or(|v| values.accept(v.get()));
     let all = signal.intervals.iter().all(legal);
     (!all).then_some((ResponseCode::INVALID_DATA, "not a value of this signal"))
 }
