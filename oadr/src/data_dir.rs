@@ -26,8 +26,11 @@ pub enum DataDirError {
         /// The cause.
         source: io::Error,
     },
-    /// Another process works in it.
-    #[error("the data folder {} is in use by another process", path.display())]
+    /// Someone else works in it.
+    #[error(
+        "the data folder {} is in use by another process, or by another VTN or VEN of this one",
+        path.display()
+    )]
     InUse {
         /// The folder.
         path: PathBuf,
