@@ -10,11 +10,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use oadr_core::value::{MarketContext, OptType, ResourceId, Text, VenId, VtnId};
 use oadr_http::{BaseUrl, Credentials};
-use tokio::sync::watch;
 
 use super::exit::Exit;
 use super::say;
-use crate::ven::{self, Config, OnEvent, Teller};
+use crate::ven::{OnEvent, Ven};
 
 /// Run a VEN.
 ///
@@ -102,28 +101,21 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
     let cancel = args.cancel_registration;
-    let config = config(args)?;
-    let teller: Teller = Box::new(|happening| say(&happening.to_json()));
+    let ven = ven(args)?.on_happening(async |happening| say(&happening.to_json()));
     let mut exit = Exit::new()?;
     if !cancel {
-        let running = ven::start(config, teller).await?;
+        let running = ven.start().await?;
         exit.wanted().await;
         running.stop().await;
         return Ok(ExitCode::SUCCESS);
     }
-    let (stop, stopping) = watch::channel(false);
-    let mut cancelling = std::pin::pin!(ven::cancel_registration(config, teller, stopping));
+    let running = ven.start_leaving().await?;
     let cancelled = tokio::select! {
-        cancelled = &mut cancelling => cancelled?,
-        () = tokio::time::sleep(CONFIRMATION) => {
-            stop.send_replace(true);
-            cancelling.await?
-        }
-        () = exit.wanted() => {
-            stop.send_replace(true);
-            cancelling.await?
-        }
+        cancelled = running.unregistered() => cancelled.is_ok(),
+        () = tokio::time::sleep(CONFIRMATION) => false,
+        () = exit.wanted() => false,
     };
+    running.stop().await;
     if cancelled {
         Ok(ExitCode::SUCCESS)
     } else {
@@ -131,28 +123,33 @@ pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
-fn config(args: VenArgs) -> Result<Config, Box<dyn Error>> {
+fn ven(args: VenArgs) -> Result<Ven, Box<dyn Error>> {
     if args.name.is_empty() {
         return Err("--name must not be empty".into());
     }
-    let credentials = match (&args.http_user, &args.http_password) {
-        (Some(user), Some(password)) => Some(Credentials::new(user, password)?),
-        (None | Some(_), _) => None,
-    };
-    let timeout = args.on_event_timeout;
-    Ok(Config {
-        vtn: args.vtn,
-        name: args.name,
-        data: args.data,
-        opt: match args.opt {
+    let mut ven = Ven::new(args.name.as_str(), &args.vtn.to_string(), args.data)?
+        .opt(match args.opt {
             Opt::In => OptType::OptIn,
             Opt::Out => OptType::OptOut,
-        },
-        on_event: args.on_event.map(|command| OnEvent { command, timeout }),
-        ven_id: args.ven_id,
-        vtn_id: args.vtn_id,
-        resources: args.resources,
-        market_contexts: args.market_contexts,
-        credentials,
-    })
+        })
+        .resources(args.resources)
+        .market_contexts(args.market_contexts)
+        .answer_within(args.on_event_timeout);
+    if let Some(command) = args.on_event {
+        let on_event = OnEvent { command };
+        ven = ven.on_event(move |event| {
+            let on_event = on_event.clone();
+            async move { on_event.ask(&event).await }
+        });
+    }
+    if let Some(ven_id) = args.ven_id {
+        ven = ven.ven_id(ven_id);
+    }
+    if let Some(vtn_id) = args.vtn_id {
+        ven = ven.vtn_id(vtn_id);
+    }
+    if let (Some(user), Some(password)) = (&args.http_user, &args.http_password) {
+        ven = ven.credentials(Credentials::new(user, password)?);
+    }
+    Ok(ven)
 }

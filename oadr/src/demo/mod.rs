@@ -14,16 +14,16 @@ use std::time::Duration;
 use chrono::{SecondsFormat, SubsecRound as _, TimeDelta};
 use clap::Args;
 use hyper::Method;
-use oadr_core::value::{self, OptType, Text};
+use oadr_core::value::{self, OptType};
 use oadr_core::vtn::Admission;
-use oadr_http::BaseUrl;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
 use crate::cli::{ApiClient, Exit};
 use crate::temp_dir::TempDir;
-use crate::{clock, ven, vtn};
+use crate::ven::{self, Ven};
+use crate::{clock, vtn};
 use steps::{Step, Steps};
 use timeline::Timeline;
 
@@ -113,23 +113,14 @@ impl Demo {
         let mut vens = Vec::new();
         for (name, opt) in [(WILLING, OptType::OptIn), (UNWILLING, OptType::OptOut)] {
             let tell = tell.clone();
-            let teller: ven::Teller = Box::new(move |happening| {
-                // Whoever listened has gone when the demo ends.
-                let _ = tell.send((name, happening.clone()));
-            });
-            let config = ven::Config {
-                vtn: BaseUrl::parse(&vtn.vtn_url())?,
-                name: Text::new(name)?,
-                data: folder.path().join(name),
-                opt,
-                on_event: None,
-                ven_id: None,
-                vtn_id: None,
-                resources: Vec::new(),
-                market_contexts: Vec::new(),
-                credentials: None,
-            };
-            vens.push(ven::start(config, teller).await?);
+            let ven = Ven::new(name, &vtn.vtn_url(), folder.path().join(name))?
+                .opt(opt)
+                .on_happening(move |happening| {
+                    // Whoever listened has gone when the demo ends.
+                    let _ = tell.send((name, happening));
+                    async {}
+                });
+            vens.push(ven.start().await?);
         }
         Ok(Self {
             vtn,

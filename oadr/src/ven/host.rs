@@ -12,22 +12,19 @@ use oadr_core::machine::{Decision, Env, Loaded, Role as _, Step};
 use oadr_core::value::{DateTime, OptType};
 use oadr_core::ven::{
     self, Answer, Command, CommandError, Context, Exchange, Failure, Input, Next, OptQuestion,
-    Outgoing, Question, Registration, Ven,
+    Outgoing, Question, State, Ven,
 };
 use oadr_http::{Client, ClientError};
-use serde_json::{Map, Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use super::event::Event;
+use super::handlers::{Handlers, Mishap};
 use super::happening::Happening;
-use super::on_event::OnEvent;
+use super::running::{CommandFailure, Order};
 use super::store::Store;
 use crate::clock;
-use crate::json::Event;
 use crate::logging::{self, Kind};
 use crate::sqlite::StoreError;
-
-/// Told what happens, in order. What it was told when it returns is not told again.
-pub type Teller = Box<dyn FnMut(&Happening) + Send>;
 
 /// The longest sleep: the wall clock may be set meanwhile.
 const NAP: Duration = Duration::from_secs(30);
@@ -40,69 +37,60 @@ const LAST_REPLY: Duration = Duration::from_secs(2);
 
 /// A VEN at work.
 pub(super) struct Host {
-    pub(super) store: Store,
+    pub(super) store: Arc<Store>,
     pub(super) client: Arc<Client>,
     pub(super) context: Context,
-    pub(super) on_event: Option<OnEvent>,
+    pub(super) handlers: Handlers,
     /// The answer where nobody is asked, or nobody answers.
     pub(super) opt: OptType,
-    pub(super) teller: Teller,
     pub(super) at: Loaded<Ven>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    /// What was committed last, for whoever wants to know.
+    pub(super) status: watch::Sender<Arc<State>>,
+    /// That there is more in the outbox.
+    pub(super) more: watch::Sender<()>,
     pub(super) stopping: watch::Receiver<bool>,
 }
 
 /// Why an input was not worked off.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum Trouble {
     #[error("it is time to stop")]
     Stopped,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("no randomness: {0}")]
-    Entropy(std::io::Error),
+    Entropy(Arc<std::io::Error>),
 }
 
 /// What the loop waits for.
 enum Heard {
     Reply(Input),
     Deadline,
+    Order(Order),
     Stop,
 }
 
 type Flight = Pin<Box<dyn Future<Output = Input> + Send>>;
 
 impl Host {
-    /// Tells what a former process did not.
-    pub(super) async fn tell_left_over(&mut self) -> Result<(), StoreError> {
-        let left_over = self.store.outbox().await?;
-        for happening in &left_over {
-            (self.teller)(happening);
-        }
-        if !left_over.is_empty() {
-            self.store.told(self.at.version).await?;
-        }
-        Ok(())
-    }
-
-    /// Lives until it is time to stop, or until `is_done` says so after an input.
-    pub(super) async fn run(
-        &mut self,
-        first: Option<&Command>,
-        is_done: impl Fn(&Registration) -> bool,
-    ) {
+    /// Lives until it is time to stop.
+    pub(super) async fn run(&mut self, first: Option<&Command>) {
         let mut flight: Option<Flight> = None;
         let mut wake = self.begin(first, &mut flight).await;
-        while !is_done(self.at.state.registration()) {
-            let input = match self.listen(&mut flight, wake).await {
+        loop {
+            let done = match self.listen(&mut flight, wake).await {
                 Heard::Reply(input) => {
                     flight = None;
-                    input
+                    self.step(&input).await.map(Some)
                 }
-                Heard::Deadline => Input::Wake,
+                Heard::Deadline => self.step(&Input::Wake).await.map(Some),
+                Heard::Order(order) => self.carry_out(order).await,
                 Heard::Stop => break,
             };
-            match self.step(&input).await {
-                Ok(next) => wake = self.go_on(next, &mut flight),
+            match done {
+                Ok(Some(next)) => wake = self.go_on(next, &mut flight),
+                Ok(None) => {}
                 Err(Trouble::Stopped) => break,
                 Err(trouble) => {
                     // The reply, if it was one, is as good as lost: begin anew from what is safe.
@@ -124,6 +112,7 @@ impl Host {
         loop {
             let begun = async {
                 self.at = self.store.load().await?;
+                self.publish();
                 let mut next = self.step(&Input::Started).await?;
                 if let Some(command) = first {
                     let send = next.send.take();
@@ -170,6 +159,7 @@ impl Host {
             biased;
             () = told_to_stop(&mut self.stopping) => Heard::Stop,
             () = sleep_until(wake) => Heard::Deadline,
+            Some(order) = self.orders.recv() => Heard::Order(order),
             input = reply => Heard::Reply(input),
         }
     }
@@ -203,6 +193,18 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Does what the application wants; nothing is next if it makes no sense.
+    async fn carry_out(&mut self, order: Order) -> Result<Option<Next>, Trouble> {
+        let (outcome, done) = match self.command(&order.command).await {
+            Ok(Ok(next)) => (Ok(()), Ok(Some(next))),
+            Ok(Err(refused)) => (Err(refused.into()), Ok(None)),
+            Err(trouble) => (Err(trouble.clone().into()), Err(trouble)),
+        };
+        // Whoever wanted it may have gone away.
+        let _ = order.done.send(outcome);
+        done
     }
 
     async fn command(&mut self, command: &Command) -> Result<Result<Next, CommandError>, Trouble> {
@@ -240,15 +242,15 @@ impl Host {
             .commit(decision.base(), &next, &happenings)
             .await?;
         self.at = next;
-        for happening in &happenings {
-            (self.teller)(happening);
-        }
-        if !happenings.is_empty()
-            && let Err(error) = self.store.told(self.at.version).await
-        {
-            tracing::warn!(%error, "the outbox keeps what was told");
+        self.publish();
+        if !happenings.is_empty() {
+            self.more.send_replace(());
         }
         Ok(decision.release(proof))
+    }
+
+    fn publish(&self) {
+        self.status.send_replace(Arc::new(self.at.state.clone()));
     }
 
     fn happenings(
@@ -271,14 +273,11 @@ impl Host {
             .collect()
     }
 
-    /// Asks the command, if there is one. Meanwhile what is due happens.
+    /// Asks the application, if it wants to be. Meanwhile what is due happens.
     async fn ask(&mut self, question: &OptQuestion) -> Result<Answer, Trouble> {
-        let Some(on_event) = self.on_event.clone() else {
-            return Ok(question.answer(self.opt, None));
-        };
-        let about = about(question);
         let event_id = &question.event.descriptor.event_id;
-        let mut asked = std::pin::pin!(on_event.ask(&about));
+        let handlers = self.handlers.clone();
+        let mut asked = std::pin::pin!(handlers.ask(Event::from(question.clone())));
         let mut stopping = self.stopping.clone();
         let said = loop {
             let wake = Ven::next_deadline(&self.at.state);
@@ -289,17 +288,20 @@ impl Host {
                 () = sleep_until(wake) => self.catch_up().await?,
             }
         };
-        match said {
-            Ok((opt, code)) => {
-                tracing::info!(%event_id, %opt, "the command has answered");
-                Ok(question.answer(opt, code))
+        let (opt, code) = match said {
+            Some(Ok((opt, code))) => {
+                tracing::info!(%event_id, %opt, "the application has answered");
+                (opt, code)
             }
-            Err(error) => {
+            Some(Err(Mishap::Stopped)) => return Err(Trouble::Stopped),
+            Some(Err(mishap)) => {
                 let opt = self.opt;
-                tracing::warn!(%event_id, %error, %opt, "the configured opt is used");
-                Ok(question.answer(opt, None))
+                tracing::warn!(%event_id, %mishap, %opt, "the configured opt is used");
+                (opt, None)
             }
-        }
+            None => (self.opt, None),
+        };
+        Ok(question.answer(opt, code))
     }
 
     /// Lets happen what is due, while the answer to another input is waited for.
@@ -322,19 +324,17 @@ impl Host {
 }
 
 fn env() -> Result<Env, Trouble> {
-    clock::env().map_err(Trouble::Entropy)
+    clock::env().map_err(|error| Trouble::Entropy(Arc::new(error)))
 }
 
-/// What a command is told about the event it is asked about.
-fn about(question: &OptQuestion) -> Value {
-    let mut about = Map::new();
-    if let Ok(Value::Object(event)) = serde_json::to_value(Event::from(&question.event)) {
-        about = event;
+impl From<Trouble> for CommandFailure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Stopped => Self::Stopped,
+            Trouble::Store(error) => Self::Store(error),
+            Trouble::Entropy(error) => Self::Entropy(error),
+        }
     }
-    about.insert("start".to_owned(), json!(question.start));
-    about.insert("end".to_owned(), json!(question.end));
-    about.insert("previous_opt".to_owned(), json!(question.previous));
-    Value::Object(about)
 }
 
 /// Until the wall clock says so, however it is set meanwhile; for ever, if there is no time.

@@ -1,180 +1,150 @@
-//! The VEN as a process: SQLite, the client and the loop between them.
+//! The VEN as a library: who it is, what its application is asked and told, and the VEN at work.
 //!
-//! Knows nothing of the command line.
+//! Knows nothing of the command line, which is one user of it among others.
+//!
+//! ```no_run
+//! use oadr::ven::{OptType, Ven};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let ven = Ven::new("Pump1", "http://127.0.0.1:8080", "pump1")?
+//!         .on_event(async |event| {
+//!             println!("{} starts at {}", event.event_id(), event.start());
+//!             OptType::OptIn
+//!         })
+//!         .on_event_started(async |event| println!("{} began", event.event_id))
+//!         .start()
+//!         .await?;
+//!     tokio::signal::ctrl_c().await?;
+//!     ven.stop().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! By itself the VEN registers, polls as often as its VTN asks for, answers events, runs them by the
+//! clock and tries again what fails. It needs a tokio runtime, and one with several threads if its
+//! handlers block.
+//!
+//! # Answering events
+//!
+//! [`Ven::on_event`] is asked about each version of an event, while the VTN's message is being worked
+//! off: what it says is in the VEN's answer. The [`Event`] has the times at which it takes place here,
+//! the random offset included, and in a new version what the VEN said to the one before.
+//!
+//! A handler says an [`OptType`], a response code with it, or a `Result` of either. One that fails,
+//! panics or takes longer than [`Ven::answer_within`] harms nobody: it is logged, and [`Ven::opt`] is
+//! the answer. As anywhere in Rust, an async closure that uses what it captures has to share it:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use oadr::ven::{OptType, ResponseCode, StartError, Ven};
+//! struct Plant;
+//!
+//! impl Plant {
+//!     /// Whether it can go down to a level, in kW, from then on.
+//!     async fn can_do(&self, level: f64) -> Result<bool, std::io::Error> {
+//!         Ok(level < 100.0)
+//!     }
+//! }
+//!
+//! # fn ven() -> Result<Ven, StartError> {
+//! let plant = Arc::new(Plant);
+//! let ven = Ven::new("Plant1", "http://127.0.0.1:8080", "plant1")?
+//!     .opt(OptType::OptOut)
+//!     .on_event(move |event| {
+//!         let plant = Arc::clone(&plant);
+//!         async move {
+//!             for signal in event.signals() {
+//!                 for interval in signal.intervals() {
+//!                     if !plant.can_do(interval.value.get()).await? {
+//!                         return Ok((OptType::OptOut, ResponseCode::DEPLOYMENT_ERROR));
+//!                     }
+//!                 }
+//!             }
+//!             Ok::<_, std::io::Error>((OptType::OptIn, ResponseCode::OK))
+//!         }
+//!     });
+//! # Ok(ven)
+//! # }
+//! # ven().unwrap();
+//! ```
+//!
+//! A mind is changed with [`Command::ChangeOpt`].
+//!
+//! # Being told
+//!
+//! Callbacks such as [`Ven::on_interval_started`] are told what happened once it is committed: in
+//! order, one after the other, and at least once. After a crash, or if the VEN was stopped in the
+//! middle of one, a callback can hear the same again; it has the same [`HappeningId`] then, and later
+//! ones have greater ones:
+//!
+//! ```
+//! # use std::sync::{Mutex, PoisonError};
+//! # use oadr::ven::{StartError, Ven};
+//! # fn ven() -> Result<Ven, StartError> {
+//! // Kept where the effect of the callback is kept; here that is this process.
+//! let last = Mutex::new(None);
+//! let ven = Ven::new("Pump1", "http://127.0.0.1:8080", "pump1")?.on_interval_started(move |now| {
+//!     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+//!     let is_new = last.is_none_or(|last| last < now.id);
+//!     *last = Some(now.id);
+//!     async move {
+//!         if is_new {
+//!             println!("{} is {} now", now.signal_name, now.payload);
+//!         }
+//!     }
+//! });
+//! # Ok(ven)
+//! # }
+//! # ven().unwrap();
+//! ```
+//!
+//! Callbacks hold up neither the VEN nor its answers. They hold up each other: one that takes longer
+//! than [`Ven::callback_limit`] is dropped for the next one.
+//!
+//! # What is kept
+//!
+//! Registration, events, opts, random offsets and whatever was not told yet are in an SQLite database
+//! in the VEN's folder, synced before the VTN hears of them. A process that was killed goes on where it
+//! was. [`Ven::in_memory`] does without, for tests.
+//!
+//! # At work
+//!
+//! [`Running::status`] shows the registration and the events, [`Running::until`] waits until they are
+//! as wanted, [`Running::command`] and [`Running::cancel_registration`] change them,
+//! [`Running::stop`] ends the VEN but not its registration. There can be any number of VENs in a
+//! process, each with a folder and a VTN of its own.
 
+mod answer;
+mod builder;
+mod event;
+mod handlers;
 mod happening;
 mod host;
+mod occasion;
 mod on_event;
+mod running;
+mod start;
 mod store;
+mod teller;
 
-use std::path::PathBuf;
-use std::sync::Arc;
+// What it takes to say everything here without naming another crate.
+pub use oadr_core::payload::ResponseCode;
+pub use oadr_core::value::{
+    EventId, MarketContext, OptType, ResourceId, ResponseRequired, VenId, VtnId,
+};
+pub use oadr_core::ven::{
+    Command, CommandError, EndReason, KnownEvent, Registration, Run, Stance, State,
+};
+pub use oadr_http::Credentials;
 
-use chrono::TimeDelta;
-use oadr_core::value::{MarketContext, OptType, ResourceId, Text, TransportName, VenId, VtnId};
-use oadr_core::ven::{Command, Context, MarketContexts, OptPolicy, Registration};
-use oadr_http::{BaseUrl, Client, ClientConfig, Credentials};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-
-use crate::data_dir::{DataDir, DataDirError};
-use crate::sqlite::StoreError;
-
-pub use happening::Happening;
-use host::Host;
-pub use host::Teller;
-pub use on_event::OnEvent;
-use store::Store;
-
-/// How a VEN runs.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The VTN's URL, with or without the path of OpenADR.
-    pub vtn: BaseUrl,
-    /// How the VEN introduces itself.
-    pub name: Text,
-    /// The folder for the data.
-    pub data: PathBuf,
-    /// The answer to events, if no command is asked or it does not answer.
-    pub opt: OptType,
-    /// The command that is asked about events.
-    pub on_event: Option<OnEvent>,
-    /// A pre-allocated ID.
-    pub ven_id: Option<VenId>,
-    /// The VTN's ID, if no other is to be accepted.
-    pub vtn_id: Option<VtnId>,
-    /// The resources that events may be for.
-    pub resources: Vec<ResourceId>,
-    /// The programmes that it takes part in; empty for all.
-    pub market_contexts: Vec<MarketContext>,
-    /// For HTTP Basic authentication (quirk Q13).
-    pub credentials: Option<Credentials>,
-}
-
-/// Why a VEN does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The data folder.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no registration to cancel.
-    #[error("the VEN is not registered")]
-    NotRegistered,
-}
-
-/// How often a VEN polls whose VTN does not say.
-const POLL_FREQUENCY: TimeDelta = TimeDelta::seconds(10);
-
-/// A running VEN.
-#[derive(Debug)]
-pub struct Running {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    /// Stops: what was received is on the disk, what was committed has been told.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        let _ = self.task.await;
-    }
-}
-
-/// Starts a VEN; it registers and polls by itself. `teller` is told what happens.
-///
-/// # Errors
-/// See [`StartError`].
-pub async fn start(config: Config, teller: Teller) -> Result<Running, StartError> {
-    let (stop, stopping) = watch::channel(false);
-    let (mut host, data) = open(config, teller, stopping).await?;
-    host.tell_left_over().await?;
-    let task = tokio::spawn(async move {
-        host.run(None, |_| false).await;
-        close(host, data).await;
-    });
-    Ok(Running { stop, task })
-}
-
-/// Cancels the registration of the VEN in a data folder. Ends when the VTN has confirmed it, or when
-/// `stop` says so; the answer is whether it is cancelled.
-///
-/// # Errors
-/// There is no registration, or see [`StartError`].
-pub async fn cancel_registration(
-    config: Config,
-    teller: Teller,
-    stop: watch::Receiver<bool>,
-) -> Result<bool, StartError> {
-    let (mut host, data) = open(config, teller, stop).await?;
-    host.tell_left_over().await?;
-    match host.at.state.registration() {
-        Registration::Registered(_) | Registration::Leaving(_) => {}
-        Registration::None | Registration::Wanted => return Err(StartError::NotRegistered),
-    }
-    let is_gone = |registration: &Registration| match registration {
-        Registration::None | Registration::Wanted => true,
-        Registration::Registered(_) | Registration::Leaving(_) => false,
-    };
-    host.run(Some(&Command::CancelRegistration), is_gone).await;
-    let cancelled = is_gone(host.at.state.registration());
-    close(host, data).await;
-    Ok(cancelled)
-}
-
-async fn open(
-    config: Config,
-    teller: Teller,
-    stopping: watch::Receiver<bool>,
-) -> Result<(Host, DataDir), StartError> {
-    let data = DataDir::open(&config.data)?;
-    let store = Store::open(&data.file("ven.db"))?;
-    let at = store.load().await?;
-    let (vtn, name) = (&config.vtn, config.name.as_str());
-    tracing::info!(%vtn, name, data = %config.data.display(), version = at.version.0, "the VEN is up");
-    let mut client = ClientConfig::default();
-    client.credentials = config.credentials;
-    let context = Context {
-        version: 1,
-        ven_name: config.name,
-        ven_id: config.ven_id,
-        vtn_id: config.vtn_id,
-        transport: TransportName::SimpleHttp,
-        transport_address: None,
-        report_only: false,
-        xml_signature: false,
-        reports: Vec::new(),
-        resources: config.resources,
-        signals: Vec::new(),
-        market_contexts: if config.market_contexts.is_empty() {
-            MarketContexts::Any
-        } else {
-            MarketContexts::Only(config.market_contexts)
-        },
-        opt: match config.on_event {
-            Some(_) => OptPolicy::Ask,
-            None => OptPolicy::Always(config.opt),
-        },
-        poll_frequency: POLL_FREQUENCY,
-    };
-    let host = Host {
-        store,
-        client: Arc::new(Client::new(config.vtn, client)),
-        context,
-        on_event: config.on_event,
-        opt: config.opt,
-        teller,
-        at,
-        stopping,
-    };
-    Ok((host, data))
-}
-
-/// Waits for the store's thread before the folder is given back.
-async fn close(host: Host, data: DataDir) {
-    let _ = tokio::task::spawn_blocking(move || drop(host)).await;
-    drop(data);
-}
+pub use answer::Answer;
+pub use builder::{StartError, Ven};
+pub use event::{Event, Interval, Signal};
+pub use happening::{Happening, HappeningId};
+pub use occasion::{
+    EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptSent, Registered,
+    RegistrationCancelled, RegistrationRefused,
+};
+pub use on_event::{OnEvent, OnEventError};
+pub use running::{CommandFailure, Running};

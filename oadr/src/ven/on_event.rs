@@ -1,49 +1,57 @@
 //! Asking a command whether to take part in an event.
 //!
-//! Knows nothing of what is done with the answer. The command gets the event as JSON on its standard
+//! Knows nothing of what is done with the answer, nor of how long it may take. The command gets the event as JSON on its standard
 //! input and says `optIn` or `optOut` on its standard output, perhaps followed by a response code.
 
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use oadr_core::payload::ResponseCode;
 use oadr_core::value::OptType;
-use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
+use super::answer::Answer;
+use super::event::Event;
 use crate::logging;
 
 /// The longest output that is read, in bytes.
 const LONGEST_OUTPUT: u64 = 4096;
 
-/// A command to ask.
+/// A command to ask, for [`Ven::on_event`](super::Ven::on_event).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnEvent {
     /// For `sh -c`.
     pub command: String,
-    /// How long it may take; then it is killed, with all that it started.
-    pub timeout: Duration,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum OnEventError {
+#[non_exhaustive]
+pub enum OnEventError {
+    /// The operating system does not run it.
     #[error("the command cannot be run: {0}")]
     Io(#[from] std::io::Error),
-    #[error("the command took longer than {} s", .0.as_secs_f32())]
-    TimedOut(Duration),
+    /// It ended with a status that says so.
     #[error("the command failed ({0})")]
     Failed(ExitStatus),
+    /// Its output is something else.
     #[error("the command said neither optIn nor optOut, with or without a response code: {0:?}")]
     NoAnswer(String),
 }
 
 impl OnEvent {
-    /// Asks. Whatever way this ends, the command has ended too.
-    pub(super) async fn ask(
+    /// Asks. When this ends or is dropped, the command has ended too, with all that it started.
+    ///
+    /// # Errors
+    /// There is no answer: see [`OnEventError`].
+    pub async fn ask(&self, event: &Event) -> Result<Answer, OnEventError> {
+        let (opt, code) = self.ask_about(&event.to_json().to_string()).await?;
+        Ok(Answer(Ok((opt, code))))
+    }
+
+    async fn ask_about(
         &self,
-        event: &Value,
+        event: &str,
     ) -> Result<(OptType, Option<ResponseCode>), OnEventError> {
         let mut child = Command::new("sh")
             .arg("-c")
@@ -54,10 +62,10 @@ impl OnEvent {
             .kill_on_drop(true)
             .spawn()?;
         let group = Group(child.id());
-        let said = tokio::time::timeout(self.timeout, talk(&mut child, event)).await;
+        let said = talk(&mut child, event).await;
         drop(group);
         let _ = child.kill().await;
-        let (said, status) = said.map_err(|_| OnEventError::TimedOut(self.timeout))??;
+        let (said, status) = said?;
         if !status.success() {
             return Err(OnEventError::Failed(status));
         }
@@ -65,7 +73,7 @@ impl OnEvent {
     }
 }
 
-async fn talk(child: &mut Child, event: &Value) -> Result<(String, ExitStatus), OnEventError> {
+async fn talk(child: &mut Child, event: &str) -> Result<(String, ExitStatus), OnEventError> {
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let write = async move {
         if let Some(mut stdin) = stdin {
@@ -116,18 +124,15 @@ impl Drop for Group {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
-    use serde_json::json;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
     async fn ask(command: &str) -> Result<(OptType, Option<ResponseCode>), OnEventError> {
         let on_event = OnEvent {
             command: command.to_owned(),
-            timeout: Duration::from_secs(20),
         };
-        on_event.ask(&json!({"event_id": "Event1"})).await
+        on_event.ask_about(r#"{"event_id":"Event1"}"#).await
     }
 
     #[tokio::test]
@@ -160,18 +165,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_that_takes_too_long_is_killed_with_its_children() {
+    async fn a_command_that_is_waited_for_no_longer_is_killed_with_its_children() {
         let temp = crate::temp_dir::TempDir::new("on-event").unwrap();
         let child = temp.path().join("child");
         let on_event = OnEvent {
             command: format!("sleep 1000 & echo $! > {}; wait", child.display()),
-            timeout: Duration::from_millis(500),
         };
         let begin = Instant::now();
-        let error = on_event.ask(&json!({})).await.unwrap_err();
-        assert!(matches!(error, OnEventError::TimedOut(_)), "{error}");
-        assert!(begin.elapsed() < Duration::from_secs(20));
-        let id = std::fs::read_to_string(&child).unwrap();
+        let mut asked = Box::pin(on_event.ask_about("{}"));
+        let id = loop {
+            assert!(begin.elapsed() < Duration::from_secs(20), "no child");
+            let a_moment = Duration::from_millis(20);
+            let answer = tokio::time::timeout(a_moment, &mut asked).await;
+            assert!(answer.is_err(), "{answer:?}");
+            match std::fs::read_to_string(&child) {
+                Ok(id) if id.ends_with('\n') => break id,
+                Ok(_) | Err(_) => {}
+            }
+        };
+        drop(asked);
         let stat = format!("/proc/{}/stat", id.trim());
         // Gone, or dead and waiting for whoever inherited it.
         let lives = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));

@@ -8,10 +8,13 @@ use oadr_core::machine::{Committed, Loaded, Version};
 use oadr_core::ven::Ven;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::happening::Happening;
+use super::happening::{Happening, HappeningId};
 use crate::sqlite::{self, StoreError, Writer};
 
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/ven/001_first.sql")];
+
+/// The most happenings that are read at a time.
+const GROUP: u32 = 64;
 
 /// The database.
 #[derive(Debug)]
@@ -32,13 +35,20 @@ impl Store {
         self.writer.run(load).await
     }
 
-    /// The happenings that were committed but not told.
-    pub(super) async fn outbox(&self) -> Result<Vec<Happening>, StoreError> {
+    /// The first happenings after this one that were committed but not told, a few at a time: what
+    /// waits is on the disk and not in memory.
+    pub(super) async fn outbox(
+        &self,
+        after: Option<HappeningId>,
+    ) -> Result<Vec<Happening>, StoreError> {
+        let (version, position) = after.map_or((-1, 0), key);
         self.writer
-            .run(|c| {
-                let mut select =
-                    c.prepare_cached("SELECT happening FROM outbox ORDER BY version, position")?;
-                let mut rows = select.query([])?;
+            .run(move |c| {
+                let mut select = c.prepare_cached(
+                    "SELECT happening FROM outbox WHERE (version, position) > (?1, ?2) \
+                     ORDER BY version, position LIMIT ?3",
+                )?;
+                let mut rows = select.query((version, position, GROUP))?;
                 let mut pending = Vec::new();
                 while let Some(row) = rows.next()? {
                     let text: String = row.get(0)?;
@@ -87,17 +97,21 @@ impl Store {
         Ok(Committed::by_store())
     }
 
-    /// Takes the happenings out of the outbox: they were told.
-    pub(super) async fn told(&self, up_to: Version) -> Result<(), StoreError> {
-        let version = up_to.0.cast_signed();
+    /// Takes happenings out of the outbox: they were told, up to this one.
+    pub(super) async fn told(&self, up_to: HappeningId) -> Result<(), StoreError> {
+        let key = key(up_to);
         self.writer
             .run(move |c| {
-                c.prepare_cached("DELETE FROM outbox WHERE version <= ?1")?
-                    .execute([version])?;
+                c.prepare_cached("DELETE FROM outbox WHERE (version, position) <= (?1, ?2)")?
+                    .execute(key)?;
                 Ok(())
             })
             .await
     }
+}
+
+fn key(id: HappeningId) -> (i64, u32) {
+    (id.version.cast_signed(), id.position)
 }
 
 fn load(connection: &Connection) -> Result<Loaded<Ven>, StoreError> {
@@ -122,16 +136,22 @@ mod tests {
     use super::*;
     use crate::temp_dir::TempDir;
 
-    fn happening(version: u64) -> Happening {
+    fn happening(version: u64, position: u32) -> Happening {
         Happening {
             version,
-            position: 0,
+            position,
             time: crate::clock::now(),
             ven_id: VenId::new("Ven1").ok(),
             effect: Effect::RegistrationCancelled {
                 ven_id: VenId::new("Ven1").unwrap(),
             },
         }
+    }
+
+    async fn ids(store: &Store, after: Option<HappeningId>) -> Vec<String> {
+        let pending = store.outbox(after).await.unwrap();
+        let ids = pending.iter().map(|happening| happening.id().to_string());
+        ids.collect()
     }
 
     fn at(version: u64) -> Loaded<Ven> {
@@ -148,20 +168,32 @@ mod tests {
         let store = Store::open(&path).unwrap();
         assert_eq!(store.load().await.unwrap(), Loaded::absent());
         for version in 1..=2 {
-            let told = [happening(version)];
+            let happened = [happening(version, 0), happening(version, 1)];
             store
-                .commit(Version(version - 1), &at(version), &told)
+                .commit(Version(version - 1), &at(version), &happened)
                 .await
                 .unwrap();
         }
-        store.told(Version(1)).await.unwrap();
+        store.told(happening(1, 0).id()).await.unwrap();
         drop(store);
 
         let store = Store::open(&path).unwrap();
         assert_eq!(store.load().await.unwrap(), at(2));
-        let versions: Vec<_> = store.outbox().await.unwrap();
-        let versions: Vec<_> = versions.iter().map(|happening| happening.version).collect();
-        assert_eq!(versions, [2]);
+        assert_eq!(ids(&store, None).await, ["1-1", "2-0", "2-1"]);
+        let after = Some(happening(2, 0).id());
+        assert_eq!(ids(&store, after).await, ["2-1"]);
+    }
+
+    #[tokio::test]
+    async fn the_outbox_is_read_in_parts_and_in_order() {
+        let store = Store::open(Path::new(":memory:")).unwrap();
+        let most = GROUP + 10;
+        let happened: Vec<_> = (0..most).map(|position| happening(1, position)).collect();
+        store.commit(Version(0), &at(1), &happened).await.unwrap();
+        let first = store.outbox(None).await.unwrap();
+        assert_eq!(first, happened[..GROUP as usize]);
+        let rest = store.outbox(first.last().map(Happening::id)).await.unwrap();
+        assert_eq!(rest, happened[GROUP as usize..]);
     }
 
     #[tokio::test]
@@ -170,8 +202,8 @@ mod tests {
         let store = Store::open(&temp.path().join("ven.db")).unwrap();
         store.commit(Version(0), &at(1), &[]).await.unwrap();
         store.commit(Version(1), &at(2), &[]).await.unwrap();
-        let stale = store.commit(Version(1), &at(2), &[happening(2)]).await;
+        let stale = store.commit(Version(1), &at(2), &[happening(2, 0)]).await;
         assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
-        assert_eq!(store.outbox().await.unwrap(), []);
+        assert_eq!(store.outbox(None).await.unwrap(), []);
     }
 }

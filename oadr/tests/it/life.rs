@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::folder::Folder;
 use crate::served::{Ven, call, start, until, ven_config};
 
-fn event(id: &str, start: DateTime<Utc>, seconds: u32) -> Value {
+pub(crate) fn event(id: &str, start: DateTime<Utc>, seconds: u32) -> Value {
     let interval = |payload| json!({"duration": format!("PT{seconds}S"), "payload": payload});
     json!({
         "event_id": id,
@@ -24,13 +24,13 @@ fn event(id: &str, start: DateTime<Utc>, seconds: u32) -> Value {
     })
 }
 
-async fn create(api: &str, event: &Value) {
+pub(crate) async fn create(api: &str, event: &Value) {
     let answer = call(api, Method::POST, "/api/v1/events", Some(event)).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
 }
 
 /// The event's only VEN, once it has answered the event as it is.
-async fn answered(api: &str, id: &str) -> Value {
+pub(crate) async fn answered(api: &str, id: &str) -> Value {
     let path = format!("/api/v1/events/{id}");
     let show = || async { call(api, Method::GET, &path, None).await.body };
     let fits = |event: &Value| event["vens"][0]["delivery"] == "answered";
@@ -148,21 +148,23 @@ async fn an_event_runs_its_intervals_although_the_ven_restarts_and_the_vtn_is_go
     ven.stop().await;
 }
 
+fn asking(config: oadr::ven::Ven, command: String) -> oadr::ven::Ven {
+    let on_event = OnEvent { command };
+    config.on_event(move |event| {
+        let on_event = on_event.clone();
+        async move { on_event.ask(&event).await }
+    })
+}
+
 #[tokio::test]
 async fn a_command_decides_and_is_asked_once_for_each_version() {
     let folder = Folder::new();
     let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
     let asked = folder.path().join("asked");
-    let mut config = ven_config(
-        &vtn.vtn_url(),
-        "Pump1",
-        &folder.path().join("ven"),
-        OptType::OptIn,
-    );
-    config.on_event = Some(OnEvent {
-        command: format!("cat >> {}; echo optOut 469", asked.display()),
-        timeout: Duration::from_secs(20),
-    });
+    let data = folder.path().join("ven");
+    let config = ven_config(&vtn.vtn_url(), "Pump1", &data, OptType::OptIn);
+    let command = format!("cat >> {}; echo optOut 469", asked.display());
+    let config = asking(config, command).answer_within(Duration::from_secs(20));
     let mut ven = Ven::start(config).await;
     ven.next("registered").await;
     let start = Utc::now() + TimeDelta::hours(1);
@@ -217,16 +219,9 @@ async fn a_command_decides_and_is_asked_once_for_each_version() {
 async fn when_the_command_fails_the_configured_opt_is_used() {
     let folder = Folder::new();
     let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
-    let mut config = ven_config(
-        &vtn.vtn_url(),
-        "Pump1",
-        &folder.path().join("ven"),
-        OptType::OptOut,
-    );
-    config.on_event = Some(OnEvent {
-        command: "sleep 1000".to_owned(),
-        timeout: Duration::from_millis(200),
-    });
+    let data = folder.path().join("ven");
+    let config = ven_config(&vtn.vtn_url(), "Pump1", &data, OptType::OptOut);
+    let config = asking(config, "sleep 1000".to_owned()).answer_within(Duration::from_millis(200));
     let mut ven = Ven::start(config).await;
     ven.next("registered").await;
     let start = Utc::now() + TimeDelta::hours(1);

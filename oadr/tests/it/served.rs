@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use oadr::{ven, vtn};
-use oadr_core::value::{self, OptType, Text};
+use oadr_core::value::{self, OptType};
 use oadr_core::vtn::Admission;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -42,29 +42,19 @@ pub(crate) struct Ven {
     happenings: mpsc::UnboundedReceiver<Value>,
 }
 
-pub(crate) fn ven_config(vtn: &str, name: &str, data: &Path, opt: OptType) -> ven::Config {
-    ven::Config {
-        vtn: vtn.parse().unwrap(),
-        name: Text::new(name).unwrap(),
-        data: data.to_owned(),
-        opt,
-        on_event: None,
-        ven_id: None,
-        vtn_id: None,
-        resources: Vec::new(),
-        market_contexts: Vec::new(),
-        credentials: None,
-    }
+pub(crate) fn ven_config(vtn: &str, name: &str, data: &Path, opt: OptType) -> ven::Ven {
+    ven::Ven::new(name, vtn, data).unwrap().opt(opt)
 }
 
 impl Ven {
-    pub(crate) async fn start(config: ven::Config) -> Self {
+    pub(crate) async fn start(config: ven::Ven) -> Self {
         let (tell, happenings) = mpsc::unbounded_channel();
-        let teller: ven::Teller = Box::new(move |happening| {
+        let config = config.on_happening(move |happening| {
             let _ = tell.send(happening.to_json());
+            async {}
         });
         Self {
-            running: ven::start(config, teller).await.unwrap(),
+            running: config.start().await.unwrap(),
             happenings,
         }
     }

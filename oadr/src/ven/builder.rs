@@ -1,0 +1,281 @@
+//! A VEN before it runs: who it is, and what its application wants to be asked and told.
+//!
+//! Knows nothing of how a VEN works.
+
+use std::fmt;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use oadr_core::value::{MarketContext, OptType, ResourceId, Text, ValueError, VenId, VtnId};
+use oadr_http::{BaseUrl, Credentials, UrlError};
+
+use super::answer::Answer;
+use super::event::Event;
+use super::handlers::Handlers;
+use super::happening::Happening;
+use super::occasion::{
+    EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptSent, Registered,
+    RegistrationCancelled, RegistrationRefused,
+};
+use super::running::Running;
+use super::start::start;
+use crate::data_dir::DataDirError;
+use crate::sqlite::StoreError;
+
+/// A VEN to be started: see the [module](super) for one at work.
+#[derive(Clone)]
+#[must_use = "a VEN does nothing until it is started"]
+pub struct Ven {
+    pub(super) name: Text,
+    pub(super) vtn: BaseUrl,
+    pub(super) data: Option<PathBuf>,
+    pub(super) opt: OptType,
+    pub(super) ven_id: Option<VenId>,
+    pub(super) vtn_id: Option<VtnId>,
+    pub(super) resources: Vec<ResourceId>,
+    pub(super) market_contexts: Vec<MarketContext>,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) handlers: Handlers,
+}
+
+/// Why a VEN does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Its name.
+    #[error("the VEN's name {name:?} {source}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        source: ValueError,
+    },
+    /// It has no name.
+    #[error("the VEN's name must not be empty")]
+    EmptyName,
+    /// Where its VTN is.
+    #[error("the VTN's URL {url:?}: {source}")]
+    Vtn {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        source: UrlError,
+    },
+    /// The data folder.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no registration to cancel.
+    #[error("the VEN is not registered")]
+    NotRegistered,
+}
+
+impl Ven {
+    /// A VEN of this name (venName) for the VTN at a URL, with or without `/OpenADR2/Simple/2.0b`.
+    ///
+    /// Its registration, its opts and the random offsets that it drew are kept in an SQLite database
+    /// in the folder `data`, which is made if it is not there, and is for one VEN at a time.
+    ///
+    /// # Errors
+    /// The name or the URL; the error says what is wrong with it.
+    pub fn new(name: &str, vtn: &str, data: impl AsRef<Path>) -> Result<Self, StartError> {
+        let data = data.as_ref().to_owned();
+        Ok(Self {
+            data: Some(data),
+            ..Self::in_memory(name, vtn)?
+        })
+    }
+
+    /// A VEN that forgets everything when it stops: for tests. With every start it is a stranger to
+    /// its VTN, answers events that it has answered before, and draws other random offsets for them,
+    /// which no VEN in the field may (rule 30).
+    ///
+    /// # Errors
+    /// See [`new`](Self::new).
+    pub fn in_memory(name: &str, vtn: &str) -> Result<Self, StartError> {
+        let text = Text::new(name).map_err(|source| StartError::Name {
+            name: crate::logging::cut(name).to_owned(),
+            source,
+        })?;
+        if text.is_empty() {
+            return Err(StartError::EmptyName);
+        }
+        let vtn = BaseUrl::parse(vtn).map_err(|source| StartError::Vtn {
+            url: crate::logging::cut(vtn).to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            name: text,
+            vtn,
+            data: None,
+            opt: OptType::OptIn,
+            ven_id: None,
+            vtn_id: None,
+            resources: Vec::new(),
+            market_contexts: Vec::new(),
+            credentials: None,
+            handlers: Handlers::none(),
+        })
+    }
+
+    /// The answer to events where nobody is asked, or whoever is asked has no answer. Default: in.
+    pub fn opt(mut self, opt: OptType) -> Self {
+        self.opt = opt;
+        self
+    }
+
+    /// A venID that the VTN's operator gave out beforehand. Default: the VTN gives one out.
+    pub fn ven_id(mut self, ven_id: VenId) -> Self {
+        self.ven_id = Some(ven_id);
+        self
+    }
+
+    /// The VTN's ID, if no other is to be accepted. Default: that of the first registration.
+    pub fn vtn_id(mut self, vtn_id: VtnId) -> Self {
+        self.vtn_id = Some(vtn_id);
+        self
+    }
+
+    /// The resources that events may be for, beside the VEN itself. Default: none.
+    pub fn resources(mut self, resources: impl IntoIterator<Item = ResourceId>) -> Self {
+        self.resources = resources.into_iter().collect();
+        self
+    }
+
+    /// The programmes that it takes part in (rule 48); none for all. Default: all.
+    pub fn market_contexts(mut self, list: impl IntoIterator<Item = MarketContext>) -> Self {
+        self.market_contexts = list.into_iter().collect();
+        self
+    }
+
+    /// For HTTP Basic authentication (quirk Q13). Default: none.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// How long [`on_event`](Self::on_event) has for an answer. Default: 4 s. The events of one
+    /// message are asked about one after the other, and the VTN has no answer to any of them before
+    /// the last one is answered.
+    pub fn answer_within(mut self, limit: Duration) -> Self {
+        self.handlers.question_limit = limit;
+        self
+    }
+
+    /// How long a callback may take; then it is dropped and the next one is called. Default: 60 s.
+    pub fn callback_limit(mut self, limit: Duration) -> Self {
+        self.handlers.callback_limit = limit;
+        self
+    }
+
+    /// Asks whether to take part in an event: once for each version that the VEN could take part in.
+    ///
+    /// What it says is the VEN's answer to the VTN, unless it takes [too long](Self::answer_within),
+    /// fails or panics: then that is logged and the VEN's [default](Self::opt) is. It is asked again
+    /// about the same version if its answer could not be written, or the process ended before; the
+    /// answer that was written counts.
+    ///
+    /// It runs as a task on the VEN's runtime; meanwhile what is due of other events happens.
+    pub fn on_event<F, Fut>(mut self, handler: F) -> Self
+    where
+        F: Fn(Event) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Into<Answer>> + Send + 'static,
+    {
+        self.handlers.set_question(handler);
+        self
+    }
+
+    /// Tells everything that happens; the other callbacks are parts of it.
+    pub fn on_happening<F, Fut>(self, callback: F) -> Self
+    where
+        F: Fn(Happening) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.tell(|happening| Some(happening.clone()), callback)
+    }
+
+    fn tell<T, F, Fut>(
+        mut self,
+        of: impl Fn(&Happening) -> Option<T> + Send + Sync + 'static,
+        callback: F,
+    ) -> Self
+    where
+        F: Fn(T) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.handlers.add_callback(of, callback);
+        self
+    }
+
+    /// Starts the VEN; it registers, polls and answers by itself.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(self) -> Result<Running, StartError> {
+        start(self, None).await
+    }
+
+    /// Starts the VEN only to cancel the registration that is in its data folder:
+    /// [`Running::unregistered`] says when the VTN has confirmed it.
+    ///
+    /// # Errors
+    /// There is no registration, or see [`StartError`].
+    pub async fn start_leaving(self) -> Result<Running, StartError> {
+        start(self, Some(oadr_core::ven::Command::CancelRegistration)).await
+    }
+}
+
+macro_rules! callbacks {
+    ($($(#[$doc:meta])* $name:ident($occasion:ident);)*) => {
+        /// What the application is told: at least once, in order, one callback after the other.
+        ///
+        /// What a callback was told when it returns is not told again, except after a crash; then it
+        /// has the same ID. One that fails or takes [too long](Self::callback_limit) is logged, and
+        /// the next one is called. Several callbacks for the same are called in the order in which
+        /// they were given.
+        impl Ven {$(
+            $(#[$doc])*
+            pub fn $name<F, Fut>(self, callback: F) -> Self
+            where
+                F: Fn($occasion) -> Fut + Send + Sync + 'static,
+                Fut: Future<Output = ()> + Send + 'static,
+            {
+                self.tell($occasion::of, callback)
+            }
+        )*}
+    };
+}
+
+callbacks! {
+    /// Tells that the VEN is registered.
+    on_registered(Registered);
+    /// Tells that the VTN refused to register the VEN; it tries again after a while.
+    on_registration_refused(RegistrationRefused);
+    /// Tells that the registration ended.
+    on_registration_cancelled(RegistrationCancelled);
+    /// Tells of a new version of an event.
+    on_event_modified(EventModified);
+    /// Tells that an event was cancelled.
+    on_event_cancelled(EventCancelled);
+    /// Tells that the VTN has the answer to an event.
+    on_opt_sent(OptSent);
+    /// Tells that an event began in which the VEN takes part.
+    on_event_started(EventStarted);
+    /// Tells that a signal has another value.
+    on_interval_started(IntervalStarted);
+    /// Tells that an event ended that had begun, and why.
+    on_event_ended(EventEnded);
+}
+
+impl fmt::Debug for Ven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ven")
+            .field("name", &self.name)
+            .field("vtn", &self.vtn)
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Starts a VEN: its folder, its database, its client, and the tasks that it lives in.
+//!
+//! Knows nothing of what they do.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use oadr_core::value::TransportName;
+use oadr_core::ven::{Command, Context, MarketContexts, OptPolicy, Registration};
+use oadr_http::{Client, ClientConfig};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tracing::Instrument as _;
+
+use super::builder::{StartError, Ven};
+use super::host::Host;
+use super::running::Running;
+use super::store::Store;
+use super::teller;
+use crate::data_dir::DataDir;
+use crate::logging;
+
+/// How often a VEN polls whose VTN does not say.
+const POLL_FREQUENCY: TimeDelta = TimeDelta::seconds(10);
+
+/// How many commands may wait; more have to wait for their turn to wait.
+const ORDERS: usize = 16;
+
+/// How long callbacks have at the end to hear what was committed.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+
+/// Starts a VEN, perhaps with a command that comes before everything else.
+pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, StartError> {
+    let data = ven.data.as_deref().map(DataDir::open).transpose()?;
+    let store = Arc::new(match &data {
+        Some(data) => Store::open(&data.file("ven.db"))?,
+        None => Store::open(Path::new(":memory:"))?,
+    });
+    let at = store.load().await?;
+    if first == Some(Command::CancelRegistration) {
+        match at.state.registration() {
+            Registration::Registered(_) | Registration::Leaving(_) => {}
+            Registration::None | Registration::Wanted => return Err(StartError::NotRegistered),
+        }
+    }
+    let span = tracing::info_span!("ven", name = logging::cut(ven.name.as_str()));
+    let (vtn, folder) = (&ven.vtn, &ven.data);
+    span.in_scope(|| tracing::info!(%vtn, ?folder, version = at.version.0, "the VEN is up"));
+
+    let mut client = ClientConfig::default();
+    client.credentials = ven.credentials;
+    let context = Context {
+        version: 1,
+        ven_name: ven.name,
+        ven_id: ven.ven_id,
+        vtn_id: ven.vtn_id,
+        transport: TransportName::SimpleHttp,
+        transport_address: None,
+        report_only: false,
+        xml_signature: false,
+        reports: Vec::new(),
+        resources: ven.resources,
+        signals: Vec::new(),
+        market_contexts: if ven.market_contexts.is_empty() {
+            MarketContexts::Any
+        } else {
+            MarketContexts::Only(ven.market_contexts)
+        },
+        opt: if ven.handlers.has_question() {
+            OptPolicy::Ask
+        } else {
+            OptPolicy::Always(ven.opt)
+        },
+        poll_frequency: POLL_FREQUENCY,
+    };
+    let (stop, stopping) = watch::channel(false);
+    let (orders, to_do) = mpsc::channel(ORDERS);
+    let (publish, status) = watch::channel(Arc::new(at.state.clone()));
+    let (more, to_tell) = watch::channel(());
+    let telling = teller::run(Arc::clone(&store), ven.handlers.clone(), to_tell);
+    let telling = tokio::spawn(telling.instrument(span.clone()));
+    let host = Host {
+        store: Arc::clone(&store),
+        client: Arc::new(Client::new(ven.vtn, client)),
+        context,
+        handlers: ven.handlers,
+        opt: ven.opt,
+        at,
+        orders: to_do,
+        status: publish,
+        more,
+        stopping,
+    };
+    let task = tokio::spawn(live(host, first, telling, store, data).instrument(span));
+    Ok(Running {
+        orders,
+        status,
+        stop,
+        task,
+    })
+}
+
+async fn live(
+    mut host: Host,
+    first: Option<Command>,
+    mut telling: JoinHandle<()>,
+    store: Arc<Store>,
+    data: Option<DataDir>,
+) {
+    host.run(first.as_ref()).await;
+    // Nothing is committed any more, which the teller hears by this.
+    drop(host);
+    if tokio::time::timeout(LAST_CALLS, &mut telling)
+        .await
+        .is_err()
+    {
+        tracing::warn!("a callback takes too long; the next start calls it again");
+        telling.abort();
+        let _ = telling.await;
+    }
+    // The store's thread is waited for before the folder is given back.
+    let _ = tokio::task::spawn_blocking(move || drop(store)).await;
+    drop(data);
+    tracing::info!("the VEN is down");
+}
