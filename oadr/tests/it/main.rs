@@ -15,6 +15,7 @@ mod process;
 mod program;
 mod served;
 mod ven_callbacks;
+mod ven_example;
 mod ven_handlers;
 mod ven_library;
 mod vtn_directory;
