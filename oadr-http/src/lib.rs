@@ -15,6 +15,7 @@
 //!
 //! | step | or else |
 //! |---|---|
+//! | the peer has not sent too many requests | 503 with Retry-After |
 //! | the method is POST | 501 |
 //! | the path is `<prefix>/OpenADR2/Simple/2.0b/<service>`, compared after the normalisation of RFC 3986, case included; a query is ignored | 404 |
 //! | there is one `Host` header (HTTP/1.1) | 400 |
@@ -37,6 +38,12 @@
 //! `Connection: close`, and what the peer still sends is thrown away for up to a second, so that
 //! the reply is not lost to a reset.
 //!
+//! Connections are bounded in all and per peer, requests per peer ([`ServerConfig`] has the figures).
+//! A peer is the identity that was proved, or else the address; half an IPv6 address, which is what
+//! one gets. The addresses of this machine are not bounded, because a proxy there stands for many
+//! peers, unless [`bound_loopback`](ServerConfig::bound_loopback) says so. Memory for the counting is
+//! bounded by the number of connections.
+//!
 //! # The client
 //!
 //! [`Client::send`] posts a message to a service of a [`BaseUrl`] and returns the decoded reply, or
@@ -55,5 +62,7 @@ pub use client::{
     RequestTimeout, UrlError,
 };
 pub use path::{Prefix, PrefixError};
-pub use server::{Drained, Handler, Notice, Reply, Request, Server, ServerConfig, serve};
+pub use server::{
+    Drained, Handler, Notice, Reply, Request, RequestRate, Server, ServerConfig, serve,
+};
 pub use status::{Culprit, Failure};

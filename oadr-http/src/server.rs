@@ -2,6 +2,7 @@
 //! Does not know what messages mean, and does not do TLS: whoever does hands the deciphered stream
 //! to [`Server::serve_stream`] with the [`Peer`] it proved.
 
+mod accounts;
 mod config;
 mod drive;
 mod gate;
@@ -21,7 +22,10 @@ use hyper::service::service_fn;
 use oadr_core::Peer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
+pub use self::accounts::RequestRate;
+use self::accounts::{Accounts, Tab};
 pub use self::config::ServerConfig;
 use self::drive::drive;
 use self::gate::Gate;
@@ -71,6 +75,7 @@ pub struct Server<H> {
     handler: Arc<H>,
     config: Arc<ServerConfig>,
     gate: Arc<Gate>,
+    accounts: Arc<Accounts>,
 }
 
 impl<H> Clone for Server<H> {
@@ -79,6 +84,7 @@ impl<H> Clone for Server<H> {
             handler: Arc::clone(&self.handler),
             config: Arc::clone(&self.config),
             gate: Arc::clone(&self.gate),
+            accounts: Arc::clone(&self.accounts),
         }
     }
 }
@@ -87,10 +93,12 @@ impl<H: Handler> Server<H> {
     /// A server without connections.
     pub fn new(handler: H, config: ServerConfig) -> Self {
         let gate = Arc::new(Gate::new(config.max_connections));
+        let accounts = Arc::new(Accounts::new(&config));
         Self {
             handler: Arc::new(handler),
             config: Arc::new(config),
             gate,
+            accounts,
         }
     }
 
@@ -106,9 +114,12 @@ impl<H: Handler> Server<H> {
             };
             match accepted {
                 Ok((stream, address)) => {
+                    let Some(tab) = self.open(&Peer::Unproven, Some(address)) else {
+                        continue;
+                    };
                     let server = self.clone();
                     tokio::spawn(async move {
-                        server.run_tcp(stream, address).await;
+                        server.run_tcp(stream, address, tab).await;
                         drop(place);
                     });
                 }
@@ -123,13 +134,17 @@ impl<H: Handler> Server<H> {
     }
 
     /// Serves one stream that somebody else accepted (and deciphered), until it ends. It counts as
-    /// a connection: while too many are open, this waits before it reads.
+    /// a connection: while too many are open, this waits before it reads; and it returns at once if
+    /// the peer has as many as it may.
     pub async fn serve_stream<S>(&self, stream: S, peer: Peer, address: Option<SocketAddr>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let Some(tab) = self.open(&peer, address) else {
+            return;
+        };
         if let Some(place) = self.gate.enter().await {
-            self.run(stream, peer, address).await;
+            self.run(stream, peer, address, tab).await;
             drop(place);
         }
     }
@@ -144,14 +159,24 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    async fn run_tcp(&self, stream: TcpStream, address: SocketAddr) {
+    /// Enters a connection in its peer's account, if there is one. `None`: it has too many.
+    fn open(&self, peer: &Peer, address: Option<SocketAddr>) -> Option<Option<Tab>> {
+        let ip = address.map(|address| address.ip());
+        let opened = self.accounts.open(peer, ip, Instant::now());
+        if opened.is_err() {
+            self.handler.notice(Notice::TooMany { peer, address });
+        }
+        opened.ok()
+    }
+
+    async fn run_tcp(&self, stream: TcpStream, address: SocketAddr, tab: Option<Tab>) {
         // Without it a reply may wait 40 ms for the peer's delayed acknowledgement. If the socket
         // does not take the option it is broken, and reading will show that.
         let _ = stream.set_nodelay(true);
-        self.run(stream, Peer::Unproven, Some(address)).await;
+        self.run(stream, Peer::Unproven, Some(address), tab).await;
     }
 
-    async fn run<S>(&self, stream: S, peer: Peer, address: Option<SocketAddr>)
+    async fn run<S>(&self, stream: S, peer: Peer, address: Option<SocketAddr>, tab: Option<Tab>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -162,6 +187,7 @@ impl<H: Handler> Server<H> {
             link: Arc::clone(&link),
             peer,
             address,
+            tab,
         });
         let service = service_fn(|request| {
             let endpoint = Arc::clone(&endpoint);

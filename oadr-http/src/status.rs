@@ -14,7 +14,7 @@ use crate::body::excerpt;
 pub enum Culprit {
     /// The bytes the peer sent: not HTTP as OpenADR uses it, or no OpenADR message.
     PeerBytes,
-    /// What the peer meant: a well-formed message, but not one it may send here.
+    /// What the peer meant: a well-formed message, but not one it may send here, or so often.
     PeerMeaning,
     /// This side is too busy, or its store does not answer.
     Host,
@@ -37,6 +37,7 @@ pub enum Culprit {
 /// | [`Undecodable`](Self::Undecodable) | 406 | the peer's bytes |
 /// | [`WrongService`](Self::WrongService) | 404 | the peer's meaning |
 /// | [`Forbidden`](Self::Forbidden) | 403 | the peer's meaning |
+/// | [`TooOften`](Self::TooOften) | 503 | the peer's meaning |
 /// | [`Unavailable`](Self::Unavailable) | 503 | the host |
 /// | [`Failed`](Self::Failed) | 500 | a bug |
 /// | [`Panicked`](Self::Panicked) | 500 | a bug |
@@ -87,6 +88,12 @@ pub enum Failure {
     /// The handler refused the peer, or its signature (rule 517).
     #[error("forbidden")]
     Forbidden,
+    /// The peer sends more requests than it may; 503, because the specification has no 429.
+    #[error("too many requests")]
+    TooOften {
+        /// When it may ask again.
+        retry_after: Duration,
+    },
     /// The handler cannot answer now.
     #[error("temporarily unavailable")]
     Unavailable {
@@ -115,7 +122,7 @@ impl Failure {
             Self::ContentCoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Failed | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Method => StatusCode::NOT_IMPLEMENTED,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooOften { .. } | Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -132,7 +139,9 @@ impl Failure {
             | Self::BodyTimeout
             | Self::BodyBroken
             | Self::Undecodable(_) => Culprit::PeerBytes,
-            Self::WrongService { .. } | Self::Forbidden => Culprit::PeerMeaning,
+            Self::WrongService { .. } | Self::Forbidden | Self::TooOften { .. } => {
+                Culprit::PeerMeaning
+            }
             Self::Unavailable { .. } => Culprit::Host,
             Self::Failed | Self::Panicked => Culprit::Bug,
         }
@@ -191,6 +200,12 @@ mod tests {
                 404,
             ),
             (Failure::Forbidden, 403),
+            (
+                Failure::TooOften {
+                    retry_after: Duration::ZERO,
+                },
+                503,
+            ),
             (
                 Failure::Unavailable {
                     retry_after: Duration::ZERO,

@@ -1,9 +1,11 @@
 //! The server's settings. Knows units and defaults only.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use oadr_core::codec::DecodeOptions;
 
+use super::accounts::RequestRate;
 use crate::path::Prefix;
 
 /// How a [`Server`](super::Server) treats its connections. Start from [`Default`] and change fields.
@@ -18,6 +20,16 @@ pub struct ServerConfig {
     /// new ones wait in the listener's queue, where their sender's connect time-out bounds the
     /// wait. The process needs a descriptor for each. Default: 10,000.
     pub max_connections: u32,
+    /// The most connections that one peer may have open at the same time; more are closed at once.
+    /// Default: 1,000, because a company or a mobile network may show one address.
+    pub max_connections_per_peer: u32,
+    /// How many requests one peer may send (503), over all its connections. Default: 500 a second,
+    /// 5,000 at once. 5,000 VENs behind one address that poll every ten seconds keep to it, and so
+    /// does one that polls without a pause until its queue is empty (rule 500).
+    pub request_rate: Option<RequestRate>,
+    /// Whether the two bounds per peer hold for the addresses of this machine too. Default: no,
+    /// because a proxy there stands for many peers.
+    pub bound_loopback: bool,
     /// The longest request header, start line included, in bytes (431). Default: 16,384.
     pub max_header: usize,
     /// From a header's first byte to its last; then the connection is closed. Default: 10 s.
@@ -41,12 +53,20 @@ pub struct ServerConfig {
     pub compress_from: usize,
 }
 
+const DEFAULT_RATE: RequestRate = RequestRate {
+    per_second: NonZeroU32::new(500).expect("not zero"),
+    burst: NonZeroU32::new(5_000).expect("not zero"),
+};
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             prefix: Prefix::default(),
             decode: DecodeOptions::default(),
             max_connections: 10_000,
+            max_connections_per_peer: 1_000,
+            request_rate: Some(DEFAULT_RATE),
+            bound_loopback: false,
             max_header: 16 * 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),

@@ -92,6 +92,13 @@ pub enum Notice<'a> {
         /// Why, and with which status.
         failure: &'a Failure,
     },
+    /// A connection was closed at once, because its peer has as many as it may.
+    TooMany {
+        /// Who opened it.
+        peer: &'a Peer,
+        /// Where it came from.
+        address: Option<SocketAddr>,
+    },
     /// A connection could not be accepted. If the cause lies on this side (no more descriptors),
     /// the next attempt follows after a short pause.
     NotAccepted {

@@ -18,6 +18,7 @@ use hyper::{Method, Response, StatusCode, Version};
 use oadr_core::Peer;
 use oadr_core::codec::{Decoded, decode, encode};
 
+use super::accounts::Tab;
 use super::config::ServerConfig;
 use super::handler::{Handler, Notice, Reply, Request};
 use super::link::{Link, Phase};
@@ -33,6 +34,7 @@ pub(super) struct Endpoint<H> {
     pub(super) link: Arc<Link>,
     pub(super) peer: Peer,
     pub(super) address: Option<SocketAddr>,
+    pub(super) tab: Option<Tab>,
 }
 
 /// A body of 200, in XML if it is not empty.
@@ -68,6 +70,10 @@ impl<H: Handler> Endpoint<H> {
     }
 
     async fn serve(&self, head: &Parts, body: Incoming) -> Result<Success, Failure> {
+        if let Some(tab) = &self.tab {
+            tab.pay()
+                .map_err(|retry_after| Failure::TooOften { retry_after })?;
+        }
         if head.method != Method::POST {
             return Err(Failure::Method);
         }
@@ -168,7 +174,7 @@ impl<H: Handler> Endpoint<H> {
                 HeaderValue::from_static("text/plain; charset=utf-8"),
             );
         }
-        if let Failure::Unavailable { retry_after } = failure {
+        if let Failure::Unavailable { retry_after } | Failure::TooOften { retry_after } = failure {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_seconds(*retry_after)));
         }
         self.handler.notice(Notice::Refused {

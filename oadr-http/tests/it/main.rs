@@ -14,6 +14,7 @@ mod client;
 mod documents;
 mod hostile;
 mod limits;
+mod peers;
 mod rules;
 mod scripted;
 mod served;

@@ -78,6 +78,7 @@ impl Handler for Fixed {
     fn notice(&self, notice: Notice<'_>) {
         let line = match notice {
             Notice::Refused { failure, .. } => format!("{}: {failure}", failure.status().as_u16()),
+            Notice::TooMany { peer, .. } => format!("too many connections of {peer:?}"),
             Notice::NotAccepted { error } => error.to_string(),
             _ => "a new kind of notice".to_owned(),
         };
