@@ -10,6 +10,7 @@ mod data_dir;
 mod demo;
 mod entropy;
 mod json;
+mod log_ration;
 mod logging;
 mod sqlite;
 mod store;

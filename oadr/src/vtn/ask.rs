@@ -3,16 +3,20 @@
 //! Knows nothing of how handlers are called. Nobody is asked the same twice for one message: a
 //! decision that comes to nothing is made again with the answers that are there.
 
+use std::sync::Arc;
+
+use oadr_core::value::VenId;
 use oadr_core::vtn::{
     Answer, Claim, Input, PollAnswer, Question, RegistrationAnswer, RegistrationRequest, claims_of,
 };
+use tokio::time::Instant;
 
 use super::application::NoAnswer;
 use super::directory::Listed;
 use super::host::{Failure, Host};
 use super::registration_info::RegistrationInfo;
 use super::{Event, PollItem};
-use std::sync::Arc;
+use crate::log_ration::Subject;
 
 /// Whose message it is, and the answers so far.
 pub(super) struct Asked {
@@ -136,8 +140,10 @@ impl Asked {
 
 /// Makes an event that a poll was answered with; the poll that is being decided on brings it. One that
 /// cannot be made is the application's slip, not the VEN's: it is told, and the poll goes on without.
-async fn add(host: &Host, event: Event, ven_id: &oadr_core::value::VenId) {
-    if let Err(error) = host.add_event(event, Some(ven_id), ON_POLL).await {
+async fn add(host: &Host, event: Event, ven_id: &VenId) {
+    if let Err(error) = host.add_event(event, Some(ven_id), ON_POLL).await
+        && host.ration.admits(Subject::Unanswered, Instant::now())
+    {
         tracing::error!(%ven_id, %error, "on_poll gave an event that cannot be made");
     }
 }

@@ -1,4 +1,5 @@
-//! Between `oadr-http` and the host: a request in, a reply out, a log line for what was refused.
+//! Between `oadr-http` and the host: a request in, a reply out, a log line for what was refused,
+//! unless there are too many.
 //!
 //! Knows nothing of decisions.
 
@@ -7,8 +8,10 @@ use std::time::Duration;
 
 use oadr_core::vtn;
 use oadr_http::{Handler, Notice, Reply, Request};
+use tokio::time::Instant;
 
 use super::host::{Failure, Host};
+use crate::log_ration::Subject;
 use crate::logging;
 
 /// How long a VEN is asked to wait when too much is to be written.
@@ -17,6 +20,13 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Serves VENs over HTTP.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpHandler(pub(crate) Arc<Host>);
+
+impl HttpHandler {
+    /// Whether a line about this may be written.
+    fn may_log(&self, subject: Subject) -> bool {
+        self.0.ration.admits(subject, Instant::now())
+    }
+}
 
 impl Handler for HttpHandler {
     async fn handle(&self, request: Request) -> Reply {
@@ -35,7 +45,9 @@ impl Handler for HttpHandler {
         match answered {
             Ok(vtn::Reply::Message(message)) => {
                 if let Some((code, description)) = logging::refusal(&message) {
-                    tracing::info!(input = %kind, ?address, %code, description, "refused");
+                    if self.may_log(Subject::Message) {
+                        tracing::info!(input = %kind, ?address, %code, description, "refused");
+                    }
                 } else {
                     tracing::trace!(input = %kind, reply = %message.kind(), "answered");
                 }
@@ -43,7 +55,9 @@ impl Handler for HttpHandler {
             }
             Ok(vtn::Reply::Empty) => Reply::Empty,
             Err(error) => {
-                tracing::warn!(input = %kind, %error, "not answered");
+                if self.may_log(Subject::Unanswered) {
+                    tracing::warn!(input = %kind, %error, "not answered");
+                }
                 match error {
                     Failure::Busy | Failure::Contended | Failure::NoAnswer(_) => {
                         Reply::Unavailable {
@@ -57,6 +71,14 @@ impl Handler for HttpHandler {
     }
 
     fn notice(&self, notice: Notice<'_>) {
+        let subject = match notice {
+            Notice::Refused { .. } => Subject::Request,
+            Notice::TooMany { .. } | Notice::NotAccepted { .. } => Subject::Connection,
+            _ => return,
+        };
+        if !self.may_log(subject) {
+            return;
+        }
         match notice {
             Notice::Refused {
                 peer: _,
@@ -69,6 +91,9 @@ impl Handler for HttpHandler {
                     failure = logging::cut(&failure),
                     "request refused"
                 );
+            }
+            Notice::TooMany { peer: _, address } => {
+                tracing::info!(?address, "too many connections of one peer: closed");
             }
             Notice::NotAccepted { error } => tracing::warn!(%error, "connection not accepted"),
             _ => {}

@@ -17,6 +17,7 @@ use super::campaigns::{Campaigns, Open};
 use super::outbox::{Callbacks, Teller};
 use super::registry::{Gathered, Registry, Slot};
 use crate::clock;
+use crate::log_ration::LogRation;
 use crate::logging::{self, Kind};
 use crate::sqlite::StoreError;
 use crate::store::{Audit, Commit, EffectId, Key, Pending, Store};
@@ -36,6 +37,8 @@ pub(crate) struct Host {
     pub(super) application: Arc<Application>,
     pub(super) callbacks: Arc<Callbacks>,
     pub(super) teller: Teller,
+    /// How many lines of each kind peers may cause.
+    pub(super) ration: Arc<LogRation>,
     outbox: mpsc::Sender<Vec<Pending>>,
     /// Whether there was no room in the outbox's queue, so that it has to look into the store.
     pub(super) is_behind: AtomicBool,
@@ -121,6 +124,7 @@ impl Host {
         application: Application,
         outbox: mpsc::Sender<Vec<Pending>>,
     ) -> Self {
+        let ration = Arc::new(LogRation::default());
         Self {
             store,
             registry,
@@ -128,7 +132,8 @@ impl Host {
             base,
             application: Arc::new(application),
             callbacks: Arc::default(),
-            teller: Teller::new(),
+            teller: Teller::new(Arc::clone(&ration)),
+            ration,
             outbox,
             is_behind: AtomicBool::new(false),
         }

@@ -244,14 +244,20 @@ async fn launch(
     let host = Host::new(store, registry, campaigns, base, application, told);
     let host = Arc::new(host);
     handle.hold(&host);
+    let ration = Arc::clone(&host.ration);
     let (stop, stopping) = watch::channel(false);
     let servers = vec![
-        tokio::spawn(serve_vens(vens, Arc::clone(&host), stopping.clone())),
+        tokio::spawn(serve_vens(
+            vens,
+            HttpHandler(Arc::clone(&host)),
+            stopping.clone(),
+        )),
         tokio::spawn(serve_operators(operators, Arc::clone(&host), stopping)),
     ];
     let clockwork = vec![
         tokio::spawn(timer::wake_partitions(Arc::clone(&host))),
         tokio::spawn(timer::write_seen(Arc::clone(&host))),
+        tokio::spawn(ration.keep_telling()),
     ];
     let (finish, finished) = oneshot::channel();
     let outbox = tokio::spawn(outbox::run(Arc::clone(&host), to_tell, finished));
@@ -369,9 +375,9 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-async fn serve_vens(listener: TcpListener, host: Arc<Host>, stopping: watch::Receiver<bool>) {
+async fn serve_vens(listener: TcpListener, handler: HttpHandler, stopping: watch::Receiver<bool>) {
     let config = oadr_http::ServerConfig::default();
-    let drained = oadr_http::serve(listener, HttpHandler(host), config, told(stopping)).await;
+    let drained = oadr_http::serve(listener, handler, config, told(stopping)).await;
     match drained {
         oadr_http::Drained::Finished => {}
         oadr_http::Drained::Cut(connections) => {

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::application::{Application, Handler};
 use super::happening::{EventAnswered, Happening};
 use super::host::Host;
+use crate::log_ration::{LogRation, Subject};
 use crate::store::{EffectId, Pending};
 
 /// How many happenings a slow subscriber may be behind before it misses some.
@@ -45,21 +46,35 @@ const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// Where happenings are told.
 #[derive(Debug)]
-pub(crate) struct Teller(broadcast::Sender<Arc<Happening>>);
+pub(crate) struct Teller {
+    subscribers: broadcast::Sender<Arc<Happening>>,
+    ration: Arc<LogRation>,
+}
 
 impl Teller {
-    pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+    pub(crate) fn new(ration: Arc<LogRation>) -> Self {
+        Self {
+            subscribers: broadcast::Sender::new(BACKLOG),
+            ration,
+        }
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Happening>> {
-        self.0.subscribe()
+        self.subscribers.subscribe()
     }
 
     fn tell(&self, happening: &Arc<Happening>) {
-        log(&happening.effect);
+        self.log(&happening.effect);
         // Nobody may be listening.
-        let _ = self.0.send(Arc::clone(happening));
+        let _ = self.subscribers.send(Arc::clone(happening));
+    }
+
+    fn log(&self, effect: &Effect) {
+        // What somebody should look at is no peer's to multiply: an operator made the event.
+        let is_alarm = matches!(effect, Effect::DeliveryGivenUp { .. });
+        if is_alarm || self.ration.admits(Subject::Happening, Instant::now()) {
+            log(effect);
+        }
     }
 }
 
