@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of what is in them.
 
+use std::error::Error;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -9,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem::Problem;
+use super::serve::TooSlow;
 
 /// The longest body, in bytes.
 pub(crate) const LIMIT: usize = 1 << 20;
@@ -34,14 +37,20 @@ impl<S: Sync> FromRequest<S> for Json {
 
 async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {
     axum::body::to_bytes(body, LIMIT).await.map_err(|error| {
-        use std::error::Error as _;
         let cause = error.source();
         if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
             Problem::too_large(LIMIT)
+        } else if cause.is_some_and(is_too_slow) {
+            Problem::too_slow()
         } else {
             Problem::malformed("the body ended early")
         }
     })
+}
+
+/// Layers of bodies wrap an error once each.
+fn is_too_slow(error: &(dyn Error + 'static)) -> bool {
+    error.is::<TooSlow>() || error.source().is_some_and(is_too_slow)
 }
 
 /// `application/json` and its relatives, whatever parameters follow.

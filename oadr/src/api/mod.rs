@@ -7,6 +7,8 @@ mod events;
 mod guard;
 mod health;
 mod problem;
+mod serve;
+mod unblocked;
 mod vens;
 mod views;
 
@@ -23,6 +25,7 @@ use crate::clock;
 use crate::store::Audit;
 use crate::vtn::Host;
 use problem::Problem;
+pub(crate) use serve::{Bounds, serve};
 pub(crate) use vens::segment;
 
 /// The header in which a client says on whose behalf it calls, for the audit.

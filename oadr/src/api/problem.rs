@@ -92,6 +92,16 @@ impl Problem {
         )
     }
 
+    /// 408.
+    pub(crate) fn too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "urn:oadr:problem:too-slow",
+            "The body is too slow",
+            "the body did not arrive in time",
+        )
+    }
+
     /// 413.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(

@@ -77,6 +77,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::data_dir::{DataDir, DataDirError};
+use crate::log_ration::LogRation;
 use crate::sqlite::StoreError;
 use crate::store::Store;
 use crate::{api, clock};
@@ -252,7 +253,12 @@ async fn launch(
             HttpHandler(Arc::clone(&host)),
             stopping.clone(),
         )),
-        tokio::spawn(serve_operators(operators, Arc::clone(&host), stopping)),
+        tokio::spawn(serve_operators(
+            operators,
+            Arc::clone(&host),
+            Arc::clone(&ration),
+            stopping,
+        )),
     ];
     let clockwork = vec![
         tokio::spawn(timer::wake_partitions(Arc::clone(&host))),
@@ -386,11 +392,19 @@ async fn serve_vens(listener: TcpListener, handler: HttpHandler, stopping: watch
     }
 }
 
-async fn serve_operators(listener: TcpListener, host: Arc<Host>, stopping: watch::Receiver<bool>) {
-    let service = api::router(host).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(told(stopping));
-    if let Err(error) = served.await {
-        tracing::error!(%error, "the operator API has ended");
+async fn serve_operators(
+    listener: TcpListener,
+    host: Arc<Host>,
+    ration: Arc<LogRation>,
+    stopping: watch::Receiver<bool>,
+) {
+    let (router, bounds) = (api::router(host), api::Bounds::default());
+    let cut = api::serve(listener, router, bounds, &ration, told(stopping)).await;
+    if cut > 0 {
+        tracing::warn!(
+            connections = cut,
+            "cut off operators who did not finish in time"
+        );
     }
 }
 
