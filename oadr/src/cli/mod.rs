@@ -4,10 +4,12 @@
 
 mod api_client;
 mod api_error;
+mod descriptors;
 mod event;
 mod event_flags;
 mod event_view;
 mod exit;
+mod http_flags;
 #[cfg(test)]
 mod scripted_api;
 mod start;
@@ -70,7 +72,7 @@ struct LogArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Vtn(vtn::VtnArgs),
+    Vtn(Box<vtn::VtnArgs>),
     Ven(Box<ven::VenArgs>),
     Event(event::EventArgs),
     Vens(vens::VensArgs),
@@ -102,7 +104,7 @@ pub fn main() -> ExitCode {
     let success = |()| ExitCode::SUCCESS;
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Vtn(args) => vtn::run(args).await,
+            Command::Vtn(args) => vtn::run(*args).await,
             Command::Ven(args) => ven::run(*args).await,
             Command::Event(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),

@@ -14,7 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::say;
+use super::http_flags::HttpArgs;
+use super::{descriptors, say};
 use crate::vtn::{self, Config};
 
 /// Run a VTN.
@@ -33,7 +34,8 @@ use crate::vtn::{self, Config};
 #[command(after_help = EXAMPLES)]
 pub(super) struct VtnArgs {
     /// Settings in TOML, by the names of these options (`listen`, `api`, `data`, `vtn_id`,
-    /// `poll_interval`, `dev`, `insecure_plain_http`). Options given here go before.
+    /// `poll_interval`, `dev`, `insecure_plain_http`; in a table `http`: `max_connections` and so on).
+    /// Options given here go before.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where VENs connect; port 0 lets the system choose. [default: 127.0.0.1:8080]
@@ -59,6 +61,8 @@ pub(super) struct VtnArgs {
     /// proof of who they are.
     #[arg(long)]
     insecure_plain_http: bool,
+    #[command(flatten)]
+    http: HttpArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -78,13 +82,15 @@ struct File {
     poll_interval: Option<Duration>,
     dev: bool,
     insecure_plain_http: bool,
+    http: HttpArgs,
 }
 
 pub(super) async fn run(args: VtnArgs) -> Result<ExitCode, Box<dyn Error>> {
-    let (config, dev) = config(args)?;
+    let (mut config, dev) = config(args)?;
     if dev && !config.listen.ip().is_loopback() {
         return Err("--dev is for this machine only: listen on a loopback address".into());
     }
+    descriptors::provide(&mut config.http.max_connections);
     let mut exit = Exit::new()?;
     let running = vtn::start(config).await?;
     say(&json!({
@@ -128,6 +134,7 @@ fn config(args: VtnArgs) -> Result<(Config, bool), Box<dyn Error>> {
             Admission::Enrolled
         },
         insecure_plain_http: args.insecure_plain_http || file.insecure_plain_http,
+        http: args.http.or(file.http).bounds()?,
     };
     Ok((config, dev))
 }

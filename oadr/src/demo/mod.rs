@@ -103,6 +103,7 @@ impl Demo {
             poll_interval: value::Duration::seconds(1),
             admission: Admission::Open,
             insecure_plain_http: false,
+            http: vtn::ServerConfig::default(),
         })
         .await?;
         timeline.say("VTN", &format!("serves VENs at {}", vtn.vtn_url()));

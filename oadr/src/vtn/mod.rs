@@ -72,6 +72,8 @@ use chrono::TimeDelta;
 use oadr_core::payload::{Profile, Transport};
 use oadr_core::value::{Duration, NonEmpty, ProfileName, TransportName, ValueError, VtnId};
 use oadr_core::vtn::{Context, UnregisteredPoll};
+use oadr_http::Prefix;
+pub use oadr_http::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -121,6 +123,8 @@ pub struct Config {
     pub admission: Admission,
     /// Plain HTTP on addresses that others can reach.
     pub insecure_plain_http: bool,
+    /// What VENs may cost: connections, requests, sizes, times.
+    pub http: ServerConfig,
 }
 
 impl Default for Config {
@@ -135,6 +139,7 @@ impl Default for Config {
             poll_interval: Duration::seconds(10),
             admission: Admission::Enrolled,
             insecure_plain_http: false,
+            http: ServerConfig::default(),
         }
     }
 }
@@ -182,6 +187,7 @@ pub struct Running {
     host: Arc<Host>,
     handle: Handle,
     vtn: SocketAddr,
+    prefix: Prefix,
     api: SocketAddr,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
@@ -246,11 +252,13 @@ async fn launch(
     let host = Arc::new(host);
     handle.hold(&host);
     let ration = Arc::clone(&host.ration);
+    let prefix = config.http.prefix.clone();
     let (stop, stopping) = watch::channel(false);
     let servers = vec![
         tokio::spawn(serve_vens(
             vens,
             HttpHandler(Arc::clone(&host)),
+            config.http,
             stopping.clone(),
         )),
         tokio::spawn(serve_operators(
@@ -278,6 +286,7 @@ async fn launch(
         host,
         handle,
         vtn,
+        prefix,
         api,
         stop,
         servers,
@@ -292,7 +301,7 @@ impl Running {
     /// The URL for VENs.
     #[must_use]
     pub fn vtn_url(&self) -> String {
-        format!("http://{}/OpenADR2/Simple/2.0b", self.vtn)
+        format!("http://{}{}/OpenADR2/Simple/2.0b", self.vtn, self.prefix)
     }
 
     /// The URL for operators.
@@ -381,9 +390,13 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-async fn serve_vens(listener: TcpListener, handler: HttpHandler, stopping: watch::Receiver<bool>) {
-    let config = oadr_http::ServerConfig::default();
-    let drained = oadr_http::serve(listener, handler, config, told(stopping)).await;
+async fn serve_vens(
+    listener: TcpListener,
+    handler: HttpHandler,
+    bounds: ServerConfig,
+    stopping: watch::Receiver<bool>,
+) {
+    let drained = oadr_http::serve(listener, handler, bounds, told(stopping)).await;
     match drained {
         oadr_http::Drained::Finished => {}
         oadr_http::Drained::Cut(connections) => {
