@@ -18,6 +18,8 @@ pub struct Base {
     pub address: SocketAddr,
     /// The path before every request's own, without a slash at its end.
     pub prefix: String,
+    /// The token that every request presents, if the service wants one.
+    pub token: Option<String>,
 }
 
 /// What a server answered.
@@ -48,6 +50,7 @@ impl Base {
         Ok(Self {
             address: host.parse().map_err(|_| wrong())?,
             prefix,
+            token: None,
         })
     }
 
@@ -99,6 +102,9 @@ impl Base {
             "{method} {}{path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
             self.prefix, self.address
         );
+        if let Some(token) = &self.token {
+            request.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
         let content = match &body {
             Some((kind, content)) => {
                 request.push_str(&format!("content-type: {kind}\r\n"));
@@ -241,6 +247,7 @@ mod tests {
         let base = Base {
             address,
             prefix: "/p".to_owned(),
+            token: None,
         };
         let (status, value) = base
             .json("POST", "/events", Some(&serde_json::json!({"x": 1})))

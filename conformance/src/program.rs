@@ -1,6 +1,7 @@
 //! The program under test: `oadr vtn` and `oadr ven` as child processes.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -23,7 +24,7 @@ pub struct Vtn {
     pub url: String,
     /// The OpenADR endpoint.
     pub endpoint: Base,
-    /// The operator API.
+    /// The operator API, with its token.
     pub api: Base,
 }
 
@@ -53,7 +54,10 @@ impl Vtn {
             value.ok_or_else(|| process.failure(&format!("{key} is missing in {listening}")))
         };
         let url = text("vtn")?.to_owned();
-        let (endpoint, api) = (Base::parse(&url)?, Base::parse(text("api")?)?);
+        let (endpoint, mut api) = (Base::parse(&url)?, Base::parse(text("api")?)?);
+        let file = text("api_token_file")?;
+        let token = fs::read_to_string(file).map_err(|error| Failure::io(file, &error))?;
+        api.token = Some(token.trim_end().to_owned());
         Ok(Self {
             process,
             url,

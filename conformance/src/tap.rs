@@ -298,6 +298,7 @@ mod tests {
         Base {
             address: tap.address(),
             prefix: String::new(),
+            token: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod temp_dir;
 pub mod ven;
 pub mod vtn;
 
+pub use api::token::TokenError;
 pub use data_dir::DataDirError;
 pub use logging::{LogFormat, init as init_logging};
 #[doc(no_inline)]

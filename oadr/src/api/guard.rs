@@ -1,35 +1,51 @@
-//! Keeps web pages out: the API has no tokens yet, and a browser on this machine can reach it.
+//! Lets in who presents the token, and no web page of another site.
 //!
-//! Knows nothing of who may do what.
+//! Knows nothing of who may do what: the token opens everything.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::problem::Problem;
+use super::token::Token;
 
-/// Lets through what a page of another site cannot have sent.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    if is_of_this_machine(request.headers()) {
-        next.run(request).await
-    } else {
-        Problem::forbidden("this API is not for web pages of other sites").into_response()
+/// What is told to anybody who can connect: whether the VTN works.
+const OPEN: [&str; 1] = ["/api/v1/health"];
+
+/// Who is let in.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// What has to be presented.
+    pub(crate) token: Token,
+    /// Whether the API is for other machines too, which know this one by whatever name.
+    pub(crate) for_other_machines: bool,
+}
+
+/// Lets through what presents the token and what a page of another site cannot have sent.
+pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    if !is_of_this_site(request.headers(), gate.for_other_machines) {
+        return Problem::forbidden("this API is not for web pages of other sites").into_response();
     }
+    if !OPEN.contains(&request.uri().path()) && !gate.token.is_in(request.headers()) {
+        return Problem::unauthorized().into_response();
+    }
+    next.run(request).await
 }
 
 /// A page that resolves its own name to this machine gives itself away by its Host, any other page by
 /// its Origin.
-fn is_of_this_machine(headers: &HeaderMap) -> bool {
+fn is_of_this_site(headers: &HeaderMap, by_any_name: bool) -> bool {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or(""));
     let Some(host) = text(header::HOST) else {
         // Not a browser.
         return !headers.contains_key(header::ORIGIN);
     };
     let is_known = name_of(host).is_some_and(|name| {
-        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+        by_any_name || name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
     });
     let is_same = text(header::ORIGIN).is_none_or(|origin| origin == format!("http://{host}"));
     is_known && is_same
@@ -53,7 +69,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        is_of_this_machine(&headers)
+        is_of_this_site(&headers, false)
     }
 
     #[test]
@@ -69,5 +85,17 @@ mod tests {
         assert!(!passes("example.com:8081", None));
         assert!(!passes("example.com:8081", Some("http://example.com:8081")));
         assert!(!passes("[::1", None));
+    }
+
+    #[test]
+    fn where_other_machines_may_come_in_a_name_of_this_one_is_no_reason_against_it() {
+        let passes = |origin: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "vtn.example:8081".parse().unwrap());
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            is_of_this_site(&headers, true)
+        };
+        assert!(passes("http://vtn.example:8081"));
+        assert!(!passes("http://example.com"));
     }
 }

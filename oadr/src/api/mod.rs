@@ -8,6 +8,7 @@ mod guard;
 mod health;
 mod problem;
 mod serve;
+pub(crate) mod token;
 mod unblocked;
 mod vens;
 mod views;
@@ -24,6 +25,7 @@ use axum::routing::{get, post};
 use crate::clock;
 use crate::store::Audit;
 use crate::vtn::Host;
+pub(crate) use guard::Gate;
 use problem::Problem;
 pub(crate) use serve::{Bounds, serve};
 pub(crate) use vens::segment;
@@ -34,8 +36,8 @@ pub(crate) const USER_HEADER: &str = "x-oadr-user";
 /// The longest name in [`USER_HEADER`], in bytes.
 const LONGEST_USER: usize = 100;
 
-/// The API of this VTN.
-pub(crate) fn router(host: Arc<Host>) -> Router {
+/// The API of this VTN, for those whom the gate lets in.
+pub(crate) fn router(host: Arc<Host>, gate: Gate) -> Router {
     Router::new()
         .route("/api/v1/health", get(health::health))
         .route("/api/v1/events", get(events::list).post(events::create))
@@ -50,7 +52,10 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(axum::middleware::from_fn(guard::guard))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::new(gate),
+            guard::guard,
+        ))
         .with_state(host)
 }
 

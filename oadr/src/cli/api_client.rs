@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::api_error::{Error, Problem};
+use super::api_token::{self, Presented, TokenArgs};
 use crate::api::USER_HEADER;
 
 /// The longest answer, in bytes: a full page of events with every detail fits.
@@ -44,8 +47,11 @@ pub(crate) struct ApiArgs {
     )]
     api: ApiClient,
 
+    #[command(flatten)]
+    token: TokenArgs,
+
     /// Print the API's JSON as it is
-    #[arg(long, global = true, display_order = 1001)]
+    #[arg(long, global = true, display_order = 1003)]
     json: bool,
 }
 
@@ -59,9 +65,16 @@ pub(crate) enum Format {
 }
 
 impl ApiArgs {
-    /// The API.
-    pub(crate) fn client(&self) -> &ApiClient {
-        &self.api
+    /// The API, with the token that is found for it.
+    ///
+    /// # Errors
+    /// What was named has no token.
+    pub(crate) fn client(&self) -> Result<ApiClient, Error> {
+        let variable = |name: &str| std::env::var_os(name);
+        Ok(ApiClient {
+            token: self.token.find(variable, self.api.url.is_local())?,
+            ..self.api.clone()
+        })
     }
 
     /// How answers are shown.
@@ -125,6 +138,16 @@ impl FromStr for ApiUrl {
     }
 }
 
+impl ApiUrl {
+    /// Whether it is on this machine.
+    fn is_local(&self) -> bool {
+        let address: Option<IpAddr> = self.host.parse().ok();
+        address.map_or(self.host.eq_ignore_ascii_case("localhost"), |address| {
+            address.is_loopback()
+        })
+    }
+}
+
 impl fmt::Display for ApiUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}{}", self.authority, self.prefix)
@@ -136,6 +159,7 @@ impl fmt::Display for ApiUrl {
 pub(crate) struct ApiClient {
     url: ApiUrl,
     user: Option<header::HeaderValue>,
+    token: Option<Presented>,
     patience: Duration,
 }
 
@@ -173,12 +197,22 @@ impl FromStr for ApiClient {
         Ok(Self {
             url: url.parse()?,
             user: user.and_then(|user| format!("cli:{user}").parse().ok()),
+            token: None,
             patience: PATIENCE,
         })
     }
 }
 
 impl ApiClient {
+    /// The client with the token in a file.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn with_token(mut self, path: &Path) -> Result<Self, Error> {
+        self.token = Some(api_token::read(path)?);
+        Ok(self)
+    }
+
     /// Sends a request; `path` goes on after `/api/v1`, its segments encoded with [`segment`](crate::api::segment).
     ///
     /// # Errors
@@ -214,6 +248,9 @@ impl ApiClient {
             .header(header::CONNECTION, "close");
         if let Some(user) = &self.user {
             request = request.header(USER_HEADER, user);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, &token.header);
         }
         let octets = match body {
             Some(body) => {
@@ -275,6 +312,16 @@ impl ApiClient {
             url: self.url.clone(),
             status: status.as_u16(),
         };
+        if status == StatusCode::UNAUTHORIZED {
+            let url = self.url.clone();
+            return Err(match &self.token {
+                None => Error::NoToken { url },
+                Some(token) => Error::WrongToken {
+                    url,
+                    origin: token.origin.clone(),
+                },
+            });
+        }
         let text = str::from_utf8(octets).map_err(|_| foreign())?;
         if !status.is_success() {
             let mut problem: Problem = serde_json::from_str(text).map_err(|_| foreign())?;
@@ -298,6 +345,7 @@ mod tests {
     use super::super::scripted_api::ScriptedApi;
     use super::*;
     use crate::api::segment;
+    use crate::temp_dir::TempDir;
 
     fn client(url: &str) -> ApiClient {
         ApiClient {
@@ -344,6 +392,26 @@ mod tests {
         assert_eq!(error, expected);
         let error = get(&api.url).await.unwrap_err().to_string();
         assert_eq!(error, "Too busy (HTTP 503)");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_presented_and_a_missing_or_wrong_one_is_told() {
+        let refusal = r#"{"title":"The token is missing or wrong"}"#;
+        let api = ScriptedApi::new([(401, ""), (200, "{}"), (401, refusal)]).await;
+        let error = get(&api.url).await.unwrap_err();
+        assert!(matches!(error, Error::NoToken { .. }), "{error}");
+        let temp = TempDir::new("token").unwrap();
+        let file = temp.path().join("file");
+        std::fs::write(&file, "0123456789abcdef\n").unwrap();
+        let client = client(&api.url).with_token(&file).unwrap();
+        client.call(Method::GET, "/events", None).await.unwrap();
+        let [without, with] = <[_; 2]>::try_from(api.asked()).unwrap();
+        assert!(!without.headers.contains_key("authorization"));
+        assert_eq!(with.headers["authorization"], "Bearer 0123456789abcdef");
+        let error = client.call(Method::GET, "/events", None).await.unwrap_err();
+        let (error, debug) = (error.to_string(), format!("{client:?}"));
+        assert!(error.ends_with(file.to_str().unwrap()), "{error}");
+        assert!(!debug.contains("0123456789abcdef"), "{debug}");
     }
 
     #[tokio::test]
@@ -406,6 +474,19 @@ mod tests {
         }
         let url: ApiUrl = "http://[::1]".parse().unwrap();
         assert_eq!((url.host.as_str(), url.port), ("::1", 80));
+        assert!(url.is_local());
+        for (text, is_local) in [
+            ("http://127.0.0.9:1", true),
+            ("http://LocalHost", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(
+                text.parse::<ApiUrl>().unwrap().is_local(),
+                is_local,
+                "{text}"
+            );
+        }
         for (text, error) in [
             ("localhost:8081", ApiUrlError::NotAUrl),
             ("/api", ApiUrlError::NotAUrl),

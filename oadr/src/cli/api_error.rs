@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::api_client::ApiUrl;
 use super::table::printable;
+use crate::api::token::TokenError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,21 @@ pub(crate) enum Error {
     /// The request cannot be put into HTTP.
     #[error("cannot make a request of this: {0}")]
     Request(hyper::http::Error),
+    /// No token was found, and the API wants one.
+    #[error(
+        "the operator API at {url} wants a token, which is in the VTN's data folder: name the folder with \
+         --data or OADR_DATA, or the file with --token-file or OADR_TOKEN_FILE"
+    )]
+    NoToken { url: ApiUrl },
+    /// The token that was found is another's.
+    #[error("the operator API at {url} does not take the token of {origin}")]
+    WrongToken { url: ApiUrl, origin: String },
+    /// A token's file.
+    #[error(transparent)]
+    Token(TokenError),
+    /// Not repeated: it may be half a token.
+    #[error("OADR_TOKEN has no token in it")]
+    BadTokenVariable,
     /// The API said no.
     #[error("{0}")]
     Refused(Box<Problem>),

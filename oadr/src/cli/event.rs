@@ -170,7 +170,7 @@ impl EventArgs {
     }
 
     async fn answer(self) -> Result<String, Error> {
-        let (client, format) = (self.api.client(), self.api.format());
+        let (client, format) = (&self.api.client()?, self.api.format());
         let (answer, tell): (Answer, Tell) = match self.command {
             EventCommand::Create(create) => {
                 let body = create.body(clock::now())?;

@@ -4,6 +4,7 @@
 
 mod api_client;
 mod api_error;
+mod api_token;
 mod descriptors;
 mod event;
 mod event_flags;

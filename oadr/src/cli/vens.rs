@@ -91,7 +91,7 @@ impl VensArgs {
     }
 
     async fn answer(self) -> Result<String, Error> {
-        let client = self.api.client();
+        let client = self.api.client()?;
         let (method, path, body) = match &self.command {
             VensCommand::List => (Method::GET, "/vens".to_owned(), None),
             VensCommand::Show(named) => (Method::GET, named.path(), None),

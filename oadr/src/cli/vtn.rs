@@ -27,24 +27,27 @@ use crate::vtn::{self, Config};
 /// The first line on stdout says where the VTN listens, once it does. SIGTERM and SIGINT stop it:
 /// requests that were accepted are finished.
 ///
-/// There are no certificates and no API tokens yet, so both addresses must be loopback ones (but see
-/// --insecure-plain-http). Without --dev only VENs that were made known with `oadr vens enrol` may
+/// Operators present the token in the file `api-token` of the data folder, which is made at the first
+/// start; the commands find it there.
+///
+/// There is no TLS yet, so both addresses must be loopback ones (but see --insecure-plain-http and
+/// --insecure-plain-api). Without --dev only VENs that were made known with `oadr vens enrol` may
 /// register.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VtnArgs {
     /// Settings in TOML, by the names of these options (`listen`, `api`, `data`, `vtn_id`,
-    /// `poll_interval`, `dev`, `insecure_plain_http`; in a table `http`: `max_connections` and so on).
-    /// Options given here go before.
+    /// `poll_interval`, `dev`, `insecure_plain_http`, `insecure_plain_api`; in a table `http`:
+    /// `max_connections` and so on). Options given here go before.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where VENs connect; port 0 lets the system choose. [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Where operators connect: on this machine only. [default: 127.0.0.1:8081]
+    /// Where operators connect. [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS")]
     api: Option<SocketAddr>,
-    /// The folder for the database; made if it is not there. [default: oadr-vtn]
+    /// The folder for the database and the API's token; made if it is not there. [default: oadr-vtn]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// The VTN's ID, kept for later runs. Some VENs refuse one without capital letters.
@@ -63,6 +66,10 @@ pub(super) struct VtnArgs {
     insecure_plain_http: bool,
     #[command(flatten)]
     http: HttpArgs,
+    /// Serve operators on addresses that other machines can reach, without encryption: who can listen
+    /// on the way learns the token.
+    #[arg(long)]
+    insecure_plain_api: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -83,6 +90,7 @@ struct File {
     dev: bool,
     insecure_plain_http: bool,
     http: HttpArgs,
+    insecure_plain_api: bool,
 }
 
 pub(super) async fn run(args: VtnArgs) -> Result<ExitCode, Box<dyn Error>> {
@@ -97,6 +105,7 @@ pub(super) async fn run(args: VtnArgs) -> Result<ExitCode, Box<dyn Error>> {
         "happening": "listening",
         "vtn": running.vtn_url(),
         "api": running.api_url(),
+        "api_token_file": running.api_token_file(),
         "vtn_id": running.vtn_id(),
     }));
     exit.wanted().await;
@@ -135,6 +144,7 @@ fn config(args: VtnArgs) -> Result<(Config, bool), Box<dyn Error>> {
         },
         insecure_plain_http: args.insecure_plain_http || file.insecure_plain_http,
         http: args.http.or(file.http).bounds()?,
+        insecure_plain_api: args.insecure_plain_api || file.insecure_plain_api,
     };
     Ok((config, dev))
 }

@@ -102,13 +102,13 @@ impl Demo {
             vtn_id: None,
             poll_interval: value::Duration::seconds(1),
             admission: Admission::Open,
-            insecure_plain_http: false,
-            http: vtn::ServerConfig::default(),
+            ..vtn::Config::default()
         })
         .await?;
         timeline.say("VTN", &format!("serves VENs at {}", vtn.vtn_url()));
         timeline.say("VTN", &format!("serves operators at {}", vtn.api_url()));
-        let api = vtn.api_url().parse()?;
+        let api: ApiClient = vtn.api_url().parse()?;
+        let api = api.with_token(&vtn.api_token_file())?;
         let of_vtn = vtn.happenings();
         let (tell, of_vens) = mpsc::unbounded_channel();
         let mut vens = Vec::new();

@@ -78,6 +78,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::api::Gate;
+use crate::api::token::{self, Token, TokenError};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::log_ration::LogRation;
 use crate::sqlite::StoreError;
@@ -111,7 +113,7 @@ const OUTBOX: usize = 1024;
 pub struct Config {
     /// Where VENs connect.
     pub listen: SocketAddr,
-    /// Where operators connect; on this machine only.
+    /// Where operators connect.
     pub api: SocketAddr,
     /// The folder for the data.
     pub data: PathBuf,
@@ -121,8 +123,11 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Who may register.
     pub admission: Admission,
-    /// Plain HTTP on addresses that others can reach.
+    /// Plain HTTP for VENs on addresses that others can reach.
     pub insecure_plain_http: bool,
+    /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
+    /// the token.
+    pub insecure_plain_api: bool,
     /// What VENs may cost: connections, requests, sizes, times.
     pub http: ServerConfig,
 }
@@ -139,6 +144,7 @@ impl Default for Config {
             poll_interval: Duration::seconds(10),
             admission: Admission::Enrolled,
             insecure_plain_http: false,
+            insecure_plain_api: false,
             http: ServerConfig::default(),
         }
     }
@@ -159,9 +165,14 @@ pub enum StartError {
         "{0} can be reached from other machines, and there is no TLS yet: listen on a loopback address, or say --insecure-plain-http"
     )]
     PlainHttp(SocketAddr),
-    /// The operator API has no tokens yet.
-    #[error("{0} can be reached from other machines: the operator API is for this machine only")]
-    OpenApi(SocketAddr),
+    /// Plain HTTP shows the operators' token to whoever can listen on the way.
+    #[error(
+        "{0} can be reached from other machines, and there is no TLS yet to hide the operators' token: listen on a loopback address, or say --insecure-plain-api"
+    )]
+    PlainApi(SocketAddr),
+    /// The operators' token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -215,14 +226,18 @@ async fn launch(
     if !is_local(&config.listen) && !config.insecure_plain_http {
         return Err(StartError::PlainHttp(config.listen));
     }
-    if !is_local(&config.api) {
-        return Err(StartError::OpenApi(config.api));
+    if !is_local(&config.api) && !config.insecure_plain_api {
+        return Err(StartError::PlainApi(config.api));
     }
     let poll = config.poll_interval;
     let poll_length = poll.to_time_delta().filter(|p| *p > TimeDelta::zero());
     let poll_length = poll_length.ok_or(StartError::PollInterval(poll))?;
 
     let data = DataDir::open(&config.data)?;
+    let gate = Gate {
+        token: Token::at(&data.file(token::FILE))?,
+        for_other_machines: !is_local(&config.api),
+    };
     let store = Store::open(&data.file("vtn.db"))?;
     let now = clock::now();
     let mut contents = store.contents(now).await?;
@@ -263,7 +278,7 @@ async fn launch(
         )),
         tokio::spawn(serve_operators(
             operators,
-            Arc::clone(&host),
+            api::router(Arc::clone(&host), gate),
             Arc::clone(&ration),
             stopping,
         )),
@@ -308,6 +323,12 @@ impl Running {
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("http://{}", self.api)
+    }
+
+    /// The file with the token that operators present: `Authorization: Bearer TOKEN`.
+    #[must_use]
+    pub fn api_token_file(&self) -> PathBuf {
+        self.data.file(token::FILE)
     }
 
     /// The VTN's ID.
@@ -407,11 +428,11 @@ async fn serve_vens(
 
 async fn serve_operators(
     listener: TcpListener,
-    host: Arc<Host>,
+    router: axum::Router,
     ration: Arc<LogRation>,
     stopping: watch::Receiver<bool>,
 ) {
-    let (router, bounds) = (api::router(host), api::Bounds::default());
+    let bounds = api::Bounds::default();
     let cut = api::serve(listener, router, bounds, &ration, told(stopping)).await;
     if cut > 0 {
         tracing::warn!(

@@ -7,6 +7,7 @@
     reason = "a failed test may panic"
 )]
 
+mod api_access;
 mod api_events;
 mod api_vens;
 mod folder;
@@ -14,6 +15,7 @@ mod life;
 mod process;
 mod program;
 mod served;
+mod token;
 mod ven_callbacks;
 mod ven_example;
 mod ven_handlers;

@@ -1,5 +1,6 @@
 //! The program as a child process.
 
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::served::within;
+use crate::token;
 
 /// A running child; killed if the test ends before it.
 pub(crate) struct Process {
@@ -28,16 +30,35 @@ fn command(args: &[&str]) -> Command {
     command
         .args(args)
         .env_remove("OADR_API")
+        .env_remove("OADR_DATA")
+        .env_remove("OADR_TOKEN")
+        .env_remove("OADR_TOKEN_FILE")
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    // As an operator has it in the environment.
+    let api = args.iter().skip_while(|arg| **arg != "--api").nth(1);
+    if let Some(token) = api.and_then(|api| token::of(api)) {
+        command.env("OADR_TOKEN", token);
+    }
     command
 }
 
 /// Runs the program to its end.
 pub(crate) async fn run(args: &[&str]) -> Ended {
-    let output = command(args).output();
-    let output = within(&args.join(" "), output).await.unwrap();
+    end(command(args)).await
+}
+
+/// Runs the program to its end, in a folder.
+pub(crate) async fn run_in(folder: &Path, args: &[&str]) -> Ended {
+    let mut command = command(args);
+    command.current_dir(folder);
+    end(command).await
+}
+
+async fn end(mut command: Command) -> Ended {
+    let what = format!("{command:?}");
+    let output = within(&what, command.output()).await.unwrap();
     Ended {
         status: output.status,
         out: String::from_utf8(output.stdout).unwrap(),
@@ -47,7 +68,18 @@ pub(crate) async fn run(args: &[&str]) -> Ended {
 
 impl Process {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command(args)
+        Self::of(command(args))
+    }
+
+    /// In a folder.
+    pub(crate) fn start_in(folder: &Path, args: &[&str]) -> Self {
+        let mut command = command(args);
+        command.current_dir(folder);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

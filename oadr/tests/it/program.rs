@@ -1,9 +1,12 @@
 //! The command line.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
 use crate::process::{Process, demo, run};
+use crate::token;
 
 async fn vtn(data: &str) -> (Process, String, String) {
     let mut vtn = Process::start(&[
@@ -23,6 +26,7 @@ async fn vtn(data: &str) -> (Process, String, String) {
     let text = |name: &str| listening[name].as_str().unwrap().to_owned();
     let (url, api) = (text("vtn"), text("api"));
     assert!(url.ends_with("/OpenADR2/Simple/2.0b"), "{url}");
+    token::learn(&api, Path::new(&text("api_token_file")));
     (vtn, url, api)
 }
 
@@ -157,7 +161,7 @@ async fn what_is_wrong_is_said_in_one_line_with_a_status() {
         ),
         (
             vec!["vtn", "--api", "0.0.0.0:0", "--data", "none"],
-            "for this machine only",
+            "--insecure-plain-api",
         ),
         (vec!["vtn", "--config", "/no/such/file"], "/no/such/file"),
         (
@@ -208,7 +212,7 @@ async fn what_is_wrong_is_said_in_one_line_with_a_status() {
         assert_eq!(ended.status.code(), Some(2), "{args:?}: {ended:?}");
     }
     assert!(vtn_process.terminate().await.success());
-    assert!(!std::path::Path::new("none").exists());
+    assert!(!Path::new("none").exists());
 }
 
 #[tokio::test]

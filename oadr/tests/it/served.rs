@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use oadr::{ven, vtn};
@@ -15,6 +15,8 @@ use oadr_core::value::{self, OptType};
 use oadr_core::vtn::Admission;
 use serde_json::Value;
 use tokio::sync::mpsc;
+
+use crate::token;
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +35,9 @@ pub(crate) fn settings(data: &Path, admission: Admission) -> vtn::Config {
 }
 
 pub(crate) async fn start(data: &Path, admission: Admission) -> vtn::Running {
-    vtn::start(settings(data, admission)).await.unwrap()
+    let vtn = vtn::start(settings(data, admission)).await.unwrap();
+    token::learn(&vtn.api_url(), &vtn.api_token_file());
+    vtn
 }
 
 /// A VEN, and what happens to it.
@@ -104,17 +108,53 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-/// Sends JSON to the operator API.
+/// Sends JSON to the operator API, with its token.
 pub(crate) async fn call(api: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
     let body = body.map(|body| ("application/json", body.to_string()));
     send(api, method, path, body).await
 }
 
-/// Sends anything to the operator API.
+/// Sends anything to the operator API, with its token.
 pub(crate) async fn send(
     api: &str,
     method: Method,
     path: &str,
+    body: Option<(&str, String)>,
+) -> Answer {
+    send_with(api, method, path, HeaderMap::new(), body).await
+}
+
+/// Sends anything to the operator API, with these headers and its token.
+pub(crate) async fn send_with(
+    api: &str,
+    method: Method,
+    path: &str,
+    mut headers: HeaderMap,
+    body: Option<(&str, String)>,
+) -> Answer {
+    if let Some(token) = token::of(api) {
+        let token = format!("Bearer {token}").parse().unwrap();
+        headers.insert(AUTHORIZATION, token);
+    }
+    exchange(api, method, path, headers, body).await
+}
+
+/// Asks the operator API for something with whatever authorization, or none.
+pub(crate) async fn present(
+    api: &str,
+    method: Method,
+    path: &str,
+    authorization: Option<&str>,
+) -> Answer {
+    let authorization = authorization.map(|text| (AUTHORIZATION, text.parse().unwrap()));
+    exchange(api, method, path, authorization.into_iter().collect(), None).await
+}
+
+async fn exchange(
+    api: &str,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
     body: Option<(&str, String)>,
 ) -> Answer {
     let authority = api.strip_prefix("http://").unwrap();
@@ -131,7 +171,8 @@ pub(crate) async fn send(
         request = request.header(CONTENT_TYPE, *kind);
     }
     let octets = body.map_or_else(Bytes::new, |(_, text)| text.into());
-    let request = request.body(Full::new(octets)).unwrap();
+    let mut request = request.body(Full::new(octets)).unwrap();
+    request.headers_mut().extend(headers);
     let response = sender.send_request(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let octets = response.into_body().collect().await.unwrap().to_bytes();

@@ -7,6 +7,7 @@ use oadr_core::vtn::Admission;
 
 use crate::folder::Folder;
 use crate::served::{Ven, call, settings, until, ven_config};
+use crate::token;
 
 #[expect(
     dead_code,
@@ -36,6 +37,7 @@ async fn the_readmes_vtn_admits_one_ven_and_has_an_event_for_it() {
     let vtn = example::start(Vtn::from_config(settings("MyVTN")))
         .await
         .unwrap();
+    token::learn(&vtn.api_url(), &vtn.api_token_file());
     let data = |name: &str| folder.path().join(name);
     let url = vtn.vtn_url();
     let stranger = ven_config(&url, "ven124", &data("ven124"), OptType::OptIn);
