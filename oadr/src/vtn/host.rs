@@ -72,6 +72,11 @@ enum Cause<'a> {
 }
 
 impl Cause<'_> {
+    /// Whether it is something that the VEN said.
+    fn is_a_message(&self) -> bool {
+        matches!(self, Self::Input(Input::Message { .. }))
+    }
+
     fn audit(&self) -> Option<Audit> {
         match self {
             Self::Input(_) => None,
@@ -294,7 +299,9 @@ impl Host {
             Err(error) => return Err(error.into()),
         };
         log_decision(key, &cause, &decision, &next);
-        self.publish(slot, key, &decision, next, env.now).await;
+        let is_heard = cause.is_a_message();
+        self.publish(slot, key, &decision, next, env.now, is_heard)
+            .await;
         Ok(Some(decision.release(proof)))
     }
 
@@ -306,6 +313,7 @@ impl Host {
         decision: &Decision<Vtn>,
         next: Loaded<Vtn>,
         now: DateTime,
+        is_heard: bool,
     ) {
         let version = next.version.0;
         let forgotten = next.state.is_forgotten();
@@ -316,7 +324,9 @@ impl Host {
             }
             None => {
                 let slot = self.registry.insert(key, next);
-                slot.hear(now);
+                if is_heard {
+                    slot.hear(now);
+                }
                 self.registry.claim(&slot, decision.claims());
             }
         }

@@ -137,3 +137,26 @@ async fn a_ven_registers_again_when_asked_and_goes_when_removed() {
     ven.stop().await;
     vtn.stop().await;
 }
+
+#[tokio::test]
+async fn a_ven_that_was_enrolled_and_never_heard_of_was_not_seen() {
+    let folder = Folder::new();
+    let vtn = start(&folder.path().join("vtn"), Admission::Enrolled).await;
+    let api = vtn.api_url();
+    let new = json!({"ven_name": "Pump1"});
+    let made = call(&api, Method::POST, "/api/v1/vens", Some(&new)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert_eq!(made.body["last_seen"], Value::Null);
+    let asked = call(&api, Method::POST, "/api/v1/vens/Pump1/reregister", None).await;
+    assert_eq!(asked.status, StatusCode::CONFLICT);
+    let path = "/api/v1/vens/Pump1";
+    let shown = || async { call(&api, Method::GET, path, None).await.body };
+    assert_eq!(shown().await["last_seen"], Value::Null);
+    let data = folder.path().join("ven");
+    let config = ven_config(&vtn.vtn_url(), "Pump1", &data, OptType::OptIn);
+    let mut ven = Ven::start(config).await;
+    ven.next("registered").await;
+    assert!(shown().await["last_seen"].is_string());
+    ven.stop().await;
+    vtn.stop().await;
+}
