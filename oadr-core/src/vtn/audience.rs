@@ -18,7 +18,7 @@ pub struct Member {
     pub ven_name: Option<Text>,
     /// The groups that it belongs to.
     pub groups: Vec<GroupId>,
-    /// Its resources.
+    /// Its resources: those that an operator gave it, and those that it made known itself.
     pub resources: Vec<ResourceId>,
 }
 

@@ -30,6 +30,13 @@ pub enum Change {
         /// Its resources.
         resources: Vec<ResourceId>,
     },
+    /// An operator changed what it belongs to and has.
+    Assigned {
+        /// All of its groups.
+        groups: Vec<GroupId>,
+        /// All of its resources but those that it made known itself.
+        resources: Vec<ResourceId>,
+    },
     /// It registered anew: what an earlier registration brought is gone (rule 406).
     Registered {
         /// Its ID.
@@ -166,6 +173,10 @@ impl Role for Vtn {
                 state.known_by = Some(KnownBy::Operator);
                 state.ven_name = Some(ven_name.clone());
                 state.ven_id.clone_from(ven_id);
+                state.groups.clone_from(groups);
+                state.resources.clone_from(resources);
+            }
+            Change::Assigned { groups, resources } => {
                 state.groups.clone_from(groups);
                 state.resources.clone_from(resources);
             }

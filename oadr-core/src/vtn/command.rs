@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of events: those go to many VENs, as campaigns.
 
+use super::assignment::{Assignment, distinct};
 use super::decide::Case;
 use super::delivery::later;
 use super::registration::{PATIENCE, forget, settle_claims};
@@ -24,6 +25,14 @@ pub enum Command {
         /// Its resources.
         resources: Vec<ResourceId>,
     },
+    /// Changes its groups, and the resources that an operator gave it. Which events it gets follows
+    /// with its next poll.
+    Assign {
+        /// The groups that it belongs to.
+        groups: Assignment<GroupId>,
+        /// Its resources; those that it made known itself are not among them.
+        resources: Assignment<ResourceId>,
+    },
     /// Cancels its registration (`oadrCancelPartyRegistration` at its next poll) and forgets it.
     Remove,
     /// Asks it to register again (`oadrRequestReregistration` at its next poll).
@@ -43,6 +52,9 @@ pub enum CommandError {
     /// The VEN has to be registered for this.
     #[error("the VEN is not registered")]
     NotRegistered,
+    /// The VEN is being removed.
+    #[error("the VEN is being removed")]
+    Leaving,
 }
 
 /// What follows from an operator's command.
@@ -73,10 +85,27 @@ pub fn command(
             draft.change(Change::Enrolled {
                 ven_name: ven_name.clone(),
                 ven_id: ven_id.clone().filter(|id| !id.is_empty()),
-                groups: groups.clone(),
-                resources: resources.clone(),
+                groups: distinct(groups),
+                resources: distinct(resources),
             });
             settle_claims(&mut draft, held);
+            Ok(draft.decide(Reply::Empty))
+        }
+        Command::Assign { groups, resources } => {
+            if state.is_forgotten() {
+                return Err(CommandError::Unknown);
+            }
+            // What is said of it now would be forgotten with it.
+            if state.is_leaving() {
+                return Err(CommandError::Leaving);
+            }
+            let groups = groups.of(&state.groups);
+            let resources = resources.of(&state.resources);
+            if groups == state.groups && resources == state.resources {
+                return Ok(Decision::unchanged(at.version, Reply::Empty));
+            }
+            let mut draft = case.draft();
+            draft.change(Change::Assigned { groups, resources });
             Ok(draft.decide(Reply::Empty))
         }
         Command::Remove => {

@@ -79,14 +79,16 @@ fn distribute(
     draft.decide(reply(message))
 }
 
-/// Events of which nothing but a number was kept for a new registration, and whose campaign is over: no
-/// end of theirs would ever come if they are open-ended.
+/// Open-ended events of which nothing but a number was kept for a new registration, and whose campaign is
+/// over: no end of theirs would ever come. The others keep it until they end, for the VEN may belong to
+/// their audience again once it has made its resources known.
 fn obsolete<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a EventId> {
     let campaigns = &case.context.campaigns;
     case.state()
         .events
         .iter()
         .filter(|(_, delivery)| delivery.progress == Progress::Unsent)
+        .filter(|(_, delivery)| delivery.closes().is_none())
         .filter(|(id, _)| !campaigns.iter().any(|c| c.event_id == **id))
         .map(|(id, _)| id)
 }

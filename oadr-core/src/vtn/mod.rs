@@ -7,6 +7,7 @@
 //! VEN by [`command`], and on many by a [`Campaign`]: the events of a VEN are those of the campaigns in
 //! its context, sent in its own numbering and repeated until it answers.
 
+mod assignment;
 mod audience;
 mod campaign;
 mod change;
@@ -33,6 +34,7 @@ mod state;
 mod tests;
 mod timeline;
 
+pub use assignment::Assignment;
 pub use audience::{Audience, Member};
 pub use campaign::{Campaign, CampaignError, CampaignState};
 pub use change::Change;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::assignment::distinct;
 use super::delivery::Delivery;
 use super::{Claim, Member};
 use crate::CertificateHash;
@@ -137,8 +138,27 @@ impl State {
             ven_id: self.ven_id.clone(),
             ven_name: self.ven_name.clone(),
             groups: self.groups.clone(),
-            resources: self.resources.clone(),
+            resources: distinct(self.resources.iter().chain(self.own_resources())),
         }
+    }
+
+    /// The resources that an operator gave it.
+    #[must_use]
+    pub fn resources(&self) -> &[ResourceId] {
+        &self.resources
+    }
+
+    /// The resources that it made known itself, each once: those that the reports on offer are about.
+    #[must_use]
+    pub fn learnt_resources(&self) -> Vec<ResourceId> {
+        distinct(self.own_resources())
+    }
+
+    /// Where reports are measured, normally a resource, or about what (rules 302, 307).
+    fn own_resources(&self) -> impl Iterator<Item = &ResourceId> {
+        let descriptions = self.offers.iter().flat_map(|offer| &offer.descriptions);
+        let targets = descriptions.flat_map(|d| d.data_source.iter().chain(&d.subject));
+        targets.flat_map(|target| &target.resource_ids)
     }
 
     /// The reports that it offers.

@@ -11,6 +11,7 @@ mod body;
 mod campaigns;
 mod delivery;
 mod events;
+mod membership;
 mod operator;
 mod polling;
 mod properties;

@@ -200,9 +200,16 @@ fn happen(rig: &mut Rig, draws: &mut Draws<'_>) {
                 .retain(|campaign| campaign.event_id != event_id);
         }
         15 => {
-            let commands = [Command::Remove, Command::RequestReregistration];
+            let commands = [
+                Command::Remove,
+                Command::RequestReregistration,
+                Command::Assign {
+                    groups: Assignment::Exactly(vec![GroupId::new("north").unwrap()]),
+                    resources: Assignment::default(),
+                },
+            ];
             // Refused or not, it must not break anything.
-            let _ = rig.command(&commands[draws.below(2)]);
+            let _ = rig.command(&commands[draws.below(3)]);
         }
         16 => {
             rig.request_events((draws.below(2) == 1).then_some(1));
