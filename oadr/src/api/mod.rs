@@ -4,6 +4,7 @@
 
 mod body;
 mod events;
+mod groups;
 mod guard;
 mod health;
 mod problem;
@@ -48,8 +49,12 @@ pub(crate) fn router(host: Arc<Host>, gate: Gate) -> Router {
                 .delete(events::cancel),
         )
         .route("/api/v1/vens", get(vens::list).post(vens::enrol))
-        .route("/api/v1/vens/{id}", get(vens::show).delete(vens::remove))
+        .route(
+            "/api/v1/vens/{id}",
+            get(vens::show).patch(vens::modify).delete(vens::remove),
+        )
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
+        .route("/api/v1/groups", get(groups::list))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(axum::middleware::from_fn_with_state(

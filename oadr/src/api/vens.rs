@@ -9,8 +9,8 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use oadr_core::value::{GroupId, ResourceId, Text, VenId};
-use oadr_core::vtn::{Claim, Command};
-use serde::{Deserialize, Serialize};
+use oadr_core::vtn::{Assignment, Claim, Command};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::body::{self, read_as};
 use super::problem::Problem;
@@ -34,6 +34,30 @@ struct NewVen {
     groups: Vec<GroupId>,
     #[serde(default)]
     resources: Vec<ResourceId>,
+}
+
+/// What an operator changes about a VEN: a list becomes another one, or some leave it and others come
+/// in. What is not named stays as it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patch {
+    #[serde(default, deserialize_with = "named")]
+    groups: Option<Vec<GroupId>>,
+    #[serde(default)]
+    add_groups: Vec<GroupId>,
+    #[serde(default)]
+    remove_groups: Vec<GroupId>,
+    #[serde(default, deserialize_with = "named")]
+    resources: Option<Vec<ResourceId>>,
+    #[serde(default)]
+    add_resources: Vec<ResourceId>,
+    #[serde(default)]
+    remove_resources: Vec<ResourceId>,
+}
+
+/// `null` is no list: it could mean an empty one as well as none.
+fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 pub(super) async fn list(State(host): State<Arc<Host>>) -> Json<List> {
@@ -64,6 +88,8 @@ pub(super) async fn enrol(
     if new.ven_id.as_ref().is_some_and(VenId::is_empty) {
         return Err(Problem::invalid("ven_id", "must not be empty"));
     }
+    require_ids("groups", &new.groups, GroupId::is_empty)?;
+    require_ids("resources", &new.resources, ResourceId::is_empty)?;
     let name = new.ven_name.clone();
     let command = Command::Enrol {
         ven_name: new.ven_name,
@@ -77,6 +103,42 @@ pub(super) async fn enrol(
     let view = view(&slot).ok_or_else(|| unknown(name.as_str()))?;
     let place = format!("/api/v1/vens/{}", segment(name.as_str()));
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
+}
+
+pub(super) async fn modify(
+    State(host): State<Arc<Host>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body::Json(body): body::Json,
+) -> Result<Json<VenView>, Problem> {
+    let slot = find(&host, &id)?;
+    let detail = body.to_string();
+    let patch: Patch = read_as(body)?;
+    require_ids("add_groups", &patch.add_groups, GroupId::is_empty)?;
+    require_ids("add_resources", &patch.add_resources, ResourceId::is_empty)?;
+    if let Some(groups) = &patch.groups {
+        require_ids("groups", groups, GroupId::is_empty)?;
+    }
+    if let Some(resources) = &patch.resources {
+        require_ids("resources", resources, ResourceId::is_empty)?;
+    }
+    let command = Command::Assign {
+        groups: assignment(
+            "groups",
+            patch.groups,
+            patch.add_groups,
+            patch.remove_groups,
+        )?,
+        resources: assignment(
+            "resources",
+            patch.resources,
+            patch.add_resources,
+            patch.remove_resources,
+        )?,
+    };
+    let audit = caller.audit("modify", &id, Some(detail));
+    carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
+    view(&slot).map(Json).ok_or_else(|| unknown(&id))
 }
 
 pub(super) async fn remove(
@@ -105,6 +167,34 @@ pub(super) async fn reregister(
     carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
     let view = view(&slot).ok_or_else(|| unknown(&id))?;
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+}
+
+/// What the members of a patch about one list come to.
+fn assignment<T>(
+    name: &str,
+    exactly: Option<Vec<T>>,
+    add: Vec<T>,
+    remove: Vec<T>,
+) -> Result<Assignment<T>, Problem> {
+    match exactly {
+        None => Ok(Assignment::Change { add, remove }),
+        Some(list) if add.is_empty() && remove.is_empty() => Ok(Assignment::Exactly(list)),
+        Some(_) => {
+            let both = "is the whole list: what is to come in and to leave is said without it";
+            Err(Problem::invalid(name, both))
+        }
+    }
+}
+
+/// Nothing can be meant by an ID without a letter.
+fn require_ids<T>(name: &str, ids: &[T], is_empty: fn(&T) -> bool) -> Result<(), Problem> {
+    match ids.iter().position(is_empty) {
+        None => Ok(()),
+        Some(at) => Err(Problem::invalid(
+            format!("{name}[{at}]"),
+            "must not be empty",
+        )),
+    }
 }
 
 async fn carry_out(

@@ -172,7 +172,10 @@ pub(crate) struct VenView {
     status: VenStatus,
     known_by: Option<KnownBy>,
     groups: Vec<GroupId>,
+    /// Those that an operator gave it.
     resources: Vec<ResourceId>,
+    /// Those that it made known itself; targets mean both.
+    learnt_resources: Vec<ResourceId>,
     /// Whether it was asked to register again and has not done so yet.
     reregistration_requested: bool,
     registration: Option<RegistrationView>,
@@ -226,7 +229,8 @@ impl VenView {
             },
             known_by: state.known_by(),
             groups: member.groups,
-            resources: member.resources,
+            resources: state.resources().to_vec(),
+            learnt_resources: state.learnt_resources(),
             reregistration_requested: state.is_to_reregister(),
             registration: registration.map(|registration| RegistrationView {
                 registration_id: registration.registration_id.clone(),

@@ -18,6 +18,7 @@ mod table;
 mod target_flag;
 mod unit;
 mod ven;
+mod ven_view;
 mod vens;
 mod vtn;
 

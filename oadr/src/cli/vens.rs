@@ -5,14 +5,13 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use hyper::Method;
-use oadr_core::value::{DateTime, GroupId, ResourceId, Text, VenId};
-use serde::Deserialize;
+use oadr_core::value::{GroupId, ResourceId, Text, VenId};
 use serde_json::{Map, Value};
 
-use super::api_client::{Answer, ApiArgs, Format};
+use super::api_client::{ApiArgs, Format};
 use super::api_error::Error;
-use super::event_view::{shown, time};
-use super::table::{self, Table, printable, terminal_width};
+use super::table::{self, printable};
+use super::ven_view;
 use crate::api::segment;
 
 /// List, show, enrol and remove VENs
@@ -24,6 +23,7 @@ They are recorded there under your user name. A VEN is named by its name or its 
 Examples:
   oadr vens list
   oadr vens enrol house --group north --resource boiler
+  oadr vens modify house --add-group pilot
   oadr vens show house")]
 pub(crate) struct VensArgs {
     #[command(flatten)]
@@ -43,10 +43,13 @@ STATUS is known (enrolled, not registered), registered, or leaving (removed, and
     /// Show a VEN: its registration, and the reports it offers
     Show(Named),
     Enrol(Enrol),
+    Modify(Modify),
     /// Remove a VEN; one that is registered is told at its next poll
     Remove(Named),
     /// Ask a VEN to register again, at its next poll
     Reregister(Named),
+    /// List the groups and the VENs in each
+    Groups,
 }
 
 /// One VEN.
@@ -81,6 +84,64 @@ struct Enrol {
     resources: Vec<ResourceId>,
 }
 
+/// Change the groups and resources of a VEN; what is not named stays as it is
+///
+/// Events follow: with its next poll the VEN gets those whose targets match it now, and a cancellation
+/// of those that do so no more.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Resources that the VEN made known itself, with the reports it offers, are not among these: they come
+and go with what it offers.
+
+Examples:
+  oadr vens modify house --add-group pilot --remove-group north
+  oadr vens modify house --group north --no-resources")]
+struct Modify {
+    /// The VEN's name or ID
+    #[arg(value_name = "VEN", value_parser = NonEmptyStringValueParser::new())]
+    ven: String,
+
+    /// A group of those that it belongs to from now on, and to no others; repeatable
+    #[arg(
+        long = "group",
+        value_name = "GROUP_ID",
+        conflicts_with_all = ["add_groups", "remove_groups", "no_groups"]
+    )]
+    groups: Vec<GroupId>,
+
+    /// A group that it joins; repeatable
+    #[arg(long = "add-group", value_name = "GROUP_ID")]
+    add_groups: Vec<GroupId>,
+
+    /// A group that it leaves; repeatable
+    #[arg(long = "remove-group", value_name = "GROUP_ID")]
+    remove_groups: Vec<GroupId>,
+
+    /// It leaves all groups
+    #[arg(long, conflicts_with_all = ["add_groups", "remove_groups"])]
+    no_groups: bool,
+
+    /// A resource of those that it has from now on, and no others; repeatable
+    #[arg(
+        long = "resource",
+        value_name = "RESOURCE_ID",
+        conflicts_with_all = ["add_resources", "remove_resources", "no_resources"]
+    )]
+    resources: Vec<ResourceId>,
+
+    /// A resource that it gets; repeatable
+    #[arg(long = "add-resource", value_name = "RESOURCE_ID")]
+    add_resources: Vec<ResourceId>,
+
+    /// A resource that it loses; repeatable
+    #[arg(long = "remove-resource", value_name = "RESOURCE_ID")]
+    remove_resources: Vec<ResourceId>,
+
+    /// It loses all resources
+    #[arg(long, conflicts_with_all = ["add_resources", "remove_resources"])]
+    no_resources: bool,
+}
+
 impl VensArgs {
     /// Does it, and prints the answer.
     ///
@@ -96,6 +157,11 @@ impl VensArgs {
             VensCommand::List => (Method::GET, "/vens".to_owned(), None),
             VensCommand::Show(named) => (Method::GET, named.path(), None),
             VensCommand::Enrol(enrol) => (Method::POST, "/vens".to_owned(), Some(enrol.body())),
+            VensCommand::Modify(modify) => {
+                let path = format!("/vens/{}", segment(&modify.ven));
+                (Method::PATCH, path, Some(modify.body()?))
+            }
+            VensCommand::Groups => (Method::GET, "/groups".to_owned(), None),
             VensCommand::Remove(named) => (Method::DELETE, named.path(), None),
             VensCommand::Reregister(named) => {
                 (Method::POST, format!("{}/reregister", named.path()), None)
@@ -104,11 +170,15 @@ impl VensArgs {
         let answer = client.call(method, &path, body.as_ref()).await?;
         match (self.api.format(), self.command) {
             (Format::Json, _) => Ok(answer.into_text()),
-            (Format::Table, VensCommand::List) => list(&answer),
-            (Format::Table, VensCommand::Show(_)) => show(&answer),
+            (Format::Table, VensCommand::List) => ven_view::list(&answer),
+            (Format::Table, VensCommand::Show(_)) => ven_view::show(&answer),
             (Format::Table, VensCommand::Enrol(enrol)) => {
                 Ok(format!("{}: enrolled\n", printable(enrol.name.as_str())))
             }
+            (Format::Table, VensCommand::Modify(modify)) => {
+                ven_view::tell_membership(&modify.ven, &answer)
+            }
+            (Format::Table, VensCommand::Groups) => ven_view::list_groups(&answer),
             (Format::Table, VensCommand::Remove(named)) => {
                 // Without a body it is gone.
                 let done = if answer.text.is_empty() {
@@ -139,135 +209,46 @@ impl Enrol {
         if let Some(id) = &self.id {
             body.insert("ven_id".to_owned(), id.as_str().into());
         }
-        let groups: Vec<&str> = self.groups.iter().map(GroupId::as_str).collect();
-        let resources: Vec<&str> = self.resources.iter().map(ResourceId::as_str).collect();
-        for (name, list) in [("groups", groups), ("resources", resources)] {
-            if !list.is_empty() {
-                body.insert(name.to_owned(), list.into());
-            }
-        }
+        say_ids(&mut body, "groups", &self.groups, GroupId::as_str);
+        say_ids(&mut body, "resources", &self.resources, ResourceId::as_str);
         body.into()
     }
 }
 
-/// A VEN, as far as people are told; words are whatever the API calls things.
-#[derive(Debug, Deserialize)]
-struct VenView {
-    ven_id: Option<String>,
-    ven_name: Option<String>,
-    status: String,
-    known_by: Option<String>,
-    groups: Vec<String>,
-    resources: Vec<String>,
-    reregistration_requested: bool,
-    registration: Option<Registration>,
-    reports: Vec<Report>,
-    last_seen: Option<DateTime>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Registration {
-    registration_id: String,
-    profile: String,
-    transport: String,
-    transport_address: Option<String>,
-    pull: bool,
-    report_only: bool,
-    xml_signature: bool,
-    since: DateTime,
-    renewed: DateTime,
-}
-
-#[derive(Debug, Deserialize)]
-struct Report {
-    report_specifier_id: String,
-    report_name: Option<String>,
-    data_points: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct List {
-    vens: Vec<VenView>,
-}
-
-fn list(answer: &Answer) -> Result<String, Error> {
-    let list: List = answer.read()?;
-    if list.vens.is_empty() {
-        return Ok("no VENs\n".to_owned());
-    }
-    let mut table = Table::new(["VEN", "ID", "STATUS", "GROUPS", "RESOURCES", "LAST SEEN"]);
-    for ven in list.vens {
-        table.row([
-            shown(ven.ven_name),
-            shown(ven.ven_id),
-            ven.status,
-            ven.groups.join(", "),
-            ven.resources.join(", "),
-            time(ven.last_seen),
-        ]);
-    }
-    Ok(table.render(terminal_width()))
-}
-
-fn show(answer: &Answer) -> Result<String, Error> {
-    let ven: VenView = answer.read()?;
-    let width = terminal_width();
-    let mut out = about(&ven).render(width);
-    if !ven.reports.is_empty() {
-        out.push('\n');
-        let mut table = Table::new(["REPORT", "NAME", "DATA POINTS"]);
-        for report in ven.reports {
-            table.row([
-                report.report_specifier_id,
-                shown(report.report_name),
-                report.data_points.to_string(),
-            ]);
+impl Modify {
+    fn body(&self) -> Result<Value, Error> {
+        let mut body = Map::new();
+        for (name, ids) in [
+            ("groups", &self.groups),
+            ("add_groups", &self.add_groups),
+            ("remove_groups", &self.remove_groups),
+        ] {
+            say_ids(&mut body, name, ids, GroupId::as_str);
         }
-        out.push_str(&table.render(width));
-    }
-    Ok(out)
-}
-
-fn about(ven: &VenView) -> Table {
-    let mut table = Table::default();
-    let mut line = |name: &str, value: String| table.row([name.to_owned(), value]);
-    line("ven", shown(ven.ven_name.as_ref()));
-    line("id", shown(ven.ven_id.as_ref()));
-    line("status", ven.status.clone());
-    line("known by", shown(ven.known_by.as_ref()));
-    line("groups", ven.groups.join(", "));
-    line("resources", ven.resources.join(", "));
-    line("last seen", time(ven.last_seen));
-    if ven.reregistration_requested {
-        line("asked to register again", "yes".to_owned());
-    }
-    if let Some(registration) = &ven.registration {
-        line("registration", registration.registration_id.clone());
-        line("registered", time(Some(registration.since)));
-        line("renewed", time(Some(registration.renewed)));
-        line("profile", registration.profile.clone());
-        line("transport", registration.transport.clone());
-        if let Some(address) = &registration.transport_address {
-            line("address", address.clone());
+        for (name, ids) in [
+            ("resources", &self.resources),
+            ("add_resources", &self.add_resources),
+            ("remove_resources", &self.remove_resources),
+        ] {
+            say_ids(&mut body, name, ids, ResourceId::as_str);
         }
-        line(
-            "mode",
-            if registration.pull { "pull" } else { "push" }.to_owned(),
-        );
-        line(
-            "signed",
-            if registration.xml_signature {
-                "yes"
-            } else {
-                "no"
+        for (name, none) in [("groups", self.no_groups), ("resources", self.no_resources)] {
+            if none {
+                body.insert(name.to_owned(), Value::Array(Vec::new()));
             }
-            .to_owned(),
-        );
-        if registration.report_only {
-            line("reports only", "yes".to_owned());
         }
+        if body.is_empty() {
+            return Err(Error::NothingToChange);
+        }
+        Ok(body.into())
     }
-    table
+}
+
+fn say_ids<T>(body: &mut Map<String, Value>, name: &str, ids: &[T], text: fn(&T) -> &str) {
+    if !ids.is_empty() {
+        let ids: Vec<&str> = ids.iter().map(text).collect();
+        body.insert(name.to_owned(), ids.into());
+    }
 }
 
 #[cfg(test)]
@@ -290,8 +271,8 @@ mod tests {
     }
 
     const VEN: &str = r#"{"ven_id":"ven-1","ven_name":"house","status":"registered",
-        "known_by":"operator","groups":["north","pilot"],"resources":[],
-        "reregistration_requested":true,
+        "known_by":"operator","groups":["north","pilot"],"resources":["pump"],
+        "learnt_resources":["meter","pump"],"reregistration_requested":true,
         "registration":{"registration_id":"reg-1","profile":"2.0b","transport":"simpleHttp",
           "transport_address":null,"pull":true,"report_only":false,"xml_signature":false,
           "since":"2026-01-01T00:00:00Z","renewed":"2026-01-02T00:00:00Z"},
@@ -300,7 +281,7 @@ mod tests {
         "last_seen":"2026-01-03T00:00:00.123Z"}"#;
 
     const KNOWN: &str = r#"{"ven_id":null,"ven_name":"barn","status":"known",
-        "known_by":"operator","groups":[],"resources":["boiler"],"reregistration_requested":false,
+        "known_by":"operator","groups":[],"resources":["boiler"],"learnt_resources":[],"reregistration_requested":false,
         "registration":null,"reports":[],"last_seen":null}"#;
 
     #[tokio::test]
@@ -308,9 +289,9 @@ mod tests {
         let list = format!("{{\"vens\":[{VEN},{KNOWN}]}}");
         let api = ScriptedApi::new([(200, &list), (200, &list), (200, r#"{"vens":[]}"#)]).await;
         let expected = "\
-VEN    ID     STATUS      GROUPS        RESOURCES  LAST SEEN
-house  ven-1  registered  north, pilot  -          2026-01-03T00:00:00Z
-barn   -      known       -             boiler     -
+VEN    ID     STATUS      GROUPS        RESOURCES    LAST SEEN
+house  ven-1  registered  north, pilot  pump, meter  2026-01-03T00:00:00Z
+barn   -      known       -             boiler       -
 ";
         assert_eq!(answer(&api, &["list"]).await.unwrap(), expected);
         let json = answer(&api, &["--json", "list"]).await.unwrap();
@@ -332,7 +313,8 @@ id                       ven-1
 status                   registered
 known by                 operator
 groups                   north, pilot
-resources                -
+resources                pump
+made known by it         meter, pump
 last seen                2026-01-03T00:00:00Z
 asked to register again  yes
 registration             reg-1
@@ -350,7 +332,7 @@ usage   METADATA_TELEMETRY_USAGE  3
         assert_eq!(shown, expected);
         assert_eq!(api.asked()[0].line, "GET /api/v1/vens/my%20house");
         let known = answer(&api, &["show", "barn"]).await.unwrap();
-        assert!(known.contains("\nstatus     known\n"), "{known}");
+        assert!(known.contains("\nstatus            known\n"), "{known}");
         assert!(!known.contains("registration"), "{known}");
     }
 
@@ -370,6 +352,59 @@ usage   METADATA_TELEMETRY_USAGE  3
             "ven_name": "barn", "ven_id": "v1", "groups": ["a", "b"], "resources": ["boiler"],
         });
         assert_eq!(most.body, expected);
+    }
+
+    #[tokio::test]
+    async fn groups_and_resources_are_replaced_added_and_removed() {
+        let api = ScriptedApi::new([(200, VEN), (200, KNOWN), (200, KNOWN)]).await;
+        let change = ["--add-group=a", "--add-group=b", "--remove-group=c"];
+        let told = answer(&api, &[&["modify", "my house"], &change[..]].concat()).await;
+        assert_eq!(
+            told.unwrap(),
+            "my house: groups north, pilot; resources pump\n"
+        );
+        let replace = ["--group=a", "--resource=r", "--resource=s"];
+        let told = answer(&api, &[&["modify", "barn"], &replace[..]].concat()).await;
+        assert_eq!(told.unwrap(), "barn: groups none; resources boiler\n");
+        let none = ["modify", "barn", "--no-groups", "--remove-resource=r"];
+        answer(&api, &none).await.unwrap();
+        let [added, replaced, emptied] = <[_; 3]>::try_from(api.asked()).unwrap();
+        assert_eq!(added.line, "PATCH /api/v1/vens/my%20house");
+        let expected = json!({"add_groups": ["a", "b"], "remove_groups": ["c"]});
+        assert_eq!(added.body, expected);
+        let expected = json!({"groups": ["a"], "resources": ["r", "s"]});
+        assert_eq!(replaced.body, expected);
+        let expected = json!({"groups": [], "remove_resources": ["r"]});
+        assert_eq!(emptied.body, expected);
+
+        let error = answer(&api, &["modify", "barn"]).await.unwrap_err();
+        assert!(matches!(error, Error::NothingToChange), "{error}");
+        for both in [
+            ["--group=a", "--add-group=b"],
+            ["--group=a", "--no-groups"],
+            ["--no-resources", "--add-resource=b"],
+            ["--resource=a", "--remove-resource=b"],
+        ] {
+            let line = [&["vens", "modify", "barn"], &both[..]].concat();
+            assert!(Line::try_parse_from(line).is_err(), "{both:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn groups_are_listed_with_their_vens() {
+        let groups = r#"{"groups":[
+            {"group_id":"north","vens":[{"ven_id":"v1","ven_name":"house"},
+                                        {"ven_id":"v2","ven_name":null}]},
+            {"group_id":"pilot","vens":[{"ven_id":null,"ven_name":"barn"}]}]}"#;
+        let api = ScriptedApi::new([(200, groups), (200, r#"{"groups":[]}"#)]).await;
+        let expected = "\
+GROUP  VENS
+north  house, v2
+pilot  barn
+";
+        assert_eq!(answer(&api, &["groups"]).await.unwrap(), expected);
+        assert_eq!(answer(&api, &["groups"]).await.unwrap(), "no groups\n");
+        assert_eq!(api.asked()[0].line, "GET /api/v1/groups");
     }
 
     #[tokio::test]

@@ -22,6 +22,14 @@ async fn only_a_ven_that_was_made_known_may_register() {
     let mut ven = Ven::start(config).await;
     let refused = ven.next("registration_refused").await;
     assert_eq!(refused["response_code"], 463);
+    let known = call(&api, Method::GET, "/api/v1/vens", None).await;
+    assert_eq!(known.body, json!({"vens": []}));
+    let database = rusqlite::Connection::open(folder.path().join("vtn/vtn.db")).unwrap();
+    for table in ["partitions", "claims", "seen", "outbox"] {
+        let count = format!("SELECT count(*) FROM {table}");
+        let rows: i64 = database.query_row(&count, [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 0, "{table}");
+    }
 
     let new =
         json!({"ven_name": "Pump1", "ven_id": "Of-choice", "groups": ["g1"], "resources": ["r1"]});

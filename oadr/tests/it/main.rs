@@ -12,6 +12,7 @@ mod api_events;
 mod api_vens;
 mod folder;
 mod life;
+mod membership;
 mod process;
 mod program;
 mod served;
