@@ -15,7 +15,7 @@ use crate::process::Process;
 /// The environment variable with a built program; without it, cargo builds one.
 pub const VARIABLE: &str = "OADR_BIN";
 
-/// A running `oadr vtn --dev`.
+/// A running `oadr vtn`.
 #[derive(Debug)]
 pub struct Vtn {
     /// The process.
@@ -29,22 +29,30 @@ pub struct Vtn {
 }
 
 impl Vtn {
-    /// Starts a VTN that keeps its state in `data` and asks its VENs to poll every second.
+    /// Starts a VTN for whichever VENs, which keeps its state in `data` and asks its VENs to poll
+    /// every second.
     ///
     /// # Errors
     ///
     /// When it does not start, or does not say where it listens.
     pub fn start(data: &Path) -> Result<Self, Failure> {
+        Self::start_with(data, &["--dev"])
+    }
+
+    /// The same for enrolled VENs only.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or does not say where it listens.
+    pub fn start_enrolled(data: &Path) -> Result<Self, Failure> {
+        Self::start_with(data, &[])
+    }
+
+    fn start_with(data: &Path, more: &[&str]) -> Result<Self, Failure> {
         let mut command = Command::new(binary()?);
         command
-            .args([
-                "vtn",
-                "--dev",
-                "--listen",
-                "127.0.0.1:0",
-                "--api",
-                "127.0.0.1:0",
-            ])
+            .args(["vtn", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
+            .args(more)
             .args(["--poll-interval", "PT1S", "--data"])
             .arg(data);
         let process = Process::start("oadr vtn", command)?;

@@ -17,6 +17,8 @@ mod lost_reply;
 #[cfg(test)]
 mod mutated;
 #[cfg(test)]
+mod openleadr_enrolled;
+#[cfg(test)]
 mod openleadr_ven;
 #[cfg(test)]
 mod openleadr_vtn;
