@@ -13,6 +13,7 @@ mod exit;
 mod http_flags;
 #[cfg(test)]
 mod scripted_api;
+mod settings;
 mod start;
 mod table;
 mod target_flag;
@@ -30,6 +31,8 @@ use serde_json::Value;
 
 pub(crate) use api_client::ApiClient;
 pub(crate) use exit::Exit;
+
+use settings::{ConfigArgs, Line};
 
 use crate::demo;
 use crate::logging::{self, LogFormat};
@@ -59,7 +62,7 @@ Every command explains itself with --help.";
 struct LogArgs {
     /// What is logged to stderr: a level (error, warn, info, debug, trace) or a filter such as
     /// `warn,oadr=debug`.
-    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
+    #[arg(long, global = true, value_name = "FILTER", display_order = 1010)]
     log: Option<String>,
     /// How log lines look.
     #[arg(
@@ -67,7 +70,8 @@ struct LogArgs {
         global = true,
         value_name = "FORMAT",
         value_enum,
-        default_value = "text"
+        default_value = "text",
+        display_order = 1011
     )]
     log_format: LogFormat,
 }
@@ -81,11 +85,44 @@ enum Command {
     Demo(demo::DemoArgs),
 }
 
+impl Cli {
+    /// Where the settings of a command that serves are from.
+    fn config(&self) -> Option<&ConfigArgs> {
+        match &self.command {
+            Command::Vtn(args) => Some(&args.config),
+            Command::Ven(args) => Some(&args.config),
+            Command::Event(_) | Command::Vens(_) | Command::Demo(_) => None,
+        }
+    }
+}
+
 /// Runs the program: reads the command line, does what it says, and says how it went. What went wrong
 /// is one line on stderr and a status other than 0.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    let cli = match settings::read(&words, &|name| std::env::var_os(name)) {
+        Ok(Line::Run(cli)) => *cli,
+        Ok(Line::Print(settings)) => {
+            // Half of them in a file would be other settings.
+            let mut out = std::io::stdout().lock();
+            let written = out
+                .write_all(settings.as_bytes())
+                .and_then(|()| out.flush());
+            return match written {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("oadr: cannot print the settings: {error}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
+        Err(settings::Error::Line(error)) => error.exit(),
+        Err(error) => {
+            eprintln!("oadr: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let serves = matches!(cli.command, Command::Vtn(_) | Command::Ven(_));
     let default = if serves { "info" } else { "warn" };
     let filter = cli.log.log.as_deref().unwrap_or(default);
@@ -106,7 +143,7 @@ pub fn main() -> ExitCode {
     let success = |()| ExitCode::SUCCESS;
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Vtn(args) => vtn::run(*args).await,
+            Command::Vtn(args) => vtn::run(args.settings).await,
             Command::Ven(args) => ven::run(*args).await,
             Command::Event(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),

@@ -13,6 +13,7 @@ use oadr_http::{BaseUrl, Credentials};
 
 use super::exit::Exit;
 use super::say;
+use super::settings::ConfigArgs;
 use crate::ven::{OnEvent, Ven};
 
 /// Run a VEN.
@@ -25,9 +26,25 @@ use crate::ven::{OnEvent, Ven};
 /// `event_modified`, `event_cancelled`, `opt_sent`, `event_started`, `interval_started`,
 /// `event_ended`, `registration_cancelled`, `registration_refused`. After a crash a line can come
 /// again; it has the same `id`.
+///
+/// Every option but --cancel-registration is also a key of the file given with --config, and a variable.
+/// Those that may be given several times are the lists `resources` and `market_contexts` there; in a
+/// variable commas separate their members.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VenArgs {
+    #[command(flatten)]
+    pub(super) settings: VenSettings,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    /// Cancel the registration of the VEN in the data folder, and exit
+    #[arg(long)]
+    pub(super) cancel_registration: bool,
+}
+
+/// How the VEN runs: each of these is an option, a variable and a key of the file.
+#[derive(Debug, Args)]
+pub(super) struct VenSettings {
     /// The VTN's URL, with or without /OpenADR2/Simple/2.0b.
     #[arg(long, value_name = "URL")]
     vtn: BaseUrl,
@@ -46,7 +63,7 @@ pub(super) struct VenArgs {
     #[arg(long, value_name = "COMMAND")]
     on_event: Option<String>,
     /// How long that command may take, in seconds; then it is killed and --opt is the answer.
-    #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds, requires = "on_event")]
+    #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
     on_event_timeout: Duration,
     /// A venID that the VTN's operator gave out beforehand.
     #[arg(long, value_name = "ID")]
@@ -61,19 +78,11 @@ pub(super) struct VenArgs {
     #[arg(long = "market-context", value_name = "URI")]
     market_contexts: Vec<MarketContext>,
     /// The user for HTTP Basic authentication, which some VTNs want.
-    #[arg(long, value_name = "NAME", requires = "http_password")]
+    #[arg(long, value_name = "NAME")]
     http_user: Option<String>,
     /// The password that goes with it.
-    #[arg(
-        long,
-        value_name = "PASSWORD",
-        env = "OADR_HTTP_PASSWORD",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "PASSWORD", hide_env_values = true)]
     http_password: Option<String>,
-    /// Cancel the registration of the VEN in the data folder, and exit.
-    #[arg(long)]
-    cancel_registration: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -101,7 +110,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
     let cancel = args.cancel_registration;
-    let ven = ven(args)?.on_happening(async |happening| say(&happening.to_json()));
+    let ven = ven(args.settings)?.on_happening(async |happening| say(&happening.to_json()));
     let mut exit = Exit::new()?;
     if !cancel {
         let running = ven.start().await?;
@@ -123,7 +132,7 @@ pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
-fn ven(args: VenArgs) -> Result<Ven, Box<dyn Error>> {
+fn ven(args: VenSettings) -> Result<Ven, Box<dyn Error>> {
     if args.name.is_empty() {
         return Err("--name must not be empty".into());
     }
@@ -148,8 +157,13 @@ fn ven(args: VenArgs) -> Result<Ven, Box<dyn Error>> {
     if let Some(vtn_id) = args.vtn_id {
         ven = ven.vtn_id(vtn_id);
     }
-    if let (Some(user), Some(password)) = (&args.http_user, &args.http_password) {
-        ven = ven.credentials(Credentials::new(user, password)?);
+    match (&args.http_user, &args.http_password) {
+        (Some(user), Some(password)) => {
+            ven = ven.credentials(Credentials::new(user, password)?);
+        }
+        (Some(_), None) => return Err("http_user needs an http_password".into()),
+        (None, Some(_)) => return Err("http_password needs an http_user".into()),
+        (None, None) => {}
     }
     Ok(ven)
 }

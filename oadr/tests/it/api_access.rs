@@ -1,7 +1,6 @@
 //! Who is let in to the operator API.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
 use hyper::header::{HeaderMap, HeaderValue};
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::folder::Folder;
 use crate::process::{Process, run, run_in};
-use crate::served::{Answer, call, present, start};
+use crate::served::{Answer, call, present, settings, start};
 
 #[tokio::test]
 async fn without_the_token_there_is_nothing_but_the_state_of_health() {
@@ -83,19 +82,9 @@ async fn a_page_of_another_site_is_kept_out_although_it_has_the_token() {
 async fn a_file_without_a_token_keeps_the_vtn_from_starting() {
     let folder = Folder::new();
     fs::write(folder.path().join("api-token"), "").unwrap();
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let error = vtn::start(vtn::Config {
-        listen: any,
-        api: any,
-        data: folder.path().to_owned(),
-        vtn_id: None,
-        poll_interval: oadr_core::value::Duration::seconds(1),
-        admission: Admission::Open,
-        insecure_plain_http: false,
-        insecure_plain_api: false,
-    })
-    .await
-    .unwrap_err();
+    let error = vtn::start(settings(folder.path(), Admission::Open))
+        .await
+        .unwrap_err();
     assert!(matches!(error, vtn::StartError::Token(_)), "{error}");
 }
 

@@ -16,6 +16,7 @@ mod membership;
 mod process;
 mod program;
 mod served;
+mod settings;
 mod token;
 mod ven_callbacks;
 mod ven_example;

@@ -49,8 +49,8 @@ async fn an_event_of_a_group_comes_and_goes_with_membership() {
     for name in ["Pump1", "Pump2"] {
         enrol(&vtn, &json!({"ven_name": name})).await;
         let data = folder.path().join(name);
-        let mut config = ven_config(&vtn.vtn_url(), name, &data, OptType::OptIn);
-        config.resources = vec![ResourceId::new("boiler").unwrap()];
+        let config = ven_config(&vtn.vtn_url(), name, &data, OptType::OptIn);
+        let config = config.resources([ResourceId::new("boiler").unwrap()]);
         let mut ven = Ven::start(config).await;
         ven.next("registered").await;
         vens.push(ven);
