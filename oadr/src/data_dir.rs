@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct DataDir {
     path: PathBuf,
     // The operating system gives the lock back when the file is closed, however the process ends.
-    _lock: File,
+    lock: File,
 }
 
 /// Why a data folder cannot be had.
@@ -54,7 +54,7 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
-                _lock: lock,
+                lock,
             }),
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse {
                 path: path.to_owned(),
@@ -66,6 +66,14 @@ impl DataDir {
     /// A file in it.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // A child that is just being started has the file open too, and would keep the lock until it is
+        // another program. What cannot be unlocked is given back then.
+        let _ = self.lock.unlock();
     }
 }
 
@@ -85,5 +93,16 @@ mod tests {
         ));
         drop(held);
         DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_child_that_is_being_started_does_not_keep_a_folder_that_was_let_go() {
+        let temp = TempDir::new("lock").unwrap();
+        let held = DataDir::open(temp.path()).unwrap();
+        // What a child has until it becomes another program.
+        let inherited = held.lock.try_clone().unwrap();
+        drop(held);
+        DataDir::open(temp.path()).unwrap();
+        drop(inherited);
     }
 }
