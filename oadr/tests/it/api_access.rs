@@ -1,6 +1,7 @@
 //! Who is let in to the operator API.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
 use hyper::header::{HeaderMap, HeaderValue};
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::folder::Folder;
 use crate::process::{Process, run, run_in};
-use crate::served::{Answer, call, present, settings, start};
+use crate::served::{Answer, call, present, send_with, settings, start};
+use crate::token;
 
 #[tokio::test]
 async fn without_the_token_there_is_nothing_but_the_state_of_health() {
@@ -70,22 +72,51 @@ async fn a_page_of_another_site_is_kept_out_although_it_has_the_token() {
     let vtn = start(folder.path(), Admission::Open).await;
     let mut headers = HeaderMap::new();
     headers.insert("origin", HeaderValue::from_static("https://example.com"));
-    let answer =
-        crate::served::send_with(&vtn.api_url(), Method::GET, "/api/v1/vens", headers, None).await;
+    let answer = send_with(&vtn.api_url(), Method::GET, "/api/v1/vens", headers, None).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
     let own = call(&vtn.api_url(), Method::GET, "/api/v1/vens", None).await;
     assert_eq!(own.status, StatusCode::OK);
     vtn.stop().await;
 }
 
+fn config(folder: &Folder, api: [u8; 4]) -> vtn::Config {
+    vtn::Config {
+        api: SocketAddr::from((api, 0)),
+        ..settings(folder.path(), Admission::Open)
+    }
+}
+
 #[tokio::test]
 async fn a_file_without_a_token_keeps_the_vtn_from_starting() {
     let folder = Folder::new();
     fs::write(folder.path().join("api-token"), "").unwrap();
-    let error = vtn::start(settings(folder.path(), Admission::Open))
-        .await
-        .unwrap_err();
+    let error = vtn::start(config(&folder, [127, 0, 0, 1])).await;
+    let error = error.unwrap_err();
     assert!(matches!(error, vtn::StartError::Token(_)), "{error}");
+}
+
+#[tokio::test]
+async fn the_api_is_for_other_machines_only_in_so_many_words_and_with_the_token() {
+    let folder = Folder::new();
+    let everywhere = || config(&folder, [0, 0, 0, 0]);
+    let refused = vtn::start(everywhere()).await.unwrap_err();
+    assert!(matches!(refused, vtn::StartError::PlainApi(_)), "{refused}");
+    let vtn = vtn::start(vtn::Config {
+        insecure_plain_api: true,
+        ..everywhere()
+    });
+    let vtn = vtn.await.unwrap();
+    let api = vtn.api_url().replace("0.0.0.0", "127.0.0.1");
+    let without = present(&api, Method::GET, "/api/v1/vens", None).await;
+    assert_eq!(without.status, StatusCode::UNAUTHORIZED);
+    token::learn(&api, &vtn.api_token_file());
+    let mut headers = HeaderMap::new();
+    headers.insert("origin", HeaderValue::from_static("https://example.com"));
+    let page = send_with(&api, Method::GET, "/api/v1/vens", headers, None).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    let with = call(&api, Method::GET, "/api/v1/vens", None).await;
+    assert_eq!(with.status, StatusCode::OK);
+    vtn.stop().await;
 }
 
 #[tokio::test]
