@@ -21,8 +21,9 @@ pub enum StoreError {
     },
     /// A newer program has changed the tables; going back is not possible.
     #[error(
-        "the database {} was written by a newer version of this program (schema {found}, this program knows up to {known})",
-        path.display()
+        "the database {} was written by a newer version of this program: its schema is number {found}, version {} of the program knows up to number {known}; run the newer version, or restore a backup from before the upgrade into an empty folder",
+        path.display(),
+        env!("CARGO_PKG_VERSION")
     )]
     NewerSchema {
         /// The file.

@@ -38,6 +38,7 @@ pub(super) fn migrate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::temp_dir::TempDir;
 
     const FIRST: &str = "CREATE TABLE a (n INTEGER) STRICT;";
     const SECOND: &str = "ALTER TABLE a ADD COLUMN m INTEGER;";
@@ -69,10 +70,42 @@ mod tests {
     fn a_migration_that_fails_leaves_nothing_behind() {
         let mut connection = Connection::open_in_memory().unwrap();
         let broken = "CREATE TABLE b (n INTEGER) STRICT; CREATE TABEL c (n);";
-        migrate(&mut connection, Path::new("memory"), &[FIRST, broken]).unwrap_err();
-        let tables: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        let path = Path::new("memory");
+        migrate(&mut connection, path, &[FIRST, broken]).unwrap_err();
+        let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let tables = number("SELECT count(*) FROM sqlite_schema").unwrap();
+        let version = number("PRAGMA user_version").unwrap();
+        // The one before it stays, and the next start goes on from there.
+        assert_eq!((tables, version), (1, 1));
+        migrate(&mut connection, path, &[FIRST, SECOND]).unwrap();
+    }
+
+    #[test]
+    fn a_migration_that_is_killed_half_way_leaves_the_version_before() {
+        let temp = TempDir::new("migrate").unwrap();
+        let path = temp.path().join("a.db");
+        drop(crate::sqlite::open(&path, &[FIRST]).unwrap());
+        let killed = crate::sqlite::open(&path, &[FIRST]).unwrap();
+        // As far as a migration gets before its commit; with so small a cache part of it is in the log.
+        killed
+            .execute_batch(
+                "PRAGMA cache_size = 2; BEGIN IMMEDIATE; CREATE TABLE b (n INTEGER) STRICT;
+                 INSERT INTO b WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 9999)
+                 SELECT n FROM c; PRAGMA user_version = 2;",
+            )
             .unwrap();
-        assert_eq!(tables, 1);
+        let log = std::fs::read(temp.path().join("a.db-wal")).unwrap();
+        assert!(log.len() > 4096, "{}", log.len());
+        // What the disk holds at that moment.
+        let after = temp.path().join("after.db");
+        std::fs::copy(&path, &after).unwrap();
+        std::fs::write(temp.path().join("after.db-wal"), log).unwrap();
+
+        let old = crate::sqlite::open(&after, &[FIRST]).unwrap();
+        let tables = "SELECT group_concat(name) FROM sqlite_schema";
+        let tables: String = old.query_row(tables, [], |row| row.get(0)).unwrap();
+        assert_eq!(tables, "a");
+        drop(old);
+        crate::sqlite::open(&after, &[FIRST, SECOND]).unwrap();
     }
 }
