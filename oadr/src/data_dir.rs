@@ -6,6 +6,9 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The file that is locked.
+pub(crate) const LOCK: &str = "lock";
+
 /// A data folder, held by this process until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {
@@ -49,7 +52,7 @@ impl DataDir {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path.join("lock"))
+            .open(path.join(LOCK))
             .map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self {

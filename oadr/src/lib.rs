@@ -4,6 +4,7 @@
 //! Knows nothing of OpenADR's rules, which are `oadr-core`'s, nor of HTTP's, which are `oadr-http`'s.
 
 mod api;
+pub mod backup;
 pub mod cli;
 mod clock;
 mod data_dir;

@@ -1,6 +1,8 @@
 //! The proof that real peers, the schema and the disk agree with this implementation.
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod busy_ven;
 #[cfg(test)]
 mod corpus;

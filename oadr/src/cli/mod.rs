@@ -5,6 +5,7 @@
 mod api_client;
 mod api_error;
 mod api_token;
+mod backup;
 mod descriptors;
 mod event;
 mod event_flags;
@@ -55,6 +56,7 @@ Examples:
   oadr event create --ven Pump1 --market-context http://example.com/dr --interval PT15M=1
   oadr event list
   oadr vens list --json
+  oadr backup --data oadr-vtn --to /var/backups
 
 Every command explains itself with --help.";
 
@@ -82,6 +84,8 @@ enum Command {
     Ven(Box<ven::VenArgs>),
     Event(event::EventArgs),
     Vens(vens::VensArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Demo(demo::DemoArgs),
 }
 
@@ -147,6 +151,8 @@ pub fn main() -> ExitCode {
             Command::Ven(args) => ven::run(*args).await,
             Command::Event(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Backup(args) => args.run().map(success),
+            Command::Restore(args) => args.run().map(success),
             Command::Demo(args) => demo::run(args).await,
         }
     });

@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of tables.
 
+mod copy;
 mod error;
 mod migrate;
 mod writer;
@@ -12,6 +13,7 @@ use std::path::Path;
 pub use error::StoreError;
 use rusqlite::Connection;
 
+pub(crate) use copy::{CopyError, copy, open_source, snapshot};
 pub(crate) use writer::Writer;
 
 /// Opens or makes a database, and brings its schema up to date.

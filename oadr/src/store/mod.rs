@@ -24,7 +24,8 @@ pub(crate) use campaigns::{FirstAnswer, NewCampaign};
 pub(crate) use partitions::Commit;
 pub(crate) use read::{Delivery, Tally};
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/vtn/001_first.sql")];
+/// What makes the tables; see `sqlite`.
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/vtn/001_first.sql")];
 
 /// The internal key of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -148,3 +148,4 @@ pub use occasion::{
 };
 pub use on_event::{OnEvent, OnEventError};
 pub use running::{CommandFailure, Running};
+pub(crate) use store::MIGRATIONS;

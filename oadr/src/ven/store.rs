@@ -11,7 +11,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::happening::{Happening, HappeningId};
 use crate::sqlite::{self, StoreError, Writer};
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/ven/001_first.sql")];
+/// What makes the tables; see `sqlite`.
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/ven/001_first.sql")];
 
 /// The most happenings that are read at a time.
 const GROUP: u32 = 64;

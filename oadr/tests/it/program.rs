@@ -224,6 +224,8 @@ async fn every_command_explains_itself() {
         &["event"],
         &["event", "create"],
         &["vens"],
+        &["backup"],
+        &["restore"],
         &["demo"],
     ] {
         let ended = run(&[command, &["--help"]].concat()).await;
