@@ -87,6 +87,15 @@ impl Base {
         self.send("POST", path, Some(("application/xml", document.to_vec())))
     }
 
+    /// Asks for anything.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.send("GET", path, None)
+    }
+
     fn send(
         &self,
         method: &str,

@@ -6,6 +6,7 @@
 pub mod failure;
 pub mod folder;
 pub mod http;
+pub mod metrics;
 pub mod peers;
 pub mod process;
 pub mod program;

@@ -149,6 +149,12 @@ impl<H: Handler> Server<H> {
         }
     }
 
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.gate.connections()
+    }
+
     /// Stops accepting, closes the idle connections at once and the others after the request they
     /// are at; cuts off what is left when
     /// [`shutdown_limit`](ServerConfig::shutdown_limit) is over.
@@ -180,6 +186,7 @@ impl<H: Handler> Server<H> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let _open = self.gate.open();
         let link = Arc::new(Link::new());
         let endpoint = Arc::new(Endpoint {
             handler: Arc::clone(&self.handler),

@@ -13,6 +13,7 @@ mod entropy;
 mod json;
 mod log_ration;
 mod logging;
+mod metrics;
 mod sqlite;
 mod store;
 mod temp_dir;

@@ -17,6 +17,8 @@ mod harness;
 #[cfg(test)]
 mod lost_reply;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod mutated;
 #[cfg(test)]
 mod openleadr_enrolled;

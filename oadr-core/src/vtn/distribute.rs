@@ -108,13 +108,13 @@ fn list<'a>(case: &Case<'a>, sender: Sender<'_>, limit: Option<u32>) -> Vec<Entr
 
 /// An event that belongs into a distribution.
 #[derive(Debug)]
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     event_id: &'a EventId,
     source: Source<'a>,
-    known: Option<&'a Delivery>,
+    pub(super) known: Option<&'a Delivery>,
     content: Content,
     /// Whether the VEN does not have this version yet.
-    is_new: bool,
+    pub(super) is_new: bool,
     /// Whether it alone is reason to send all of them.
     wants_sending: bool,
 }
@@ -129,7 +129,7 @@ enum Source<'a> {
 
 /// What rule 50 wants listed: all events to come or running, completed ones as long as rule 66 says,
 /// cancelled ones until the VEN knows.
-fn entries<'a>(
+pub(super) fn entries<'a>(
     state: &'a State,
     context: &'a Context,
     now: DateTime,
@@ -220,6 +220,14 @@ fn of_cancelled(delivery: &Delivery) -> Option<bool> {
 }
 
 impl Entry<'_> {
+    /// When this version was made; unknown of a cancellation that came of leaving the audience.
+    pub(super) fn since(&self) -> Option<DateTime> {
+        match self.source {
+            Source::Campaign(campaign) => Some(campaign.modified),
+            Source::Outline(_) => None,
+        }
+    }
+
     /// Rules 4, 5 and 10: from 0, one more with each version sent.
     fn modification_number(&self) -> u32 {
         let Some(known) = self.known else {

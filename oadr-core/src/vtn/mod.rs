@@ -29,6 +29,7 @@ mod poll;
 mod refusal;
 mod registration;
 mod report;
+mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ pub use input::{
     Answer, Input, PollAnswer, Question, RegistrationAnswer, RegistrationQuery,
     RegistrationRequest, Reply,
 };
+pub use standing::{Standing, standing};
 pub use state::{Decided, KnownBy, Registration, State};
 
 /// The VTN's role.

@@ -1,7 +1,7 @@
 //! Counts the open connections and tells them when to end. Does not know what they carry.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::futures::OwnedNotified;
@@ -24,6 +24,18 @@ pub(super) struct Gate {
     changed: Arc<Notify>,
     places: Arc<Semaphore>,
     size: u32,
+    /// Connections that are served; a place is taken before there is one.
+    open: AtomicU32,
+}
+
+/// A connection that is served, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Open<'a>(&'a AtomicU32);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Gate {
@@ -35,6 +47,7 @@ impl Gate {
             changed: Arc::new(Notify::new()),
             places: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or_default())),
             size,
+            open: AtomicU32::new(0),
         }
     }
 
@@ -70,6 +83,17 @@ impl Gate {
             () = self.closing() => None,
             place = Arc::clone(&self.places).acquire_owned() => place.ok(),
         }
+    }
+
+    /// Counts a connection.
+    pub(super) fn open(&self) -> Open<'_> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Open(&self.open)
+    }
+
+    /// How many connections are served.
+    pub(super) fn connections(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
     }
 
     /// Closes the gate, waits until everybody has left or `limit` is over, then cuts the rest off

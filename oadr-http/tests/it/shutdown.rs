@@ -63,7 +63,14 @@ async fn idle_connections_are_closed_at_once() {
     used.send(post(OADR_POLL, POLL)).await;
     assert_eq!(used.response().await.status(), 200);
     let fresh = Wire::to(served.address).await;
+    within(async {
+        while served.server.connections() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert_eq!(within(served.server.shut_down()).await, Drained::Finished);
+    assert_eq!(served.server.connections(), 0);
     used.closed().await;
     fresh.rest().await;
 }

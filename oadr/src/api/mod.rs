@@ -7,6 +7,7 @@ mod events;
 mod groups;
 mod guard;
 mod health;
+mod metrics;
 mod problem;
 mod serve;
 pub(crate) mod token;
@@ -25,8 +26,8 @@ use axum::routing::{get, post};
 
 use crate::clock;
 use crate::store::Audit;
-use crate::vtn::Host;
 pub(crate) use guard::Gate;
+pub(crate) use metrics::Metrics;
 use problem::Problem;
 pub(crate) use serve::{Bounds, serve};
 pub(crate) use vens::segment;
@@ -38,7 +39,8 @@ pub(crate) const USER_HEADER: &str = "x-oadr-user";
 const LONGEST_USER: usize = 100;
 
 /// The API of this VTN, for those whom the gate lets in.
-pub(crate) fn router(host: Arc<Host>, gate: Gate) -> Router {
+pub(crate) fn router(metrics: Metrics, gate: Gate) -> Router {
+    let host = Arc::clone(&metrics.host);
     Router::new()
         .route("/api/v1/health", get(health::health))
         .route("/api/v1/events", get(events::list).post(events::create))
@@ -55,8 +57,10 @@ pub(crate) fn router(host: Arc<Host>, gate: Gate) -> Router {
         )
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
         .route("/api/v1/groups", get(groups::list))
+        .merge(metrics::router(metrics))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        // For metrics too: who may read them is decided there and nowhere else.
         .layer(axum::middleware::from_fn_with_state(
             Arc::new(gate),
             guard::guard,

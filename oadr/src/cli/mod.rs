@@ -95,7 +95,11 @@ impl Cli {
         match &self.command {
             Command::Vtn(args) => Some(&args.config),
             Command::Ven(args) => Some(&args.config),
-            Command::Event(_) | Command::Vens(_) | Command::Demo(_) => None,
+            Command::Event(_)
+            | Command::Vens(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Demo(_) => None,
         }
     }
 }

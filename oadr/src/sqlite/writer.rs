@@ -4,12 +4,15 @@
 //! Knows nothing of what is written. A piece of work that fails is undone by itself and does not
 //! take the others of its group with it.
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use crate::metrics::StoreFigures;
 
 /// How much may wait: at some thousand commits a second more than a second's worth means that the
 /// disk does not keep up, and peers are better told to come back.
@@ -23,19 +26,34 @@ const GROUP: usize = 256;
 pub(crate) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    figures: Arc<StoreFigures>,
 }
 
 impl Writer {
     pub(crate) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let figures = Arc::new(StoreFigures::default());
+        let counted = Arc::clone(&figures);
         let thread = std::thread::Builder::new()
             .name("sqlite".to_owned())
-            .spawn(move || write(connection, jobs))
+            .spawn(move || write(connection, jobs, &counted))
             .map_err(|error| StoreError::Thread(error.into()))?;
         Ok(Self {
             queue: Some(queue),
             thread: Some(thread),
+            figures,
         })
+    }
+
+    /// What the thread has done so far.
+    pub(crate) fn figures(&self) -> &Arc<StoreFigures> {
+        &self.figures
+    }
+
+    /// How many pieces of work wait.
+    pub(crate) fn waiting(&self) -> usize {
+        let queue = self.queue.as_ref();
+        queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
     /// Does `work` in a transaction and returns when it is on the disk.
@@ -58,7 +76,10 @@ impl Writer {
         });
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Full(_) => {
+                self.figures.not_done(&StoreError::Busy);
+                StoreError::Busy
+            }
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
         answered.await.unwrap_or(Err(StoreError::Closed))
@@ -105,7 +126,11 @@ where
     }
 }
 
-fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn write(
+    mut connection: Connection,
+    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+    figures: &StoreFigures,
+) {
     let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = jobs.blocking_recv() {
         group.push(first);
@@ -114,16 +139,23 @@ fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         {
             group.push(next);
         }
-        commit(&mut connection, &mut group);
+        commit(&mut connection, &mut group, figures);
     }
     // Folds the log into the file; if that fails, the next start does it.
     let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
 }
 
 /// Runs the group in one transaction and answers everybody in it.
-fn commit(connection: &mut Connection, group: &mut Vec<Box<dyn Job>>) {
+fn commit(connection: &mut Connection, group: &mut Vec<Box<dyn Job>>, figures: &StoreFigures) {
     let mut outcomes = Vec::with_capacity(group.len());
+    let begun = Instant::now();
     let committed = run_all(connection, group, &mut outcomes);
+    match &committed {
+        Ok(()) => figures.committed(group.len(), begun.elapsed()),
+        Err(error) => figures.not_done(error),
+    }
+    let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+    failed.for_each(|error| figures.not_done(error));
     for (index, job) in group.drain(..).enumerate() {
         let own = outcomes.get(index).cloned().unwrap_or(Ok(()));
         job.answer(own.and(committed.clone()));

@@ -5,6 +5,7 @@
 //! the decision was made on.
 
 mod campaigns;
+mod figures;
 mod partitions;
 mod read;
 #[cfg(test)]
@@ -102,7 +103,11 @@ impl Store {
         let answer = tokio::task::spawn_blocking(move || {
             query(&reader.lock().unwrap_or_else(PoisonError::into_inner))
         });
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        let answer = answer.await.unwrap_or(Err(StoreError::Closed));
+        if let Err(error) = &answer {
+            self.writer.figures().not_done(error);
+        }
+        answer
     }
 }
 

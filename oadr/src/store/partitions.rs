@@ -19,6 +19,7 @@ pub(crate) struct Commit {
     take: Vec<String>,
     drop: Vec<String>,
     deliveries: Vec<DeliveryRow>,
+    statuses: Vec<DeliveryStatus>,
     effects: Vec<String>,
     at: DateTime,
     audit: Option<Audit>,
@@ -68,6 +69,7 @@ impl Commit {
             take: claims(&decision.claims().take)?,
             drop: claims(&decision.claims().drop)?,
             deliveries: deliveries.collect::<Result<_, _>>()?,
+            statuses: decision.facts().iter().filter_map(status).collect(),
             effects: effects
                 .map(|effect| serde_json::to_string(effect).map_err(StoreError::row("outbox")))
                 .collect::<Result<_, _>>()?,
@@ -149,6 +151,13 @@ pub(super) fn claim_text(claim: &Claim) -> Result<String, StoreError> {
     serde_json::to_string(claim).map_err(StoreError::row("claims"))
 }
 
+fn status(fact: &Fact) -> Option<DeliveryStatus> {
+    match fact {
+        Fact::Delivery(delivery) => Some(delivery.status),
+        _ => None,
+    }
+}
+
 fn delivery_row(fact: &Fact) -> Result<DeliveryRow, StoreError> {
     match fact {
         Fact::Delivery(delivery) => Ok(DeliveryRow {
@@ -171,8 +180,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] if the partition is no longer at the decision's base, or another
     /// partition holds a claim: load and decide again.
-    pub(crate) async fn commit(&self, commit: Commit) -> Result<(Key, Committed), StoreError> {
+    pub(crate) async fn commit(&self, mut commit: Commit) -> Result<(Key, Committed), StoreError> {
+        let statuses = std::mem::take(&mut commit.statuses);
         let key = self.writer.run(|c| commit.write(c)).await?;
+        let figures = self.figures();
+        statuses.iter().for_each(|status| figures.delivery(*status));
         Ok((key, Committed::by_store()))
     }
 

@@ -82,6 +82,7 @@ use crate::api::Gate;
 use crate::api::token::{self, Token, TokenError};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::log_ration::LogRation;
+use crate::metrics::{Measured, Requests};
 use crate::sqlite::StoreError;
 use crate::store::Store;
 use crate::{api, clock};
@@ -89,11 +90,12 @@ use crate::{api, clock};
 use application::Application;
 pub use builder::{HandlerError, PollItem, Vtn};
 use campaigns::Campaigns;
+pub(crate) use campaigns::Open;
 pub use directory::{Directory, Listed};
 pub use event::{Event, EventFormError, TargetType, UNSPECIFIED_CONTEXT};
 pub(crate) use events::CampaignFailure;
 pub use handle::{Added, EventOutcome, EventsError, Handle};
-use handler::HttpHandler;
+pub(crate) use handler::HttpHandler;
 pub use happening::{EventAnswered, Happening};
 pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
@@ -269,16 +271,20 @@ async fn launch(
     let ration = Arc::clone(&host.ration);
     let prefix = config.http.prefix.clone();
     let (stop, stopping) = watch::channel(false);
+    let requests = Arc::new(Requests::default());
+    let handler = Measured::new(HttpHandler(Arc::clone(&host)), Arc::clone(&requests));
+    let server = oadr_http::Server::new(handler, config.http);
+    let metrics = api::Metrics {
+        host: Arc::clone(&host),
+        requests,
+        server: server.clone(),
+        started: now,
+    };
     let servers = vec![
-        tokio::spawn(serve_vens(
-            vens,
-            HttpHandler(Arc::clone(&host)),
-            config.http,
-            stopping.clone(),
-        )),
+        tokio::spawn(serve_vens(vens, server, stopping.clone())),
         tokio::spawn(serve_operators(
             operators,
-            api::router(Arc::clone(&host), gate),
+            api::router(metrics, gate),
             Arc::clone(&ration),
             stopping,
         )),
@@ -413,12 +419,15 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 
 async fn serve_vens(
     listener: TcpListener,
-    handler: HttpHandler,
-    bounds: ServerConfig,
+    server: oadr_http::Server<Measured<HttpHandler>>,
     stopping: watch::Receiver<bool>,
 ) {
-    let drained = oadr_http::serve(listener, handler, bounds, told(stopping)).await;
-    match drained {
+    tokio::select! {
+        () = told(stopping) => {}
+        () = server.accept(&listener) => {}
+    }
+    drop(listener);
+    match server.shut_down().await {
         oadr_http::Drained::Finished => {}
         oadr_http::Drained::Cut(connections) => {
             tracing::warn!(connections, "cut off what did not finish in time");

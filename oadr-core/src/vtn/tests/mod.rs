@@ -17,6 +17,7 @@ mod polling;
 mod properties;
 mod registering;
 mod reporting;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,0 +1,91 @@
+//! What a store's writing thread did.
+//!
+//! Knows nothing of what was written.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use oadr_core::vtn::DeliveryStatus;
+
+use super::Histogram;
+use crate::sqlite::StoreError;
+
+/// Figures of one store, since it was opened.
+#[derive(Debug)]
+pub(crate) struct StoreFigures {
+    /// How long a commit took, its work and its sync included.
+    pub(crate) commits: Histogram,
+    /// How many pieces of work shared one.
+    pub(crate) groups: Histogram,
+    /// Pieces of work that were refused because too many waited.
+    pub(crate) busy: AtomicU64,
+    /// Pieces of work and queries that failed; a lost race is no failure.
+    pub(crate) failed: AtomicU64,
+    deliveries: [AtomicU64; 3],
+}
+
+/// Up to the most that a commit takes.
+const GROUPS: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/// All, in the order of their places.
+const STATUSES: [DeliveryStatus; 3] = [
+    DeliveryStatus::Sent,
+    DeliveryStatus::Answered,
+    DeliveryStatus::GivenUp,
+];
+
+impl Default for StoreFigures {
+    fn default() -> Self {
+        Self {
+            commits: Histogram::of_durations(),
+            groups: Histogram::of_numbers(GROUPS),
+            busy: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            deliveries: Default::default(),
+        }
+    }
+}
+
+impl StoreFigures {
+    /// A group of work is on the disk.
+    pub(crate) fn committed(&self, group: usize, took: Duration) {
+        self.commits.observe_duration(took);
+        self.groups
+            .observe(u64::try_from(group).unwrap_or(u64::MAX));
+    }
+
+    /// Something was not done.
+    pub(crate) fn not_done(&self, error: &StoreError) {
+        match error {
+            StoreError::Conflict => {}
+            StoreError::Busy => {
+                self.busy.fetch_add(1, Ordering::Relaxed);
+            }
+            StoreError::Open { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Closed
+            | StoreError::Row { .. }
+            | StoreError::UnknownFact
+            | StoreError::Sqlite(_)
+            | StoreError::Thread(_) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// A delivery came to be so.
+    pub(crate) fn delivery(&self, status: DeliveryStatus) {
+        for (known, count) in STATUSES.iter().zip(&self.deliveries) {
+            if *known == status {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How often a delivery came to be what.
+    pub(crate) fn deliveries(&self) -> impl Iterator<Item = (DeliveryStatus, u64)> {
+        let counts = self.deliveries.iter();
+        let counts = counts.map(|count| count.load(Ordering::Relaxed));
+        STATUSES.into_iter().zip(counts)
+    }
+}
