@@ -29,4 +29,6 @@ mod openleadr_vtn;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod stop;
+#[cfg(test)]
 mod wire;

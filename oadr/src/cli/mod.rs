@@ -12,6 +12,7 @@ mod event_flags;
 mod event_view;
 mod exit;
 mod http_flags;
+mod notify;
 #[cfg(test)]
 mod scripted_api;
 mod settings;
@@ -26,6 +27,7 @@ mod vtn;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
@@ -160,6 +162,8 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
         }
     });
+    // What is still at work was given up: it may end what it started, such as a VEN its command.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match done {
         Ok(code) => code,
         Err(error) => {

@@ -12,8 +12,8 @@ use oadr_core::value::{MarketContext, OptType, ResourceId, Text, VenId, VtnId};
 use oadr_http::{BaseUrl, Credentials};
 
 use super::exit::Exit;
-use super::say;
 use super::settings::ConfigArgs;
+use super::{notify, say};
 use crate::ven::{OnEvent, Ven};
 
 /// Run a VEN.
@@ -114,9 +114,9 @@ pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
     let mut exit = Exit::new()?;
     if !cancel {
         let running = ven.start().await?;
+        notify::tell("READY=1");
         exit.wanted().await;
-        running.stop().await;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(exit.stopped(running.stop()).await);
     }
     let running = ven.start_leaving().await?;
     let cancelled = tokio::select! {

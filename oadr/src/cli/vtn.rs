@@ -15,7 +15,7 @@ use serde_json::json;
 use super::exit::Exit;
 use super::http_flags::HttpArgs;
 use super::settings::ConfigArgs;
-use super::{api_token, descriptors, say};
+use super::{api_token, descriptors, notify, say};
 use crate::vtn::{self, Config};
 
 /// Run a VTN.
@@ -25,7 +25,8 @@ use crate::vtn::{self, Config};
 /// SQLite database in the data folder and survives a crash.
 ///
 /// The first line on stdout says where the VTN listens, once it does. SIGTERM and SIGINT stop it:
-/// requests that were accepted are finished.
+/// requests that were accepted are finished. That takes 30 seconds at most; a second signal ends it at
+/// once. A service manager is told when it is ready (sd_notify).
 ///
 /// Operators present the token in the file `api-token` of the data folder, which is made at the first
 /// start; the commands find it there.
@@ -106,9 +107,9 @@ pub(super) async fn run(settings: VtnSettings) -> Result<ExitCode, Box<dyn Error
         "api_token_file": running.api_token_file(),
         "vtn_id": running.vtn_id(),
     }));
+    notify::tell("READY=1");
     exit.wanted().await;
-    running.stop().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(exit.stopped(running.stop()).await)
 }
 
 impl VtnSettings {
