@@ -11,6 +11,8 @@ mod crash_of_the_ven;
 #[cfg(test)]
 mod crash_of_the_vtn;
 #[cfg(test)]
+mod dist;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod harness;

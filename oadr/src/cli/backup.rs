@@ -43,9 +43,9 @@ pub(super) struct BackupArgs {
 /// The next start of the VTN or VEN on the folder goes on from the moment of the backup. A backup of an
 /// older version of this program is brought up to date by that start; one of a newer version is refused.
 ///
-/// What happened after the backup is lost: VENs that registered since are unknown and register again,
-/// and an event that was modified since must be modified again, because VENs keep the higher
-/// modificationNumber.
+/// What happened after the backup is lost: VENs that registered since are unknown and register again;
+/// an event that was modified since must be modified again, because VENs refuse a lower
+/// modificationNumber; events that were made since must be made again.
 ///
 /// Prints one line of JSON, as `oadr backup` does.
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod event;
 mod event_flags;
 mod event_view;
 mod exit;
+mod health;
 mod http_flags;
 mod notify;
 #[cfg(test)]
@@ -86,6 +87,7 @@ enum Command {
     Ven(Box<ven::VenArgs>),
     Event(event::EventArgs),
     Vens(vens::VensArgs),
+    Health(health::HealthArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Demo(demo::DemoArgs),
@@ -101,6 +103,7 @@ impl Cli {
             | Command::Vens(_)
             | Command::Backup(_)
             | Command::Restore(_)
+            | Command::Health(_)
             | Command::Demo(_) => None,
         }
     }
@@ -157,6 +160,7 @@ pub fn main() -> ExitCode {
             Command::Ven(args) => ven::run(*args).await,
             Command::Event(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Health(args) => args.run().await.map(success).map_err(Into::into),
             Command::Backup(args) => args.run().map(success),
             Command::Restore(args) => args.run().map(success),
             Command::Demo(args) => demo::run(args).await,

@@ -108,6 +108,11 @@ async fn vtn_ven_and_the_tools_work_together_and_survive_kill_9() {
         "{}",
         vens.out
     );
+    let health = run(&["health", "--api", &api]).await;
+    assert_eq!(
+        (health.out.as_str(), health.status.code()),
+        ("ok\n", Some(0))
+    );
     let ven_shown = run(&["vens", "show", "Pump1", "--json", "--api", &api]).await;
     let ven_shown: Value = serde_json::from_str(&ven_shown.out).unwrap();
     assert_eq!(ven_shown["ven_id"], registered["ven_id"]);
@@ -195,6 +200,15 @@ async fn what_is_wrong_is_said_in_one_line_with_a_status() {
             vec!["vens", "list", "--api", "http://127.0.0.1:9"],
             "oadr vtn",
         ),
+        (vec!["health", "--api", "http://127.0.0.1:9"], "oadr vtn"),
+        (
+            vec!["backup", "--data", "none", "--to", "none.db"],
+            "no data of a VTN or a VEN",
+        ),
+        (
+            vec!["restore", "none.db", "--data", "none"],
+            "no database of a VTN or a VEN",
+        ),
         (vec!["--log", "a=b=c", "vens", "list"], "--log"),
     ] {
         let ended = run(&args).await;
@@ -224,6 +238,7 @@ async fn every_command_explains_itself() {
         &["event"],
         &["event", "create"],
         &["vens"],
+        &["health"],
         &["backup"],
         &["restore"],
         &["demo"],
