@@ -99,7 +99,7 @@ impl Metrics {
         let durations = self.requests.durations();
         text.histograms(
             "oadr_message_duration_seconds",
-            "From a message to its reply, commit included.",
+            "From a message to its reply, commit included; of polls every sixteenth is timed.",
             durations.map(|(service, histogram)| (Some(("service", service)), histogram)),
         );
         let refusals: Vec<_> = self.requests.refusals().collect();

@@ -29,11 +29,17 @@ const STATUSES: [u16; 14] = [
     400, 401, 403, 404, 405, 406, 408, 413, 415, 429, 431, 500, 501, 503,
 ];
 
+/// Of so many polls one is timed: to ask for the time twice can cost more than everything else that is
+/// done here, and polls are nearly all there is. Other messages are all timed.
+const TIMED_POLLS: u64 = 16;
+
 /// Counts of requests, since the start.
 #[derive(Debug)]
 pub(crate) struct Requests {
     /// By service, message and result, in this order.
     messages: Box<[AtomicU64]>,
+    /// Polls that have begun.
+    polls: AtomicU64,
     /// By service.
     durations: Box<[Histogram]>,
     /// By status, others last.
@@ -48,6 +54,7 @@ impl Default for Requests {
         let services = ServiceName::ALL.len();
         Self {
             messages: zeros(services * MessageKind::ALL.len() * RESULTS.len()),
+            polls: AtomicU64::new(0),
             durations: (0..services).map(|_| Histogram::of_durations()).collect(),
             refusals: zeros(STATUSES.len() + 1),
             not_accepted: AtomicU64::new(0),
@@ -56,14 +63,35 @@ impl Default for Requests {
 }
 
 impl Requests {
+    /// The time, if this message is to be timed.
+    fn begin(&self, service: ServiceName) -> Option<Instant> {
+        let is_timed = match service {
+            ServiceName::OadrPoll => {
+                let before = self.polls.fetch_add(1, Ordering::Relaxed);
+                before.is_multiple_of(TIMED_POLLS)
+            }
+            ServiceName::EiEvent
+            | ServiceName::EiOpt
+            | ServiceName::EiReport
+            | ServiceName::EiRegisterParty => true,
+        };
+        is_timed.then(Instant::now)
+    }
+
     /// Counts a message that was answered.
-    fn answered(&self, service: ServiceName, kind: MessageKind, result: usize, took: Duration) {
+    fn answered(
+        &self,
+        service: ServiceName,
+        kind: MessageKind,
+        result: usize,
+        took: Option<Duration>,
+    ) {
         let (service, kind) = (service as usize, kind as usize);
         let place = (service * MessageKind::ALL.len() + kind) * RESULTS.len() + result;
         if let Some(count) = self.messages.get(place) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(durations) = self.durations.get(service) {
+        if let (Some(took), Some(durations)) = (took, self.durations.get(service)) {
             durations.observe_duration(took);
         }
     }
@@ -120,11 +148,12 @@ impl<H> Measured<H> {
 
 impl<H: Handler> Handler for Measured<H> {
     async fn handle(&self, request: Request) -> Reply {
-        let begun = Instant::now();
         let (service, kind) = (request.service, request.message.kind());
+        let begun = self.requests.begin(service);
         let reply = self.handler.handle(request).await;
-        let requests = &self.requests;
-        requests.answered(service, kind, result(&reply), begun.elapsed());
+        let took = begun.map(|begun| begun.elapsed());
+        let result = result(&reply);
+        self.requests.answered(service, kind, result, took);
         reply
     }
 
@@ -207,7 +236,7 @@ mod tests {
     #[test]
     fn messages_are_counted_where_they_are_read() {
         let requests = Requests::default();
-        let took = Duration::from_millis(3);
+        let took = Some(Duration::from_millis(3));
         let kind = MessageKind::Poll;
         for _ in 0..2 {
             requests.answered(ServiceName::OadrPoll, kind, 0, took);
@@ -227,6 +256,18 @@ mod tests {
             .filter(|(_, sum)| *sum > 0.0)
             .collect();
         assert_eq!(durations, [("EiReport", 0.003), ("OadrPoll", 0.006)]);
+    }
+
+    #[test]
+    fn one_poll_of_sixteen_is_timed_and_every_other_message() {
+        let requests = Requests::default();
+        let timed = |service| {
+            (0..64)
+                .filter(|_| requests.begin(service).is_some())
+                .count()
+        };
+        assert_eq!(timed(ServiceName::OadrPoll), 4);
+        assert_eq!(timed(ServiceName::EiEvent), 64);
     }
 
     #[test]
