@@ -89,3 +89,38 @@ impl StoreFigures {
         STATUSES.into_iter().zip(counts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::sqlite::Writer;
+
+    #[tokio::test]
+    async fn commits_and_failures_are_counted_and_lost_races_are_not() {
+        let writer = Writer::start(Connection::open_in_memory().unwrap()).unwrap();
+        writer.run(|_| Ok(())).await.unwrap();
+        let lost = writer.run(|_| Err::<(), _>(StoreError::Conflict)).await;
+        assert!(lost.is_err());
+        let failed = writer.run(|c| Ok(c.execute_batch("no SQL at all")?)).await;
+        assert!(failed.is_err());
+
+        let figures = writer.figures();
+        let (pieces, sum) = figures.groups.read();
+        // One after the other, each in a commit of its own.
+        assert_eq!((pieces[0], sum), ((1.0, 3), 3.0));
+        assert_eq!(figures.commits.read().0.last().unwrap().1, 3);
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        assert_eq!((count(&figures.failed), count(&figures.busy)), (1, 0));
+        assert_eq!(writer.waiting(), 0);
+    }
+
+    #[test]
+    fn a_delivery_counts_under_its_status() {
+        let figures = StoreFigures::default();
+        figures.delivery(DeliveryStatus::GivenUp);
+        let given_up = |(status, count)| u64::from(status == DeliveryStatus::GivenUp) == count;
+        assert!(figures.deliveries().all(given_up));
+    }
+}

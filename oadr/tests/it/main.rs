@@ -16,6 +16,7 @@ mod life;
 mod membership;
 mod process;
 mod program;
+mod schema;
 mod served;
 mod settings;
 mod token;
