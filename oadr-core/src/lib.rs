@@ -4,6 +4,8 @@
 //! and what must be stored is returned, not stored.
 
 pub mod codec;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod machine;
 pub mod memory;
 pub mod payload;

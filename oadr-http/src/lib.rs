@@ -53,6 +53,8 @@
 mod body;
 mod client;
 mod coding;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod path;
 mod server;
 mod status;

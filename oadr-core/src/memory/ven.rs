@@ -127,7 +127,14 @@ impl VenHost {
         let env = Env { now, entropy };
         let mut answers = Vec::new();
         loop {
-            match decide(&self.at, &self.context, env, input, &answers) {
+            let step = decide(&self.at, &self.context, env, input, &answers);
+            #[cfg(any(test, feature = "fuzzing"))]
+            assert_eq!(
+                step,
+                decide(&self.at, &self.context, env, input, &answers),
+                "deciding twice gives the same"
+            );
+            match step {
                 Step::Ask(question) => answers.push(self.answer(question)),
                 Step::Decided(decision) => return self.commit(decision),
             }
@@ -147,6 +154,8 @@ impl VenHost {
     }
 
     fn commit(&mut self, decision: Decision<Ven>) -> Option<Outgoing> {
+        #[cfg(any(test, feature = "fuzzing"))]
+        crate::fuzzing::check_decision(&self.at, &decision);
         self.at = decision.next(&self.at);
         let version = self.at.version;
         let effects = decision.effects().iter().cloned().enumerate();

@@ -335,7 +335,14 @@ impl VtnHost {
         let context = self.context(&at.state, env.now);
         let mut answers = Vec::new();
         loop {
-            match decide(at, &context, env, input, &answers) {
+            let step = decide(at, &context, env, input, &answers);
+            #[cfg(any(test, feature = "fuzzing"))]
+            assert_eq!(
+                step,
+                decide(at, &context, env, input, &answers),
+                "deciding twice gives the same"
+            );
+            match step {
                 Step::Decided(decision) => return decision,
                 Step::Ask(Question::Register(request)) => {
                     let answer = match &mut self.admit {
@@ -353,6 +360,8 @@ impl VtnHost {
 
     /// Commits, or says who holds a claim that the decision wants.
     fn commit(&mut self, key: Option<u64>, decision: Decision<Vtn>) -> Result<Reply, u64> {
+        #[cfg(any(test, feature = "fuzzing"))]
+        crate::fuzzing::check_decision(&self.load(key), &decision);
         let decision = match decision.release_unwritten() {
             Ok(reply) => return Ok(reply),
             Err(decision) => decision,
@@ -410,6 +419,18 @@ impl VtnHost {
             self.version += 1;
         }
         Ok(Arc::clone(slot))
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl VtnHost {
+    /// What no decision shows by itself: the claims held are those of the partitions.
+    pub(crate) fn check_claims(&self) {
+        let held = self.partitions.iter().flat_map(|(key, at)| {
+            let claims = at.state.claims().into_iter();
+            claims.map(|claim| (claim, *key))
+        });
+        assert_eq!(held.collect::<BTreeMap<_, _>>(), self.claims);
     }
 }
 

@@ -45,6 +45,12 @@ impl<'a> Draws<'a> {
         }
     }
 
+    /// Whether the numbers ran out.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
     /// Heads or tails; tails where the numbers ran out.
     pub fn flip(&mut self) -> bool {
         self.number() & 1 == 1

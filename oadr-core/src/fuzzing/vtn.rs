@@ -1,0 +1,418 @@
+//! The VTN before any VENs: several of them, an operator and a clock, in any order.
+//!
+//! Knows nothing of the machine but its host in memory, which checks every decision on the way.
+
+use chrono::TimeDelta;
+
+use super::draft::{EVENT_IDS, draft};
+use super::{entropy, numbers, over_the_wire};
+use crate::memory::{VtnConfig, VtnHost};
+use crate::payload::arbitrary::{Arbitrary, Draws};
+use crate::payload::{
+    CreatePartyRegistration, CreatedEvent, EiCreatedEvent, EiRequestEvent, EiResponse,
+    EventResponse, EventResponses, Message, MessageKind, Poll, QualifiedEventId, RequestEvent,
+    ResponseCode,
+};
+use crate::value::{
+    DateTime, EventId, GroupId, OptType, ProfileName, RegistrationId, RequestId, Text,
+    TransportName, VenId, VtnId,
+};
+use crate::vtn::{
+    Admission, Audience, Claim, Command, EventBody, RegistrationAnswer, Reply, State,
+    UnregisteredPoll,
+};
+use crate::{CertificateHash, Peer, Profile};
+
+const NAMES: &[&str] = &["house", "villa", "hut"];
+/// More than a queue can hold that nobody adds to.
+const LONGEST_QUEUE: usize = 32;
+
+/// Lives through what the bytes say.
+///
+/// # Panics
+/// A decision is unsound (see the module), a poll brings what is not for a poll, a queue cannot be
+/// drained, an idle poll leaves a trace, or a deadline that has come comes again.
+pub fn vtn(bytes: &[u8]) {
+    let numbers = numbers(bytes);
+    let mut draws = Draws::new(&numbers);
+    let mut world = World::new(&mut draws);
+    while !draws.is_exhausted() {
+        world.happen(&mut draws);
+        world.host.check_claims();
+        world.host.take_effects();
+    }
+}
+
+struct World {
+    host: VtnHost,
+    now: DateTime,
+    inputs: u64,
+    last: Option<(Peer, Message, [u8; 32])>,
+}
+
+impl World {
+    fn new(draws: &mut Draws<'_>) -> Self {
+        let mut config = VtnConfig::new(VtnId::new("VTN").unwrap_or_default());
+        config.admission = match draws.below(3) {
+            0 => Admission::Open,
+            1 => Admission::Enrolled,
+            _ => Admission::Ask,
+        };
+        if draws.flip() {
+            config.unregistered_poll = UnregisteredPoll::RequestReregistration;
+        }
+        let mut host = VtnHost::new(config);
+        let mut moods = draws.number();
+        host.on_registration(move |_| {
+            moods = moods.rotate_right(3);
+            // A few IDs only, so that they meet.
+            let ven_id = match moods % 3 {
+                0 => "ven-1",
+                1 => "ven-2",
+                _ => "house",
+            };
+            match moods % 8 {
+                0 => RegistrationAnswer::Refuse,
+                1 | 2 => RegistrationAnswer::Accept {
+                    ven_id: None,
+                    registration_id: None,
+                },
+                _ => RegistrationAnswer::Accept {
+                    ven_id: VenId::new(ven_id).ok(),
+                    registration_id: RegistrationId::new("reg-1").ok(),
+                },
+            }
+        });
+        Self {
+            host,
+            now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
+            inputs: 0,
+            last: None,
+        }
+    }
+
+    fn happen(&mut self, draws: &mut Draws<'_>) {
+        match draws.below(16) {
+            0 | 1 => {
+                let (peer, ven_id) = self.somebody(draws);
+                self.poll(peer, ven_id);
+            }
+            2 => self.drain(draws),
+            3 => self.register(draws),
+            4 => self.answer(draws),
+            5 => {
+                let seconds = i64::try_from(draws.below(4_000)).unwrap_or_default();
+                self.now += TimeDelta::seconds(seconds);
+                self.wake();
+            }
+            6 => {
+                if let Some(deadline) = self.host.next_deadline() {
+                    // Open ends lie beyond any clock.
+                    let year = TimeDelta::days(366);
+                    self.now = self.now.max(deadline.min(self.now + year));
+                    self.wake();
+                }
+            }
+            7 => self.announce(draws),
+            8 => self.modify(draws),
+            9 => {
+                // Refused or not, it must not break anything.
+                let _ = self.host.cancel_event(&event_id(draws), self.now);
+            }
+            10 => self.command(draws),
+            11 => {
+                let (peer, ven_id) = self.somebody(draws);
+                let request = EiRequestEvent {
+                    request_id: RequestId::default(),
+                    ven_id,
+                    reply_limit: Option::<u32>::arbitrary(draws),
+                };
+                self.send(peer, RequestEvent { request });
+            }
+            12 => {
+                if let Some((peer, message, entropy)) = self.last.clone() {
+                    self.say(peer, message, entropy);
+                }
+            }
+            _ => self.anything(draws),
+        }
+    }
+
+    /// A VEN that is known, or not; mostly with the proof that it once gave.
+    fn somebody(&self, draws: &mut Draws<'_>) -> (Peer, VenId) {
+        let place = draws.below(4);
+        let known = self.host.vens().nth(place).map(|(_, state)| state);
+        let peer = match draws.below(8) {
+            0 => peer(draws),
+            _ => known.map_or(Peer::Unproven, proof_of),
+        };
+        let stranger = || VenId::new("ven-1").unwrap_or_default();
+        let ven_id = known.and_then(State::ven_id).cloned();
+        (peer, ven_id.unwrap_or_else(stranger))
+    }
+
+    fn send(&mut self, peer: Peer, message: impl Into<Message>) -> Option<Message> {
+        let entropy = entropy(&mut self.inputs);
+        self.say(peer, message.into(), entropy)
+    }
+
+    fn say(&mut self, peer: Peer, message: Message, entropy: [u8; 32]) -> Option<Message> {
+        self.last = Some((peer.clone(), message.clone(), entropy));
+        let reply = self
+            .host
+            .handle(peer, Profile::B, message, self.now, entropy);
+        match reply {
+            Reply::Message(message) => Some(over_the_wire(&message)),
+            Reply::Empty => None,
+        }
+    }
+
+    /// Rule 500: one payload, of a kind that a poll may bring. Says whether there was anything.
+    fn poll(&mut self, peer: Peer, ven_id: VenId) -> bool {
+        use MessageKind as K;
+        let reply = self.send(peer, Poll { ven_id });
+        let kind = reply.as_ref().map(Message::kind);
+        assert!(
+            matches!(
+                kind,
+                Some(
+                    K::Response
+                        | K::DistributeEvent
+                        | K::CreateReport
+                        | K::RegisterReport
+                        | K::CancelReport
+                        | K::UpdateReport
+                        | K::CancelPartyRegistration
+                        | K::RequestReregistration
+                )
+            ),
+            "a poll brought {reply:?}"
+        );
+        kind != Some(K::Response)
+    }
+
+    /// Draining a queue never brings the same thing twice, so it comes to an end; and then polling
+    /// leaves no trace.
+    fn drain(&mut self, draws: &mut Draws<'_>) {
+        let (peer, ven_id) = self.somebody(draws);
+        let mut polls = 0;
+        while self.poll(peer.clone(), ven_id.clone()) {
+            polls += 1;
+            // Who is not registered hears it as often as it polls (quirk Q23).
+            if self
+                .host
+                .vens()
+                .all(|(_, state)| state.registration().is_none())
+            {
+                return;
+            }
+            assert!(polls < LONGEST_QUEUE, "a queue without an end");
+            if self.is_unregistered(&ven_id) {
+                return;
+            }
+        }
+        let before: Vec<State> = self.host.vens().map(|(_, state)| state.clone()).collect();
+        assert!(!self.poll(peer, ven_id), "something came from nowhere");
+        let after: Vec<State> = self.host.vens().map(|(_, state)| state.clone()).collect();
+        assert_eq!(before, after, "an idle poll left a trace");
+    }
+
+    fn is_unregistered(&self, ven_id: &VenId) -> bool {
+        let ven = self
+            .host
+            .vens()
+            .find(|(_, ven)| ven.ven_id() == Some(ven_id));
+        ven.is_none_or(|(_, ven)| ven.registration().is_none())
+    }
+
+    fn register(&mut self, draws: &mut Draws<'_>) {
+        let (known_peer, known_id) = self.somebody(draws);
+        let registered = self.host.vens().find_map(|(_, ven)| ven.registration());
+        let registration_id = registered.map(|r| r.registration_id.clone());
+        let create = CreatePartyRegistration {
+            request_id: RequestId::default(),
+            registration_id: registration_id.filter(|_| draws.flip()),
+            ven_id: draws.flip().then_some(known_id),
+            profile_name: if draws.below(8) == 1 {
+                ProfileName::arbitrary(draws)
+            } else {
+                ProfileName::B
+            },
+            transport_name: TransportName::SimpleHttp,
+            transport_address: None,
+            report_only: draws.below(8) == 1,
+            xml_signature: draws.flip(),
+            ven_name: draws.pick(NAMES).and_then(|name| Text::new(name).ok()),
+            http_pull_model: Some(true),
+        };
+        let peer = if draws.flip() {
+            peer(draws)
+        } else {
+            known_peer
+        };
+        self.send(peer, create);
+    }
+
+    fn answer(&mut self, draws: &mut Draws<'_>) {
+        let (peer, ven_id) = self.somebody(draws);
+        let mut responses = Vec::new();
+        for _ in 0..=draws.below(3) {
+            let event_id = event_id(draws);
+            let sent = self
+                .host
+                .deliveries()
+                .find(|fact| fact.event_id == event_id);
+            let latest = sent.map_or(0, |fact| fact.modification_number);
+            let modification_number = match draws.below(4) {
+                0 => u32::arbitrary(draws),
+                _ => latest,
+            };
+            responses.push(EventResponse {
+                response_code: match draws.below(4) {
+                    0 => ResponseCode::arbitrary(draws),
+                    _ => ResponseCode::OK,
+                },
+                response_description: None,
+                request_id: RequestId::default(),
+                qualified_event_id: QualifiedEventId {
+                    event_id,
+                    modification_number,
+                },
+                opt_type: OptType::arbitrary(draws),
+            });
+        }
+        let created = EiCreatedEvent {
+            ei_response: EiResponse::ok(RequestId::default()),
+            event_responses: Some(EventResponses { responses }),
+            ven_id,
+        };
+        self.send(peer, CreatedEvent { created });
+    }
+
+    /// Anything that can be read; mostly from a VEN that is known.
+    fn anything(&mut self, draws: &mut Draws<'_>) {
+        let (peer, ven_id) = self.somebody(draws);
+        let kind = draws.pick(MessageKind::ALL).unwrap_or(MessageKind::Poll);
+        let mut message = Message::arbitrary(kind, draws);
+        if draws.below(4) > 0 {
+            give_ven_id(&mut message, ven_id);
+        }
+        self.send(peer, message);
+    }
+
+    fn wake(&mut self) {
+        self.host.wake(self.now);
+        let next = self.host.next_deadline();
+        assert!(
+            next.is_none_or(|next| next > self.now),
+            "a deadline that has come comes again"
+        );
+    }
+
+    fn announce(&mut self, draws: &mut Draws<'_>) {
+        let event_id = draws.flip().then(|| event_id(draws));
+        let names = draws.below(3);
+        let audience = match draws.below(3) {
+            0 => Audience::of(NAMES.iter().take(names).filter_map(|n| Text::new(n).ok())),
+            _ => Audience::by_target(),
+        };
+        // The number of events is an operator's to bound.
+        if self.host.campaigns().count() < LONGEST_QUEUE / 4
+            && let Ok(body) = EventBody::new(draft(self.now, draws))
+        {
+            let entropy = entropy(&mut self.inputs);
+            let _ = self
+                .host
+                .create_event(event_id, audience, body, self.now, entropy);
+        }
+    }
+
+    fn modify(&mut self, draws: &mut Draws<'_>) {
+        let event_id = event_id(draws);
+        let Some(campaign) = self.host.campaign(&event_id) else {
+            return;
+        };
+        let mut draft = campaign.body.to_draft();
+        if draws.flip() {
+            draft = super::draft::draft(self.now, draws);
+        } else {
+            draft.priority = Option::<u32>::arbitrary(draws);
+            draft.target = super::draft::target(draws);
+        }
+        if let Ok(body) = EventBody::new(draft) {
+            let _ = self.host.modify_event(&event_id, body, self.now);
+        }
+    }
+
+    fn command(&mut self, draws: &mut Draws<'_>) {
+        let place = draws.below(4);
+        let ven = self.host.vens().nth(place).map(|(key, _)| key);
+        let (ven, command) = match draws.below(4) {
+            0 => (ven, Command::Remove),
+            1 => (ven, Command::RequestReregistration),
+            _ => {
+                let name = draws.pick(NAMES).unwrap_or_default();
+                let enrol = Command::Enrol {
+                    ven_name: Text::new(name).unwrap_or_default(),
+                    ven_id: draws.flip().then(|| VenId::arbitrary(draws)),
+                    groups: vec![GroupId::new("g").unwrap_or_default()],
+                    resources: Vec::new(),
+                };
+                (None, enrol)
+            }
+        };
+        let entropy = entropy(&mut self.inputs);
+        let _ = self.host.command(ven, &command, self.now, entropy);
+    }
+}
+
+/// What this VEN would prove to be itself.
+fn proof_of(ven: &State) -> Peer {
+    let claims = ven.claims();
+    let certificate = claims.into_iter().find_map(|claim| match claim {
+        Claim::Certificate(hash) => Some(hash),
+        Claim::VenId(_) | Claim::VenName(_) => None,
+    });
+    certificate.map_or(Peer::Unproven, Peer::Certificate)
+}
+
+fn peer(draws: &mut Draws<'_>) -> Peer {
+    match draws.below(4) {
+        0 => Peer::Certificate(CertificateHash([1; 32])),
+        1 => Peer::Certificate(CertificateHash([2; 32])),
+        _ => Peer::Unproven,
+    }
+}
+
+fn event_id(draws: &mut Draws<'_>) -> EventId {
+    EventId::new(draws.pick(EVENT_IDS).unwrap_or_default()).unwrap_or_default()
+}
+
+/// Puts the sender's own ID where the message has one.
+fn give_ven_id(message: &mut Message, ven_id: VenId) {
+    match message {
+        Message::QueryRegistration(_)
+        | Message::CreatedOpt(_)
+        | Message::CanceledOpt(_)
+        | Message::DistributeEvent(_) => {}
+        Message::CreatePartyRegistration(m) => m.ven_id = Some(ven_id),
+        Message::CreatedPartyRegistration(m) => m.ven_id = Some(ven_id),
+        Message::CancelPartyRegistration(m) => m.ven_id = Some(ven_id),
+        Message::CanceledPartyRegistration(m) => m.ven_id = Some(ven_id),
+        Message::RequestReregistration(m) => m.ven_id = ven_id,
+        Message::Response(m) => m.ven_id = Some(ven_id),
+        Message::RequestEvent(m) => m.request.ven_id = ven_id,
+        Message::CreatedEvent(m) => m.created.ven_id = ven_id,
+        Message::CreateOpt(m) => m.ven_id = ven_id,
+        Message::CancelOpt(m) => m.ven_id = ven_id,
+        Message::RegisterReport(m) => m.ven_id = Some(ven_id),
+        Message::RegisteredReport(m) => m.ven_id = Some(ven_id),
+        Message::CreateReport(m) => m.ven_id = Some(ven_id),
+        Message::CreatedReport(m) => m.ven_id = Some(ven_id),
+        Message::UpdateReport(m) => m.ven_id = Some(ven_id),
+        Message::UpdatedReport(m) => m.ven_id = Some(ven_id),
+        Message::CancelReport(m) => m.ven_id = Some(ven_id),
+        Message::CanceledReport(m) => m.ven_id = Some(ven_id),
+        Message::Poll(m) => m.ven_id = ven_id,
+    }
+}
