@@ -3,6 +3,21 @@
 //! Knows nothing of sockets, files, clocks, randomness or threads: time and entropy are arguments,
 //! and what must be stored is returned, not stored.
 
+// Nothing that a peer sends may panic, so nothing here may: tests excepted, and the few places that
+// say why they cannot.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 pub mod codec;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -337,7 +337,7 @@ impl Random {
     /// A number from 0 to `most`, both included.
     pub(crate) fn up_to(&mut self, most: u64) -> u64 {
         match most.checked_add(1) {
-            Some(bound) => self.next() % bound,
+            Some(bound) => self.next().checked_rem(bound).unwrap_or(0),
             None => self.next(),
         }
     }

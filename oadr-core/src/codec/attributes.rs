@@ -46,11 +46,9 @@ impl<'i> Reader<'i> {
         start: &BytesStart<'i>,
         depth: usize,
     ) -> Result<(), Error> {
-        let from = self.offset() + 1 + start.name().into_inner().len();
-        let raw = self
-            .input
-            .get(from..from + start.attributes_raw().len())
-            .unwrap_or_default();
+        let name_end = start.name().into_inner().len().saturating_add(1);
+        let from = self.offset().saturating_add(name_end);
+        let raw = self.piece(from, start.attributes_raw().len());
         let malformed = |syntax| {
             Box::new(Refusal {
                 kind: DecodeErrorKind::Malformed(syntax),

@@ -39,15 +39,19 @@ pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeEr
         return Err(refuse(DecodeErrorKind::TooLong { limit }, limit));
     }
     let (base, bytes) = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
-        Some(rest) => (3, rest),
+        Some(rest) => (3_usize, rest),
         None => (0, bytes),
     };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| refuse(DecodeErrorKind::NotUtf8, base + e.valid_up_to()))?;
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        refuse(
+            DecodeErrorKind::NotUtf8,
+            base.saturating_add(e.valid_up_to()),
+        )
+    })?;
     if let Some(at) = illegal_character(text) {
         return Err(refuse(
             DecodeErrorKind::Malformed(Syntax::Character),
-            base + at,
+            base.saturating_add(at),
         ));
     }
     let mut reader = Reader::new(text, *options);

@@ -21,12 +21,10 @@ impl DecodeError {
             }
             match xml.read_event() {
                 Ok(Event::Start(start)) => {
-                    let from = offset + 1;
-                    path.push(
-                        input
-                            .get(from..from + start.name().into_inner().len())
-                            .unwrap_or_default(),
-                    );
+                    let tag = input.get(offset..).unwrap_or_default();
+                    let name = tag.strip_prefix('<').unwrap_or(tag);
+                    let length = start.name().into_inner().len();
+                    path.push(name.get(..length).unwrap_or_default());
                 }
                 Ok(Event::End(_)) => {
                     path.pop();
@@ -37,7 +35,7 @@ impl DecodeError {
         }
         let mut joined = String::new();
         for name in path {
-            if joined.len() + name.len() > LONGEST {
+            if joined.len().saturating_add(name.len()) > LONGEST {
                 joined.push_str("/…");
                 break;
             }
@@ -49,7 +47,7 @@ impl DecodeError {
         Self {
             kind: refusal.kind,
             path: joined.into(),
-            offset: base + refusal.offset,
+            offset: base.saturating_add(refusal.offset),
         }
     }
 }

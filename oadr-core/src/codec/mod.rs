@@ -15,8 +15,6 @@
 //! # }
 //! ```
 
-#![warn(clippy::indexing_slicing)]
-
 mod attributes;
 mod document;
 mod drift;

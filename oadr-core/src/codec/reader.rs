@@ -170,7 +170,7 @@ impl<'i> Reader<'i> {
             return Err(self.unexpected(&[]));
         }
         self.scope.leave(self.depth);
-        self.depth -= 1;
+        self.depth = self.depth.saturating_sub(1);
         self.advance()
     }
 
@@ -268,22 +268,23 @@ impl<'i> Reader<'i> {
     #[cold]
     pub(crate) fn skip(&mut self) -> Result<(), Error> {
         if !core::mem::take(&mut self.empty) {
-            let outside = self.depth - 1;
+            let outside = self.depth.saturating_sub(1);
             let mut inside = self.depth;
             while inside > outside {
                 match self.event()? {
                     Event::Start(start) => {
-                        inside += 1;
+                        inside = inside.saturating_add(1);
                         self.count_item(inside)?;
                         self.note_attributes(&start, inside)?;
                         self.scope.leave(inside);
                     }
                     Event::Empty(start) => {
-                        self.count_item(inside + 1)?;
-                        self.note_attributes(&start, inside + 1)?;
-                        self.scope.leave(inside + 1);
+                        let deeper = inside.saturating_add(1);
+                        self.count_item(deeper)?;
+                        self.note_attributes(&start, deeper)?;
+                        self.scope.leave(deeper);
                     }
-                    Event::End(_) => inside -= 1,
+                    Event::End(_) => inside = inside.saturating_sub(1),
                     Event::Text(text) => self.check_text(&text)?,
                     Event::GeneralRef(reference) => {
                         self.resolve(&reference)?;
@@ -297,7 +298,7 @@ impl<'i> Reader<'i> {
         }
         self.attributes.clear();
         self.scope.leave(self.depth);
-        self.depth -= 1;
+        self.depth = self.depth.saturating_sub(1);
         self.advance()
     }
 
@@ -319,6 +320,13 @@ impl<'i> Reader<'i> {
             .unwrap_or_default();
         let next = rest.iter().find(|b| !b.is_ascii_whitespace());
         next.is_some_and(|b| *b != b'<')
+    }
+
+    /// A part of the input, which outlives the event that it came in.
+    #[inline]
+    pub(super) fn piece(&self, from: usize, length: usize) -> &'i str {
+        let to = from.saturating_add(length);
+        self.input.get(from..to).unwrap_or_default()
     }
 
     /// The byte behind the last token.
@@ -397,7 +405,7 @@ impl<'i> Reader<'i> {
 
     #[inline]
     fn enter(&mut self, start: &BytesStart<'i>, empty: bool) -> Result<(), Error> {
-        self.depth += 1;
+        self.depth = self.depth.saturating_add(1);
         self.count_item(self.depth)?;
         self.empty = empty;
         if !self.attributes.is_empty() {
@@ -407,11 +415,8 @@ impl<'i> Reader<'i> {
             self.note_attributes(start, self.depth)?;
         }
         // The name as a part of the input, which outlives the event.
-        let from = self.offset + 1;
-        let whole = self
-            .input
-            .get(from..from + start.name().into_inner().len())
-            .unwrap_or_default();
+        let length = start.name().into_inner().len();
+        let whole = self.piece(self.offset.saturating_add(1), length);
         let (prefix, local) = whole.split_once(':').unwrap_or(("", whole));
         if local.is_empty() || (prefix.len() != whole.len() && local.contains(':')) {
             return Err(self.malformed(Syntax::Prefix));
@@ -432,7 +437,7 @@ impl<'i> Reader<'i> {
                 limit: limits.depth,
             }));
         }
-        self.items += 1;
+        self.items = self.items.saturating_add(1);
         if self.items > limits.items {
             return Err(self.refuse(DecodeErrorKind::TooManyItems {
                 limit: limits.items,
@@ -456,15 +461,12 @@ impl<'i> Reader<'i> {
                 Event::Text(piece) => {
                     self.check_text(&piece)?;
                     // As long as nothing else joins it, the text is a part of the input.
-                    let piece = self
-                        .input
-                        .get(self.offset..self.offset + piece.len())
-                        .unwrap_or_default();
+                    let piece = self.piece(self.offset, piece.len());
                     self.append(&mut text, normal_line_ends(piece))?;
                 }
                 Event::CData(piece) => {
-                    let from = self.offset + "<![CDATA[".len();
-                    let piece = self.input.get(from..from + piece.len()).unwrap_or_default();
+                    let from = self.offset.saturating_add("<![CDATA[".len());
+                    let piece = self.piece(from, piece.len());
                     self.append(&mut text, normal_line_ends(piece))?;
                 }
                 Event::GeneralRef(reference) => {
@@ -484,13 +486,13 @@ impl<'i> Reader<'i> {
     #[inline]
     fn leave_text(&mut self) -> Result<(), Error> {
         self.scope.leave(self.depth);
-        self.depth -= 1;
+        self.depth = self.depth.saturating_sub(1);
         self.advance()
     }
 
     #[inline]
     fn append(&self, text: &mut Cow<'i, str>, piece: Cow<'i, str>) -> Result<(), Error> {
-        if text.len() + piece.len() > self.options.limits.text {
+        if text.len().saturating_add(piece.len()) > self.options.limits.text {
             return Err(self.refuse(DecodeErrorKind::TextTooLong {
                 limit: self.options.limits.text,
             }));

@@ -3,6 +3,14 @@
 //! Knows nothing of who makes the bytes; the tests feed it the committed corpus. Behind the feature
 //! `fuzzing`, and no public API: anything here may change with any version.
 
+#![cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        reason = "the clocks here stay within a few thousand years; a panic would be a finding"
+    )
+)]
+
 mod codec;
 mod draft;
 mod listener;

@@ -205,7 +205,7 @@ impl VtnHost {
         let campaign = Campaign::create(event_id, audience, body, Env { now, entropy })?;
         let campaign = Arc::new(campaign);
         self.campaigns.push(Arc::clone(&campaign));
-        self.version += 1;
+        self.version = self.version.saturating_add(1);
         Ok(campaign)
     }
 
@@ -373,7 +373,7 @@ impl VtnHost {
             }
         }
         let partition = key.unwrap_or(self.next_partition);
-        self.next_partition = self.next_partition.max(partition + 1);
+        self.next_partition = self.next_partition.max(partition.saturating_add(1));
         for claim in &decision.claims().drop {
             self.claims.remove(claim);
         }
@@ -416,7 +416,7 @@ impl VtnHost {
         let changed = change(slot)?;
         if changed != **slot {
             *slot = Arc::new(changed);
-            self.version += 1;
+            self.version = self.version.saturating_add(1);
         }
         Ok(Arc::clone(slot))
     }

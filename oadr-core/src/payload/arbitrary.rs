@@ -58,7 +58,9 @@ impl<'a> Draws<'a> {
 
     /// A number below `bound`, which is at least 1.
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.number() % u64::try_from(bound.max(1)).unwrap_or(1)).unwrap_or(0)
+        let bound = u64::try_from(bound.max(1)).unwrap_or(1);
+        let below = self.number().checked_rem(bound).unwrap_or(0);
+        usize::try_from(below).unwrap_or(0)
     }
 
     /// One of these.
@@ -93,9 +95,9 @@ impl<T: Arbitrary> Arbitrary for Vec<T> {
         // Short lists, and shorter ones within lists: a message is to stay a message.
         let most = 4_usize.saturating_sub(draws.depth).max(2);
         let length = draws.below(most);
-        draws.depth += 1;
+        draws.depth = draws.depth.saturating_add(1);
         let list = (0..length).map(|_| T::arbitrary(draws)).collect();
-        draws.depth -= 1;
+        draws.depth = draws.depth.saturating_sub(1);
         list
     }
 }

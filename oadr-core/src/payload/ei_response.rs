@@ -98,12 +98,11 @@ impl core::fmt::Display for ResponseCode {
 
 impl crate::value::Value for ResponseCode {
     fn parse(text: &str, _: &mut crate::value::Notes) -> Result<Self, crate::value::ValueError> {
-        match crate::value::trim(text).as_bytes() {
-            &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_digit) => Ok(Self(
-                u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'),
-            )),
-            _ => Err(crate::value::ValueError::NotAResponseCode),
-        }
+        let digits = crate::value::trim(text);
+        let well_formed = digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit());
+        let code = well_formed.then(|| digits.parse().ok()).flatten();
+        code.map(Self)
+            .ok_or(crate::value::ValueError::NotAResponseCode)
     }
 
     fn write(&self, out: &mut Vec<u8>) -> crate::value::Escaping {

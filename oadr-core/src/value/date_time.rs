@@ -37,11 +37,8 @@ fn parse(text: &str, notes: &mut Notes) -> Option<DateTime> {
     else {
         return None;
     };
-    let pair = |a: u8, b: u8| {
-        (a.is_ascii_digit() && b.is_ascii_digit())
-            .then(|| u32::from(a - b'0') * 10 + u32::from(b - b'0'))
-    };
-    let year = i32::try_from(pair(y0, y1)? * 100 + pair(y2, y3)?).ok()?;
+    let pair = |a: u8, b: u8| Some(joined(digit(a)?, 10, digit(b)?));
+    let year = i32::try_from(joined(pair(y0, y1)?, 100, pair(y2, y3)?)).ok()?;
     let date = NaiveDate::from_ymd_opt(year, pair(mo0, mo1)?, pair(d0, d1)?)?;
     let (hour, minute, second) = (pair(h0, h1)?, pair(mi0, mi1)?, pair(s0, s1)?);
 
@@ -53,8 +50,8 @@ fn parse(text: &str, notes: &mut Notes) -> Option<DateTime> {
         }
         // What lies below a nanosecond is truncated (rule 1).
         let mut scale = 100_000_000;
-        for digit in fraction.bytes().take(digits.min(9)) {
-            nanos += u32::from(digit - b'0') * scale;
+        for byte in fraction.bytes().take(digits.min(9)) {
+            nanos = joined(digit(byte)?, scale, nanos);
             scale /= 10;
         }
         rest = fraction.get(digits..)?;
@@ -74,19 +71,35 @@ fn parse(text: &str, notes: &mut Notes) -> Option<DateTime> {
         }
         &[sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] if notes.lenient => {
             notes.drift = Some(ValueDrift::NumericOffset);
-            let minutes = i64::from(pair(h0, h1)? * 60 + pair(m0, m1)?);
-            TimeDelta::minutes(if sign == b'+' { minutes } else { -minutes })
+            let minutes = i64::from(joined(pair(h0, h1)?, 60, pair(m0, m1)?));
+            TimeDelta::minutes(if sign == b'+' {
+                minutes
+            } else {
+                minutes.saturating_neg()
+            })
         }
         _ => return None,
     };
     time.and_utc().checked_sub_signed(offset)
 }
 
+fn digit(byte: u8) -> Option<u32> {
+    char::from(byte).to_digit(10)
+}
+
+fn joined(high: u32, unit: u32, low: u32) -> u32 {
+    high.saturating_mul(unit).saturating_add(low)
+}
+
+fn write_digit(n: u32) -> u8 {
+    b'0'.saturating_add(u8::try_from(n).unwrap_or(0))
+}
+
 /// Appends the canonical form; years are held within the four digits that the schema has.
 pub(crate) fn write_date_time(at: &DateTime, out: &mut Vec<u8>) {
     let two = |n: u32, out: &mut Vec<u8>| {
-        out.push(b'0' + u8::try_from(n / 10 % 10).unwrap_or(0));
-        out.push(b'0' + u8::try_from(n % 10).unwrap_or(0));
+        out.push(write_digit(n / 10 % 10));
+        out.push(write_digit(n % 10));
     };
     let year = u32::try_from(at.year().clamp(1, 9999)).unwrap_or(1);
     two(year / 100, out);

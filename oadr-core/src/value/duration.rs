@@ -166,7 +166,7 @@ impl Duration {
     /// The span from an instant to the one this much later.
     #[must_use]
     pub fn span_from(&self, start: DateTime) -> TimeDelta {
-        self.after(start) - start
+        self.after(start).signed_duration_since(start)
     }
 
     /// The length as a fixed span, where it has one: years and months do not.
@@ -178,7 +178,11 @@ impl Duration {
         }
         let days = TimeDelta::try_days(i64::try_from(days).ok()?)?;
         let span = days.checked_add(&TimeDelta::try_seconds(seconds)?)?;
-        Some(if self.negative { -span } else { span })
+        if self.negative {
+            span.checked_mul(-1)
+        } else {
+            Some(span)
+        }
     }
 
     /// Months, days and seconds, without the sign.
@@ -188,9 +192,10 @@ impl Duration {
             Form::Units(u) => {
                 let n = |part: Option<u32>| part.unwrap_or(0);
                 let months = n(u.years).saturating_mul(12).saturating_add(n(u.months));
-                let seconds = i64::from(n(u.hours)) * 3_600
-                    + i64::from(n(u.minutes)) * 60
-                    + i64::from(n(u.seconds));
+                let seconds = i64::from(n(u.hours))
+                    .saturating_mul(3_600)
+                    .saturating_add(i64::from(n(u.minutes)).saturating_mul(60))
+                    .saturating_add(i64::from(n(u.seconds)));
                 (months, u64::from(n(u.days)), seconds)
             }
         }
@@ -256,20 +261,20 @@ fn parse(text: &str, notes: &mut Notes) -> Option<Duration> {
             notes.drift = Some(ValueDrift::FractionalSeconds);
         }
         let unit = tail.chars().next()?;
-        let (place, slot) = match unit {
-            'Y' => (0, &mut units.years),
-            'M' if !units.time && reached < 2 => (1, &mut units.months),
-            'D' => (2, &mut units.days),
-            'H' => (3, &mut units.hours),
-            'M' => (4, &mut units.minutes),
-            'S' => (5, &mut units.seconds),
+        let (place, next, slot) = match unit {
+            'Y' => (0, 1, &mut units.years),
+            'M' if !units.time && reached < 2 => (1, 2, &mut units.months),
+            'D' => (2, 3, &mut units.days),
+            'H' => (3, 4, &mut units.hours),
+            'M' => (4, 5, &mut units.minutes),
+            'S' => (5, 6, &mut units.seconds),
             _ => return None,
         };
         if place < reached || (units.time && place < 3) {
             return None;
         }
         *slot = Some(core::mem::take(&mut amount));
-        reached = place + 1;
+        reached = next;
         rest = tail.get(1..)?;
     }
     // Minutes that only a preceding month told apart are written with their `T` again.

@@ -151,7 +151,7 @@ impl Value for u32 {
 pub(crate) fn write_unsigned(mut n: u64, out: &mut Vec<u8>) {
     let start = out.len();
     loop {
-        out.push(b'0' + u8::try_from(n % 10).unwrap_or(0));
+        out.push(b'0'.saturating_add(u8::try_from(n % 10).unwrap_or(0)));
         n /= 10;
         if n == 0 {
             break;

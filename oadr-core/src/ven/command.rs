@@ -167,7 +167,7 @@ fn overtake(turn: &mut Turn<'_>, event_id: &EventId) {
         | Owed::UpdatedReport(_) => false,
     });
     if let Some(place) = place {
-        let place = u32::try_from(place + from).unwrap_or(u32::MAX);
+        let place = u32::try_from(place.saturating_add(from)).unwrap_or(u32::MAX);
         turn.change(Change::Overtaken { place });
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn answered(turn: &mut Turn<'_>, message: Option<&Message>) -> Result
 fn next_in_time(turn: &mut Turn<'_>) {
     let interval = turn.poll_interval();
     let jitter = turn.random.up_to(100);
-    let next = turn.later(per_mille(interval, 1_000 + jitter));
+    let next = turn.later(per_mille(interval, jitter.saturating_add(1_000)));
     turn.change(Change::Polled { next, drained: 0 });
 }
 
@@ -120,9 +120,11 @@ pub(super) fn back_off(turn: &mut Turn<'_>, retry_after: Option<TimeDelta>) {
 /// When to try again after so many failures before this one.
 pub(super) fn after_failures(turn: &mut Turn<'_>, failures: u32) -> DateTime {
     let cap = turn.poll_interval().max(LEAST_CAP);
-    let doubled = FIRST_BACK_OFF * (1 << failures.min(20));
+    let doubled = FIRST_BACK_OFF
+        .checked_mul(1 << failures.min(20))
+        .unwrap_or(cap);
     let jitter = turn.random.up_to(200);
-    turn.later(per_mille(doubled.min(cap), 900 + jitter))
+    turn.later(per_mille(doubled.min(cap), jitter.saturating_add(900)))
 }
 
 fn per_mille(span: TimeDelta, share: u64) -> TimeDelta {

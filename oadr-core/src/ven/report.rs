@@ -154,7 +154,7 @@ fn withdraw(turn: &mut Turn<'_>, report_request_ids: &[ReportRequestId]) {
             Some(id) if report_request_ids.contains(id) => {
                 turn.change(Change::Overtaken { place });
             }
-            Some(_) | None => place += 1,
+            Some(_) | None => place = place.saturating_add(1),
         }
     }
 }

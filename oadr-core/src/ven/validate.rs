@@ -82,13 +82,13 @@ fn illogical(event: &EiEvent) -> Option<Fault> {
         return Some((ResponseCode::INVALID_DATA, "negative duration"));
     }
     let signals = &event.signals.signals;
-    for (i, signal) in signals.iter().enumerate() {
+    for (i, signal) in (1..).zip(signals.iter()) {
         let of_sequence = sequence(&signal.intervals, period.start, period.duration);
         if let Some(fault) = of_sequence.or_else(|| values(signal)) {
             return Some(fault);
         }
         let same_id = |other: &EventSignal| other.signal_id == signal.signal_id;
-        if signals.iter().skip(i + 1).any(same_id) {
+        if signals.iter().skip(i).any(same_id) {
             return Some((ResponseCode::INVALID_ID, "two signals of one signalID"));
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn sum_of_first(
     // A single interval's duration is kept as it is written.
     Ok(match &**intervals {
         [only] => only.duration.unwrap_or(Duration::ZERO),
-        _ => Duration::from_time_delta(end - start),
+        _ => Duration::from_time_delta(end.signed_duration_since(start)),
     })
 }
 

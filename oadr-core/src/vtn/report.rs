@@ -170,7 +170,7 @@ fn new_requests(
             wanted.push(id.clone());
         }
     }
-    if open.len() + wanted.len() > MOST_REQUESTS {
+    if open.len().saturating_add(wanted.len()) > MOST_REQUESTS {
         return Err(Refusal::TOO_MANY_REQUESTS);
     }
     Ok(wanted)

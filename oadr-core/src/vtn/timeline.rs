@@ -31,7 +31,7 @@ fn steps(start: DateTime, intervals: &NonEmpty<Interval>) -> impl Iterator<Item 
     let open_ended = intervals
         .iter()
         .all(|interval| interval.duration.is_none_or(|d| d.is_zero()));
-    let last = intervals.len() - 1;
+    let last = intervals.len().saturating_sub(1);
     let mut at = start;
     intervals.iter().enumerate().map(move |(n, interval)| {
         let start = at;
