@@ -5,6 +5,7 @@
     reason = "a test names the message that it wants"
 )]
 
+mod admitting;
 mod answers;
 mod asking;
 mod body;
