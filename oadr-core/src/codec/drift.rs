@@ -16,7 +16,7 @@ pub struct Drift {
     pub offset: usize,
 }
 
-/// The kinds of departure. Those up to [`Value`](Self::Value) are always accepted, the others only
+/// The kinds of departure. Those up to [`RepeatedId`](Self::RepeatedId) are always accepted, the others only
 /// from peers with a lenient profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -37,6 +37,8 @@ pub enum DriftKind {
     BareValue,
     /// A value in another form than the schema's.
     Value(ValueDrift),
+    /// An `xs:ID` that another element of the document has, too.
+    RepeatedId,
     /// A known element in the wrong place.
     OutOfOrder,
     /// A known element in another namespace.

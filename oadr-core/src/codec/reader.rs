@@ -4,6 +4,7 @@
 //! the types above it read their sequences by asking "is it this one?".
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use quick_xml::events::{BytesStart, Event};
 
@@ -13,7 +14,7 @@ use super::error::{DecodeErrorKind, Syntax};
 use super::limits::{DecodeOptions, Leniency};
 use super::markup::{cut, normal_line_ends, reference_value};
 use super::namespace::{Ns, Scope};
-use crate::value::{Notes, Value};
+use crate::value::{Notes, Value, XmlId};
 
 /// A refusal on its way up: the kind and the byte; boxed, since results are returned often and
 /// refusals rarely.
@@ -65,6 +66,7 @@ pub(crate) struct Reader<'i> {
     /// `]]>` occurs somewhere, so that texts must be searched for it.
     cdata_ends: bool,
     drifts: Drifts,
+    ids: BTreeSet<XmlId>,
 }
 
 impl<'i> Reader<'i> {
@@ -86,6 +88,7 @@ impl<'i> Reader<'i> {
             attributes: Vec::new(),
             cdata_ends: input.contains("]]>"),
             drifts: Drifts::default(),
+            ids: BTreeSet::new(),
         }
     }
 
@@ -115,7 +118,19 @@ impl<'i> Reader<'i> {
 
     /// Notes a departure at the current token.
     pub(crate) fn note(&mut self, kind: DriftKind) {
-        self.drifts.note(kind, self.offset);
+        self.note_at(kind, self.offset);
+    }
+
+    /// Notes a departure at a token that was left.
+    pub(crate) fn note_at(&mut self, kind: DriftKind, offset: usize) {
+        self.drifts.note(kind, offset);
+    }
+
+    /// Notes that the child stood on has this ID; there are no more than there are elements.
+    pub(crate) fn note_id(&mut self, id: &XmlId) {
+        if !self.ids.insert(id.clone()) {
+            self.note(DriftKind::RepeatedId);
+        }
     }
 
     #[cold]

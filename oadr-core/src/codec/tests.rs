@@ -7,7 +7,7 @@ use super::{
     decode, encode,
 };
 use crate::payload::{Message, MessageKind, arbitrary};
-use crate::value::ValueError;
+use crate::value::{ValueDrift, ValueError};
 
 const NS: &str = r#"xmlns:oadr="http://openadr.org/oadr-2.0b/2012/07" xmlns:ei="http://docs.oasis-open.org/ns/energyinterop/201110" xmlns:pyld="http://docs.oasis-open.org/ns/energyinterop/201110/payloads""#;
 
@@ -92,7 +92,7 @@ fn q12_any_prefixes_and_declarations_will_do() {
     let document = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
         <ns2:oadrPayload xmlns="http://docs.oasis-open.org/ns/energyinterop/201110" xmlns:ns2="http://openadr.org/oadr-2.0b/2012/07" xmlns:ns9="urn:x">
           <!-- a comment --><ns2:oadrSignedObject>
-            <ns2:oadrPoll xmlns:e="http://docs.oasis-open.org/ns/energyinterop/201110" e:schemaVersion="2.0b"><venID> v&#49;<![CDATA[&]]></venID></ns2:oadrPoll>
+            <ns2:oadrPoll xmlns:e="http://docs.oasis-open.org/ns/energyinterop/201110" e:schemaVersion="2.0b"><venID>v&#49;<![CDATA[&]]></venID></ns2:oadrPoll>
           </ns2:oadrSignedObject>
         </ns2:oadrPayload>
         <?done?>"#;
@@ -138,6 +138,47 @@ fn drift_of_known_peers_is_accepted_and_noted() {
     );
     let response = r#"<oadr:oadrResponse ei:schemaVersion="2.0b"><ei:eiResponse><ei:responseCode>200</ei:responseCode></ei:eiResponse></oadr:oadrResponse>"#;
     assert_eq!(drift(strict(&payload(response))), [DriftKind::Absent]);
+}
+
+#[test]
+fn blanks_around_what_the_schema_keeps_to_the_letter_are_dropped_and_noted() {
+    let value = |drift| [DriftKind::Value(drift)];
+    let padded = payload(&POLL.replace("v1", " v1\n"));
+    assert_eq!(drift(strict(&padded)), value(ValueDrift::OuterBlanks));
+    let Message::Poll(poll) = strict(&padded).unwrap().message else {
+        panic!("not a poll")
+    };
+    assert_eq!(poll.ven_id.as_str(), "v1");
+    let response = r#"<oadr:oadrResponse ei:schemaVersion="2.0b"><ei:eiResponse><ei:responseCode> 200</ei:responseCode><pyld:requestID/></ei:eiResponse></oadr:oadrResponse>"#;
+    assert_eq!(
+        drift(strict(&payload(response))),
+        value(ValueDrift::OuterBlanks)
+    );
+    // Free texts are kept as they are, and blanks around numbers and tokens never counted.
+    let response = response.replace("> 200<", ">200<").replace(
+        "<pyld:requestID/>",
+        "<ei:responseDescription> x </ei:responseDescription><pyld:requestID/>",
+    );
+    assert_eq!(drift(strict(&payload(&response))), []);
+}
+
+#[test]
+fn a_repeated_xml_id_is_noted() {
+    let gml = r#"xmlns:xcal="urn:ietf:params:xml:ns:icalendar-2.0" xmlns:emix="http://docs.oasis-open.org/ns/emix/2011/06" xmlns:gml="http://www.opengis.net/gml/3.2""#;
+    let area = |outer: &str, inner: &str| {
+        format!(
+            r#"<emix:serviceArea><gml:FeatureCollection gml:id="{outer}"><gml:location><gml:Polygon gml:id="{inner}"><gml:exterior><gml:LinearRing><gml:posList>1 2</gml:posList></gml:LinearRing></gml:exterior></gml:Polygon></gml:location></gml:FeatureCollection></emix:serviceArea>"#
+        )
+    };
+    let opt = |areas: &str| {
+        payload(&format!(
+            r#"<oadr:oadrCreateOpt ei:schemaVersion="2.0b" {gml}><ei:optID>o</ei:optID><ei:optType>optIn</ei:optType><ei:optReason>economic</ei:optReason><ei:venID>v</ei:venID><ei:createdDateTime>2026-01-01T00:00:00Z</ei:createdDateTime><pyld:requestID>r</pyld:requestID><ei:eiTarget>{areas}</ei:eiTarget></oadr:oadrCreateOpt>"#
+        ))
+    };
+    let different = [area("a", "b"), area("c", "d")].concat();
+    assert_eq!(drift(strict(&opt(&different))), []);
+    let repeated = [area("a", "b"), area("c", "a")].concat();
+    assert_eq!(drift(strict(&opt(&repeated))), [DriftKind::RepeatedId]);
 }
 
 #[test]

@@ -97,8 +97,11 @@ impl core::fmt::Display for ResponseCode {
 }
 
 impl crate::value::Value for ResponseCode {
-    fn parse(text: &str, _: &mut crate::value::Notes) -> Result<Self, crate::value::ValueError> {
-        let digits = crate::value::trim(text);
+    fn parse(
+        text: &str,
+        notes: &mut crate::value::Notes,
+    ) -> Result<Self, crate::value::ValueError> {
+        let digits = crate::value::unpadded(text, notes);
         let well_formed = digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit());
         let code = well_formed.then(|| digits.parse().ok()).flatten();
         code.map(Self)

@@ -3,8 +3,12 @@
 //! Knows nothing of which unit a signal needs (rule 104).
 
 use super::CurrencyCode;
-use crate::codec::{Attributes, Choice, Content, Error, Name, Ns, Reader, Writer, sequence};
-use crate::value::{Decimal, Escaping, Float, Notes, SiScaleCode, Text, Value, ValueError, trim};
+use crate::codec::{
+    Attributes, Choice, Content, DriftKind, Error, Name, Ns, Reader, Writer, sequence,
+};
+use crate::value::{
+    Decimal, Escaping, Float, Notes, SiScaleCode, Text, Value, ValueError, trim, unpadded,
+};
 
 /// A unit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -173,8 +177,8 @@ words! {
 }
 
 /// A text that the schema fixes: sent as that text, received as that or empty.
-fn check_fixed(text: &str, fixed: &'static str) -> Result<(), ValueError> {
-    let text = trim(text);
+fn check_fixed(text: &str, fixed: &'static str, notes: &mut Notes) -> Result<(), ValueError> {
+    let text = unpadded(text, notes);
     if text.is_empty() || text == fixed {
         Ok(())
     } else {
@@ -412,12 +416,17 @@ fn read_fixed(
 ) -> Result<(), Error> {
     let offset = r.offset();
     let text: Text = read_one(r, ns, element, element)?;
-    check_fixed(text.as_str(), fixed).map_err(|error| {
+    let mut notes = Notes::default();
+    check_fixed(text.as_str(), fixed, &mut notes).map_err(|error| {
         Box::new(crate::codec::Refusal {
             kind: error.into(),
             offset,
         })
-    })
+    })?;
+    if let Some(drift) = notes.drift {
+        r.note_at(DriftKind::Value(drift), offset);
+    }
+    Ok(())
 }
 
 fn read_temperature(r: &mut Reader<'_>) -> Result<Temperature, Error> {

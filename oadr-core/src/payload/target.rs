@@ -119,7 +119,7 @@ fn gml_id(r: &mut Reader<'_>) -> Result<Option<XmlId>, Error> {
     let Some(value) = r.take_attribute(Ns::Gml, "id") else {
         return Ok(None);
     };
-    XmlId::new(crate::value::trim(&value))
-        .map(Some)
-        .map_err(|error| r.refuse(error.into()))
+    let id = XmlId::new(crate::value::trim(&value)).map_err(|error| r.refuse(error.into()))?;
+    r.note_id(&id);
+    Ok(Some(id))
 }

@@ -5,7 +5,7 @@
 use chrono::{Days, Months, TimeDelta};
 use serde::{Deserialize, Serialize};
 
-use super::{DateTime, Escaping, Notes, Value, ValueDrift, ValueError, trim, write_unsigned};
+use super::{DateTime, Escaping, Notes, Value, ValueDrift, ValueError, unpadded, write_unsigned};
 
 /// A duration exactly as written: `P1M` is a month, not thirty days; `PT60M` stays sixty minutes.
 ///
@@ -301,7 +301,7 @@ fn number(digits: &str) -> Option<u32> {
 
 impl Value for Duration {
     fn parse(text: &str, notes: &mut Notes) -> Result<Self, ValueError> {
-        parse(trim(text), notes).ok_or(ValueError::NotADuration)
+        parse(unpadded(text, notes), notes).ok_or(ValueError::NotADuration)
     }
 
     fn write(&self, out: &mut Vec<u8>) -> Escaping {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::{Token, collapse};
-use super::{Escaping, Notes, Value, ValueError};
+use super::{Escaping, Notes, Value, ValueError, unpadded};
 
 /// A value of one's own where an enumeration is open: `x-` and at least one more character.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,6 +56,14 @@ impl From<Extension> for String {
 macro_rules! enumerations {
     (@extension open $name:ident $text:expr) => { Extension::new($text).map($name::Extension) };
     (@extension closed $name:ident $text:expr) => { Err::<$name, _>(ValueError::NotInEnumeration) };
+    (@define exact $($rest:tt)*) => { enumerations! { @define closed $($rest)* } };
+    (@extension exact $name:ident $text:expr) => { enumerations!(@extension closed $name $text) };
+    (@bare exact $text:ident $notes:ident) => { unpadded($text, $notes) };
+    (@bare $kind:ident $text:ident $notes:ident) => {{
+        // Blanks around a token do not count.
+        let _ = $notes;
+        collapse($text)
+    }};
     (@define open $(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -138,11 +146,11 @@ macro_rules! enumerations {
         }
 
         impl Value for $name {
-            fn parse(text: &str, _: &mut Notes) -> Result<Self, ValueError> {
+            fn parse(text: &str, notes: &mut Notes) -> Result<Self, ValueError> {
                 // Nearly always the text is one of ours as it stands.
                 match text.parse() {
                     Ok(value) => Ok(value),
-                    Err(_) => collapse(text).parse(),
+                    Err(_) => enumerations!(@bare $kind text notes).parse(),
                 }
             }
 
@@ -171,7 +179,7 @@ EventStatus {
     /// Cancelled (rule 10).
     Cancelled = "cancelled"
 }
-closed
+exact
 /// `oadrResponseRequired`: whether a VEN answers an event (rule 12).
 ResponseRequired {
     /// Answer each time it is received.
@@ -437,7 +445,7 @@ ServiceName {
     /// Polling.
     OadrPoll = "OadrPoll"
 }
-closed
+exact
 /// `siScaleCode`: the power of ten of a unit.
 SiScaleCode {
     /// 10⁻¹².

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::{check_line, texts};
-use super::{Escaping, Notes, Value, ValueError, trim};
+use super::{Escaping, Notes, Value, ValueError, unpadded};
 
 /// The longest ID, in bytes. The certification tests go to 50 characters.
 const MAX_ID_BYTES: usize = 512;
@@ -16,31 +16,31 @@ fn check_id(text: &str) -> Result<(), ValueError> {
 
 texts! {
     /// `venID`: a VEN, unique within its VTN (rule 70).
-    VenId(check_id, trim)
+    VenId(check_id, unpadded)
     /// `vtnID`: a VTN.
-    VtnId(check_id, trim)
+    VtnId(check_id, unpadded)
     /// `registrationID`: one registration of a VEN.
-    RegistrationId(check_id, trim)
+    RegistrationId(check_id, unpadded)
     /// `requestID`: ties a reply to a request; may be empty and need not be unique (rule 43).
-    RequestId(check_id, trim)
+    RequestId(check_id, unpadded)
     /// `eventID`: an event, unique per VEN (rule 70).
-    EventId(check_id, trim)
+    EventId(check_id, unpadded)
     /// `signalID`: a signal, unique within its event (rule 107).
-    SignalId(check_id, trim)
+    SignalId(check_id, unpadded)
     /// `baselineID`: a baseline of an event.
-    BaselineId(check_id, trim)
+    BaselineId(check_id, unpadded)
     /// `optID`: an opt message; need not be unique (rule 204).
-    OptId(check_id, trim)
+    OptId(check_id, unpadded)
     /// `rID`: a data point within a report specifier.
-    RId(check_id, trim)
+    RId(check_id, unpadded)
     /// `reportRequestID`: a request for a report (rule 322).
-    ReportRequestId(check_id, trim)
+    ReportRequestId(check_id, unpadded)
     /// `reportSpecifierID`: a report that a party offers (rule 308).
-    ReportSpecifierId(check_id, trim)
+    ReportSpecifierId(check_id, unpadded)
     /// `resourceID`: a resource of a VEN.
-    ResourceId(check_id, trim)
+    ResourceId(check_id, unpadded)
     /// `groupID`: a group of VENs or resources.
-    GroupId(check_id, trim)
+    GroupId(check_id, unpadded)
     /// `partyID`: a party as a target.
-    PartyId(check_id, trim)
+    PartyId(check_id, unpadded)
 }

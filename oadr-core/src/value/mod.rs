@@ -86,6 +86,11 @@ pub enum ValueDrift {
     FractionalSeconds,
     /// Weeks written as ISO 8601 has them (`P1W`), not as the schema does (`1W`).
     IsoWeeks,
+    /// Blanks around a text that the schema keeps to the letter, such as an ID or a duration; they are
+    /// dropped.
+    OuterBlanks,
+    /// A market context that is no URI.
+    NotAUri,
 }
 
 /// What a value parser may tell its reader beside the value.
@@ -111,6 +116,15 @@ pub(crate) enum Escaping {
     Needed,
 }
 
+/// The text without XML white space at its ends, where the schema does not say that it does not count.
+pub(crate) fn unpadded<'t>(text: &'t str, notes: &mut Notes) -> &'t str {
+    let bare = trim(text);
+    if bare.len() != text.len() {
+        notes.drift = Some(ValueDrift::OuterBlanks);
+    }
+    bare
+}
+
 /// XML white space at both ends removed.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r'])
@@ -133,8 +147,13 @@ impl Value for bool {
 
 impl Value for u32 {
     fn parse(text: &str, _: &mut Notes) -> Result<Self, ValueError> {
-        let digits = trim(text);
-        let digits = digits.strip_prefix('+').unwrap_or(digits);
+        let text = trim(text);
+        let digits = match text.strip_prefix('-') {
+            // All that is left of the negative numbers.
+            Some(zeros) if zeros.bytes().all(|b| b == b'0') => zeros,
+            Some(_) => return Err(ValueError::NotANumber),
+            None => text.strip_prefix('+').unwrap_or(text),
+        };
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(ValueError::NotANumber);
         }
@@ -159,5 +178,22 @@ pub(crate) fn write_unsigned(mut n: u64, out: &mut Vec<u8>) {
     }
     if let Some(written) = out.get_mut(start..) {
         written.reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsigned_numbers_are_read_as_the_schema_writes_them() {
+        let read = |text| u32::parse(text, &mut Notes::default());
+        for (text, number) in [("0", 0), ("-0", 0), ("-00", 0), ("+7", 7), (" 042\n", 42)] {
+            assert_eq!(read(text), Ok(number), "{text}");
+        }
+        for text in ["", "-", "+", "-1", "-+0", "1.0", "1e3"] {
+            assert_eq!(read(text), Err(ValueError::NotANumber), "{text}");
+        }
+        assert_eq!(read("4294967296"), Err(ValueError::OutOfRange));
     }
 }

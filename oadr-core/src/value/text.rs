@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of escaping; that is the writer's.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Escaping, Notes, Value, ValueError, trim};
+use super::{Escaping, Notes, Value, ValueDrift, ValueError, trim};
 
 /// The longest free text, in bytes.
 const MAX_TEXT_BYTES: usize = 65_536;
@@ -67,8 +69,8 @@ macro_rules! texts {
         }
 
         impl Value for $name {
-            fn parse(text: &str, _: &mut Notes) -> Result<Self, ValueError> {
-                Self::new($reading(text))
+            fn parse(text: &str, notes: &mut Notes) -> Result<Self, ValueError> {
+                Self::new($reading(text, notes))
             }
 
             fn write(&self, out: &mut Vec<u8>) -> Escaping {
@@ -123,14 +125,14 @@ pub(super) use texts;
 
 texts! {
     /// A free text, kept to the letter, at most 65,536 bytes.
-    Text(check_text, core::convert::identity)
+    Text(check_text, kept)
     /// A text without line breaks, without blanks at its ends or twice in a row (`xs:token`).
-    Token(check_token, collapse)
+    Token(check_token, collapsed)
     /// `marketContext`: a URI naming a programme; may be empty. Compare with
     /// [`same_as`](MarketContext::same_as).
-    MarketContext(check_token, collapse)
+    MarketContext(check_token, uri)
     /// An `xs:ID`: an XML name without colon.
-    XmlId(check_xml_id, collapse)
+    XmlId(check_xml_id, collapsed)
 }
 
 fn check_text(text: &str) -> Result<(), ValueError> {
@@ -169,8 +171,25 @@ fn check_xml_id(text: &str) -> Result<(), ValueError> {
     }
 }
 
+fn kept<'t>(text: &'t str, _: &mut Notes) -> &'t str {
+    text
+}
+
+fn collapsed<'t>(text: &'t str, _: &mut Notes) -> Cow<'t, str> {
+    collapse(text)
+}
+
+/// Whatever names a programme does name it; that it is no URI is noted.
+fn uri<'t>(text: &'t str, notes: &mut Notes) -> Cow<'t, str> {
+    let text = collapse(text);
+    if !is_uri(&text) {
+        notes.drift = Some(ValueDrift::NotAUri);
+    }
+    text
+}
+
 /// White space as `xs:token` wants it: none outside, single blanks inside.
-pub(super) fn collapse(text: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn collapse(text: &str) -> Cow<'_, str> {
     let trimmed = trim(text);
     if trimmed.contains(['\t', '\n', '\r']) || trimmed.contains("  ") {
         trimmed
@@ -193,15 +212,30 @@ impl MarketContext {
     }
 }
 
+fn is_scheme(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}
+
+/// Whether a text can be a URI reference once what is not ASCII is escaped (RFC 3986 §4.1): each `%`
+/// begins an escape, and a colon in the first segment ends a scheme.
+fn is_uri(text: &str) -> bool {
+    let escapes = text.split('%').skip(1).all(|after| {
+        let hex = after.get(..2).unwrap_or_default();
+        hex.len() == 2 && hex.bytes().all(|b| b.is_ascii_hexdigit())
+    });
+    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    let segment = text.get(..end).unwrap_or_default();
+    let scheme = segment.split_once(':').map(|(scheme, _)| scheme);
+    escapes
+        && scheme.is_none_or(|scheme| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && is_scheme(scheme)
+        })
+}
+
 fn normalise_uri(uri: &str) -> String {
     let (scheme, rest) = match uri.split_once(':') {
-        Some((scheme, rest))
-            if scheme
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) =>
-        {
-            (Some(scheme), rest)
-        }
+        Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
         Some(_) | None => (None, uri),
     };
     let mut normal = String::with_capacity(uri.len());
@@ -270,6 +304,35 @@ mod tests {
         assert!(!context("http://e.com/DR").same_as(&context("http://e.com/dr")));
         assert!(!context("http://e.com/%2F").same_as(&context("http://e.com//")));
         assert!(context("100%").same_as(&context("100%")));
+    }
+
+    #[test]
+    fn a_market_context_that_is_no_uri_is_taken_and_noted() {
+        let drift = |text| {
+            let mut notes = Notes::default();
+            MarketContext::parse(text, &mut notes).map(|_| notes.drift)
+        };
+        for uri in [
+            "",
+            "dr",
+            "http://example.com/a b",
+            "urn:x:%C3%A9",
+            "a/b:c",
+            "é",
+        ] {
+            assert_eq!(drift(uri), Ok(None), "{uri}");
+        }
+        for other in [
+            "%%",
+            "100%",
+            "a%2",
+            "%zz",
+            "2026-01-01T00:00:00Z",
+            ":a",
+            "é:b",
+        ] {
+            assert_eq!(drift(other), Ok(Some(ValueDrift::NotAUri)), "{other}");
+        }
     }
 
     #[test]
