@@ -1,7 +1,8 @@
 //! OpenADR 2.0b without I/O: payloads, an XML codec, a VTN machine and a VEN machine.
 //!
 //! Knows nothing of sockets, files, clocks, randomness or threads: time and entropy are arguments,
-//! and what must be stored is returned, not stored.
+//! and what must be stored is returned, not stored. [`embedding`] explains how that is meant, for
+//! whoever brings a store and a transport of their own; [`memory`] does without either.
 
 // Nothing that a peer sends may panic, so nothing here may: tests excepted, and the few places that
 // say why they cannot.
@@ -19,6 +20,7 @@
 )]
 
 pub mod codec;
+pub mod embedding;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod machine;
