@@ -349,6 +349,60 @@ fn malformed_xml_is_refused_for_what_it_is() {
 }
 
 #[test]
+fn markup_within_texts_and_skipped_elements_is_judged_as_anywhere() {
+    let text = |inner: &str| payload(&POLL.replace("v1", inner));
+    assert!(strict(&text("v<?pi?><!-- c -->1")).is_ok());
+    assert!(strict(&payload(&format!("<![CDATA[ \n]]>{POLL}"))).is_ok());
+    let cancel = |skipped: &str| {
+        payload(&format!(
+            r#"<oadr:oadrCancelPartyRegistration ei:schemaVersion="2.0b"><pyld:requestID>1</pyld:requestID><ei:registrationID>2</ei:registrationID><ei:new>{skipped}</ei:new></oadr:oadrCancelPartyRegistration>"#
+        ))
+    };
+    let all = "<b xmlns:q='u' q:a='1'><c/></b>t&#49;<![CDATA[<x>]]><!-- c --><?p?>";
+    assert_eq!(drift(lenient(&cancel(all))), [DriftKind::UnknownElement]);
+    let syntax = DecodeErrorKind::Malformed;
+    for (document, refusal) in [
+        (text("<!DOCTYPE a>"), DecodeErrorKind::Doctype),
+        (cancel("<!DOCTYPE a>"), DecodeErrorKind::Doctype),
+        (text("<?xml version='1.0'?>"), syntax(Syntax::Declaration)),
+        (cancel("<?xml version='1.0'?>"), syntax(Syntax::Declaration)),
+        (cancel("&nbsp;"), syntax(Syntax::Entity)),
+        (cancel("]]>"), syntax(Syntax::CdataEnd)),
+        (
+            payload(&format!("<![CDATA[x]]>{POLL}")),
+            DecodeErrorKind::UnexpectedText,
+        ),
+        (
+            payload(&format!("&amp;{POLL}")),
+            DecodeErrorKind::UnexpectedText,
+        ),
+        (
+            payload("").replace(
+                "<oadr:oadrSignedObject></oadr:oadrSignedObject>",
+                "<oadr:oadrSignedObject/>",
+            ),
+            DecodeErrorKind::NoMessage,
+        ),
+    ] {
+        assert_eq!(kind(lenient(&document)), refusal, "{document}");
+    }
+    assert_eq!(
+        kind(strict(
+            &text("").replace("<ei:venID>", "<ei:venID lang='en'>")
+        )),
+        DecodeErrorKind::UnexpectedAttribute {
+            found: "lang".into()
+        }
+    );
+    // Cut off wherever it may be, it is never taken for a whole.
+    let whole = cancel(all);
+    for (end, _) in whole.char_indices() {
+        let cut = whole.get(..end).unwrap();
+        assert!(lenient(cut).is_err(), "{cut}");
+    }
+}
+
+#[test]
 fn exactly_one_signed_object_and_one_message() {
     let whole = payload(POLL);
     let signed = whole
