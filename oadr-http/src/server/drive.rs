@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::config::ServerConfig;
 use super::gate::{Gate, Stage};
@@ -39,7 +39,15 @@ pub(super) async fn drive<S, V>(
             Error = Infallible,
         >,
 {
-    let io = TokioIo::new(Stream::new(bytes, Arc::clone(link)));
+    let mut stream = Stream::new(bytes, Arc::clone(link));
+    let is_used = tokio::select! {
+        is_used = stream.is_used() => is_used,
+        () = sleep(config.idle_timeout) => false,
+        () = gate.closing() => false,
+    };
+    if !is_used {
+        return;
+    }
     let mut connection = pin!(
         http1::Builder::new()
             // Time is watched here, with one timer for all phases instead of one per request.
@@ -48,7 +56,7 @@ pub(super) async fn drive<S, V>(
             // A peer may close its write side after the request and still read the reply; and a
             // request whose sender has gone is finished all the same.
             .half_close(true)
-            .serve_connection(io, service)
+            .serve_connection(TokioIo::new(stream), service)
     );
     let mut clock = Clock::start(config, link.turn());
     let mut timer = pin!(sleep_until(clock.since + config.idle_timeout));

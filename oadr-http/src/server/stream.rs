@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::link::{Link, Phase};
 
@@ -16,6 +16,8 @@ const LINGER_BYTES: usize = 4 << 20;
 pub(super) struct Stream<S> {
     bytes: S,
     link: Arc<Link>,
+    /// The first byte, if it was read and not passed on yet.
+    first: Option<u8>,
     shutdown: Shutdown,
 }
 
@@ -31,8 +33,25 @@ impl<S> Stream<S> {
         Self {
             bytes,
             link,
+            first: None,
             shutdown: Shutdown::Open,
         }
+    }
+
+    /// Waits for the peer to say something; `false` if it will not. Until then a connection needs
+    /// none of the buffers that are there for requests.
+    pub(super) async fn is_used(&mut self) -> bool
+    where
+        S: AsyncRead + Unpin,
+    {
+        let mut first = [0];
+        let count = self.bytes.read(&mut first).await;
+        if !matches!(count, Ok(1)) {
+            return false;
+        }
+        [self.first] = first.map(Some);
+        self.link.enter(Phase::Header);
+        true
     }
 
     /// Writing with no request at the service means that hyper refuses a malformed header.
@@ -53,6 +72,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(first) = self.first
+            && buf.remaining() > 0
+        {
+            self.first = None;
+            buf.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.bytes).poll_read(cx, buf);
         if buf.filled().len() > before && self.link.phase() == Phase::Idle {
