@@ -15,6 +15,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use hyper::service::service_fn;
 use oadr_core::Peer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub use self::accounts::RequestRate;
@@ -76,6 +78,7 @@ pub struct Server<H> {
     config: Arc<ServerConfig>,
     gate: Arc<Gate>,
     accounts: Arc<Accounts>,
+    decoders: Arc<Semaphore>,
 }
 
 impl<H> Clone for Server<H> {
@@ -85,6 +88,7 @@ impl<H> Clone for Server<H> {
             config: Arc::clone(&self.config),
             gate: Arc::clone(&self.gate),
             accounts: Arc::clone(&self.accounts),
+            decoders: Arc::clone(&self.decoders),
         }
     }
 }
@@ -99,6 +103,8 @@ impl<H: Handler> Server<H> {
             config: Arc::new(config),
             gate,
             accounts,
+            // The other half of the processors is for short ones.
+            decoders: Arc::new(Semaphore::new(processors().div_ceil(2))),
         }
     }
 
@@ -195,6 +201,7 @@ impl<H: Handler> Server<H> {
             peer,
             address,
             tab,
+            decoders: Arc::clone(&self.decoders),
         });
         let service = service_fn(|request| {
             let endpoint = Arc::clone(&endpoint);
@@ -202,6 +209,10 @@ impl<H: Handler> Server<H> {
         });
         drive(stream, service, &link, &self.config, &self.gate).await;
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// How long accepting rests after the system refused a connection for a reason that lasts.

@@ -4,7 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -17,6 +17,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 use oadr_core::Peer;
 use oadr_core::codec::{Decoded, decode, encode};
+use tokio::sync::Semaphore;
 
 use super::accounts::Tab;
 use super::config::ServerConfig;
@@ -35,7 +36,12 @@ pub(super) struct Endpoint<H> {
     pub(super) peer: Peer,
     pub(super) address: Option<SocketAddr>,
     pub(super) tab: Option<Tab>,
+    /// Who may decode a long document.
+    pub(super) decoders: Arc<Semaphore>,
 }
+
+/// The longest document that is decoded between the requests of others, in bytes: a millisecond.
+const SHORT_DOCUMENT: usize = 64 * 1024;
 
 /// A body of 200, in XML if it is not empty.
 type Success = Vec<u8>;
@@ -48,7 +54,7 @@ impl<H: Handler> Endpoint<H> {
         self.link.enter(Phase::Body);
         let (head, body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let outcome = contain(self.serve(&head, body))
+        let outcome = contain(pin!(self.serve(&head, body)))
             .await
             .unwrap_or(Err(Failure::Panicked));
         // A body that nobody read makes the rest of the connection unusable.
@@ -86,7 +92,7 @@ impl<H: Handler> Endpoint<H> {
             message,
             drifts,
             profile,
-        } = decode(&octets, &self.config.decode).map_err(Failure::Undecodable)?;
+        } = self.decode(&octets).await?;
         let kind = message.kind();
         if kind.service().is_some_and(|own| own != service) {
             return Err(Failure::WrongService {
@@ -110,6 +116,22 @@ impl<H: Handler> Endpoint<H> {
             Reply::Unavailable { retry_after } => Err(Failure::Unavailable { retry_after }),
             Reply::Failed => Err(Failure::Failed),
         }
+    }
+
+    /// Reads a document: here if it is as short as nearly all are, or else beside the others. A long
+    /// one takes so many milliseconds that a few on all the runtime's threads would hold up everybody.
+    async fn decode(&self, octets: &Bytes) -> Result<Decoded, Failure> {
+        let decoded = if octets.len() <= SHORT_DOCUMENT {
+            decode(octets, &self.config.decode)
+        } else {
+            // Never closed.
+            let _turn = self.decoders.acquire().await;
+            let (octets, config) = (octets.clone(), Arc::clone(&self.config));
+            tokio::task::spawn_blocking(move || decode(&octets, &config.decode))
+                .await
+                .map_err(|_| Failure::Panicked)?
+        };
+        decoded.map_err(Failure::Undecodable)
     }
 
     async fn read(&self, body: Incoming) -> Result<Bytes, Failure> {
@@ -240,8 +262,7 @@ fn is_xml_in_utf_8(value: &HeaderValue) -> bool {
 struct Panicked;
 
 /// Ends with what the future ends with, or with the news that it panicked.
-async fn contain<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = pin!(future);
+async fn contain<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Panicked> {
     poll_fn(|cx| {
         // Unwind safe: after a panic the future is only dropped. What it shares with others are
         // the handler, which has to expect that as any task does, and the link's atomics.

@@ -65,6 +65,17 @@ async fn a_body_at_the_limit_is_read() {
 }
 
 #[tokio::test]
+async fn a_long_document_is_understood_like_a_short_one() {
+    let served = patient(|_| {}).await;
+    let mut wire = Wire::to(served.address).await;
+    let blanks = " ".repeat(200_000);
+    for (document, status) in [(format!("{POLL}{blanks}"), 200), (blanks, 406)] {
+        wire.send(post(OADR_POLL, &document)).await;
+        assert_eq!(wire.response().await.status(), status);
+    }
+}
+
+#[tokio::test]
 async fn a_refused_peer_that_goes_on_sending_sees_no_reset() {
     let served = patient(|config| config.decode.limits.bytes = 1000).await;
     let mut wire = Wire::to(served.address).await;
