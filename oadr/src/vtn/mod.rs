@@ -74,7 +74,7 @@ use oadr_core::value::{Duration, NonEmpty, ProfileName, TransportName, ValueErro
 use oadr_core::vtn::{Context, UnregisteredPoll};
 use oadr_http::Prefix;
 pub use oadr_http::ServerConfig;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -109,6 +109,9 @@ pub const DEFAULT_VTN_ID: &str = "OadrVTN";
 
 /// How many committed effects may wait to be told.
 const OUTBOX: usize = 1024;
+
+/// The most connections that wait to be accepted; the system may allow fewer.
+const QUEUE: u32 = 16_384;
 
 /// How a VTN runs.
 #[derive(Debug, Clone)]
@@ -410,9 +413,22 @@ async fn vtn_id(store: &Store, wanted: Option<VtnId>) -> Result<VtnId, StartErro
     Ok(id)
 }
 
+/// `TcpListener::bind` with a longer queue: 10,000 VENs may come back at the same moment, and who finds
+/// no place in it waits a second before trying again.
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // The port of the process before may still have connections in TIME_WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
+}
+
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = open(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }
