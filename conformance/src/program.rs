@@ -36,25 +36,46 @@ impl Vtn {
     ///
     /// When it does not start, or does not say where it listens.
     pub fn start(data: &Path) -> Result<Self, Failure> {
-        Self::start_with(data, &["--dev"])
+        Self::start_with(data, &[])
     }
 
     /// The same for enrolled VENs only.
     ///
     /// # Errors
     ///
-    /// When it does not start, or does not say where it listens.
+    /// As with `start`.
     pub fn start_enrolled(data: &Path) -> Result<Self, Failure> {
-        Self::start_with(data, &[])
+        Self::run(Command::new(binary()?), data, &[])
     }
 
-    fn start_with(data: &Path, more: &[&str]) -> Result<Self, Failure> {
-        let mut command = Command::new(binary()?);
+    /// The same as `start`, with more options.
+    ///
+    /// # Errors
+    ///
+    /// As with `start`.
+    pub fn start_with(data: &Path, more: &[&str]) -> Result<Self, Failure> {
+        Self::run(Command::new(binary()?), data, &[&["--dev"], more].concat())
+    }
+
+    /// The same as `start`, in a process that may open so many files only.
+    ///
+    /// # Errors
+    ///
+    /// As with `start`.
+    pub fn start_with_descriptors(data: &Path, count: u32) -> Result<Self, Failure> {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &count.to_string()])
+            .arg(binary()?);
+        Self::run(command, data, &["--dev"])
+    }
+
+    fn run(mut command: Command, data: &Path, more: &[&str]) -> Result<Self, Failure> {
         command
             .args(["vtn", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
-            .args(more)
             .args(["--poll-interval", "PT1S", "--data"])
-            .arg(data);
+            .arg(data)
+            .args(more);
         let process = Process::start("oadr vtn", command)?;
         let listening = process.wait_for("listening")?;
         let text = |key: &str| {

@@ -17,6 +17,8 @@ mod generated;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod lost_reply;
 #[cfg(test)]
 mod metrics;
