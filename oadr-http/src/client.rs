@@ -179,8 +179,9 @@ impl Client {
             });
         }
         let limit = self.config.decode.limits.bytes;
-        let octets = collect(body, limit).await.map_err(|error| match error {
-            BodyError::TooLarge => ClientError::TooLarge { limit },
+        let collected = collect(body, limit, None).await;
+        let (octets, _) = collected.map_err(|error| match error {
+            BodyError::TooLarge | BodyError::NoRoom => ClientError::TooLarge { limit },
             BodyError::Broken(source) => ClientError::Broken { source },
         })?;
         // Only now is the connection at rest.

@@ -22,6 +22,7 @@
 //! | the Content-Type is `application/xml`, in any case, perhaps with `charset=utf-8` | 406 |
 //! | there is no Content-Encoding | 415 |
 //! | the body keeps to the limit (by its Content-Length before a byte is read, and while reading) and arrives in time | 413, 408 |
+//! | there is room for a long body beside those of others | 503 with Retry-After |
 //! | it decodes; the explanation names the element and the byte offset | 406 |
 //! | its message belongs to the service of the path (`oadrResponse` belongs to all) | 404 |
 //! | the handler has an answer; it does not panic | 403, 503 with Retry-After, 500 |

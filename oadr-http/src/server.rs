@@ -34,6 +34,7 @@ use self::gate::Gate;
 pub use self::handler::{Handler, Notice, Reply, Request};
 use self::link::Link;
 use self::service::Endpoint;
+use crate::body::Room;
 
 /// Serves a listener until `shutdown` ends, then finishes what was accepted.
 ///
@@ -79,6 +80,7 @@ pub struct Server<H> {
     gate: Arc<Gate>,
     accounts: Arc<Accounts>,
     decoders: Arc<Semaphore>,
+    room: Arc<Room>,
 }
 
 impl<H> Clone for Server<H> {
@@ -89,6 +91,7 @@ impl<H> Clone for Server<H> {
             gate: Arc::clone(&self.gate),
             accounts: Arc::clone(&self.accounts),
             decoders: Arc::clone(&self.decoders),
+            room: Arc::clone(&self.room),
         }
     }
 }
@@ -98,6 +101,7 @@ impl<H: Handler> Server<H> {
     pub fn new(handler: H, config: ServerConfig) -> Self {
         let gate = Arc::new(Gate::new(config.max_connections));
         let accounts = Arc::new(Accounts::new(&config));
+        let room = Arc::new(Room::new(config.max_body_memory));
         Self {
             handler: Arc::new(handler),
             config: Arc::new(config),
@@ -105,6 +109,7 @@ impl<H: Handler> Server<H> {
             accounts,
             // The other half of the processors is for short ones.
             decoders: Arc::new(Semaphore::new(processors().div_ceil(2))),
+            room,
         }
     }
 
@@ -202,6 +207,7 @@ impl<H: Handler> Server<H> {
             address,
             tab,
             decoders: Arc::clone(&self.decoders),
+            room: Arc::clone(&self.room),
         });
         let service = service_fn(|request| {
             let endpoint = Arc::clone(&endpoint);

@@ -32,6 +32,10 @@ pub struct ServerConfig {
     pub bound_loopback: bool,
     /// The longest request header, start line included, in bytes (431). Default: 16,384.
     pub max_header: usize,
+    /// For the bodies of all connections that are longer than 64 KiB, together, in bytes; one that
+    /// finds no room is refused (503) and may come again. Without this bound 1,000 connections with
+    /// bodies just below the limit would be 4 GiB. Default: 256 MiB.
+    pub max_body_memory: usize,
     /// From a header's first byte to its last; then the connection is closed. Default: 10 s.
     pub header_timeout: Duration,
     /// From a header's end to the end of the body (408). Default: 60 s: a long report over a slow
@@ -68,6 +72,7 @@ impl Default for ServerConfig {
             request_rate: Some(DEFAULT_RATE),
             bound_loopback: false,
             max_header: 16 * 1024,
+            max_body_memory: 256 << 20,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
             reply_timeout: Duration::from_secs(60),

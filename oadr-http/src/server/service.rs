@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -23,7 +24,7 @@ use super::accounts::Tab;
 use super::config::ServerConfig;
 use super::handler::{Handler, Notice, Reply, Request};
 use super::link::{Link, Phase};
-use crate::body::{BodyError, collect};
+use crate::body::{BodyError, Place, Room, collect};
 use crate::coding::Accepts;
 use crate::path::service_at;
 use crate::status::{Failure, retry_seconds};
@@ -36,9 +37,14 @@ pub(super) struct Endpoint<H> {
     pub(super) peer: Peer,
     pub(super) address: Option<SocketAddr>,
     pub(super) tab: Option<Tab>,
+    /// For the long bodies of all connections.
+    pub(super) room: Arc<Room>,
     /// Who may decode a long document.
     pub(super) decoders: Arc<Semaphore>,
 }
+
+/// How long a peer is asked to wait when there is no room for its body.
+const NO_ROOM: Duration = Duration::from_secs(5);
 
 /// The longest document that is decoded between the requests of others, in bytes: a millisecond.
 const SHORT_DOCUMENT: usize = 64 * 1024;
@@ -85,7 +91,8 @@ impl<H: Handler> Endpoint<H> {
         }
         let service = service_at(&self.config.prefix, head.uri.path()).ok_or(Failure::Path)?;
         check_headers(head)?;
-        let octets = self.read(body).await?;
+        // Kept until the request is answered.
+        let (octets, _place) = self.read(body).await?;
         self.link.enter(Phase::Handling);
 
         let Decoded {
@@ -134,15 +141,18 @@ impl<H: Handler> Endpoint<H> {
         decoded.map_err(Failure::Undecodable)
     }
 
-    async fn read(&self, body: Incoming) -> Result<Bytes, Failure> {
+    async fn read(&self, body: Incoming) -> Result<(Bytes, Place<'_>), Failure> {
         let limit = self.config.decode.limits.bytes;
-        let mut collecting = pin!(collect(body, limit));
+        let mut collecting = pin!(collect(body, limit, Some(&self.room)));
         poll_fn(|cx| {
             if self.link.body_expired() {
                 return Poll::Ready(Err(Failure::BodyTimeout));
             }
             collecting.as_mut().poll(cx).map_err(|error| match error {
                 BodyError::TooLarge => Failure::TooLarge { limit },
+                BodyError::NoRoom => Failure::Unavailable {
+                    retry_after: NO_ROOM,
+                },
                 BodyError::Broken(_) => Failure::BodyBroken,
             })
         })

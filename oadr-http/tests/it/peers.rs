@@ -120,6 +120,32 @@ async fn too_many_requests_are_503_until_time_has_passed() {
     assert_eq!((count(&replies, "200"), count(&replies, "503")), (2, 1));
 }
 
+#[tokio::test]
+async fn a_long_body_that_finds_no_room_is_503_and_a_short_one_needs_none() {
+    let handler = Fixed::held_back();
+    let config = config(|config| config.max_body_memory = 100 * 1024);
+    let served = served(&handler, config).await;
+    let long = post(OADR_POLL, &format!("{POLL}{}", " ".repeat(80 * 1024)));
+    let mut first = Wire::to(served.address).await;
+    first.send(&long).await;
+    within(handler.arrived.acquire()).await.unwrap().forget();
+    let mut second = Wire::to(served.address).await;
+    second.send(&long).await;
+    let refusal = second.response().await;
+    assert_eq!(
+        (refusal.status(), refusal.header("retry-after")),
+        (503, Some("5"))
+    );
+    handler.barrier.add_permits(3);
+    let mut third = Wire::to(served.address).await;
+    third.send(post(OADR_POLL, POLL)).await;
+    assert_eq!(third.response().await.status(), 200);
+    assert_eq!(first.response().await.status(), 200);
+    // Its room is free again.
+    first.send(&long).await;
+    assert_eq!(first.response().await.status(), 200);
+}
+
 #[tokio::test(start_paused = true)]
 async fn rule_500_draining_a_queue_keeps_to_the_default_rate() {
     let handler = answering();
