@@ -257,7 +257,7 @@ impl Role for Vtn {
                     progress: *progress,
                     answer,
                 };
-                state.events.insert(event_id.clone(), delivery);
+                state.events.insert(event_id.clone(), Box::new(delivery));
             }
             Change::EventRepeated { event_id, progress } => {
                 if let Some(delivery) = state.events.get_mut(event_id) {

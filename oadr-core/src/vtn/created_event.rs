@@ -38,7 +38,7 @@ pub(super) fn created_event(
     let mut refusal = None;
     for response in responses {
         let state = draft.as_ref().map_or(case.state(), |draft| &draft.state);
-        let known = state.events.get(&response.qualified_event_id.event_id);
+        let known = state.delivery(&response.qualified_event_id.event_id);
         match judge(known, response, case.env.now) {
             Ok(None) => {}
             Ok(Some(answer)) => {

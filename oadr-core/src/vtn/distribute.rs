@@ -158,7 +158,7 @@ fn of_campaign<'a>(state: &'a State, campaign: &'a Campaign, now: DateTime) -> O
     if campaign.closes().is_some_and(|closes| closes <= now) {
         return None;
     }
-    let known = state.events.get(&campaign.event_id);
+    let known = state.delivery(&campaign.event_id);
     let entry = |content, is_new| Entry {
         event_id: &campaign.event_id,
         source: Source::Campaign(campaign),

@@ -30,7 +30,8 @@ pub struct State {
     pub(super) removal: Option<Task>,
     pub(super) reregistration: Option<Task>,
     pub(super) metadata: Vec<Metadata>,
-    pub(super) events: BTreeMap<EventId, Delivery>,
+    /// Boxed: a map's node has room for eleven, and most VENs have one or two.
+    pub(super) events: BTreeMap<EventId, Box<Delivery>>,
     pub(super) decided: Option<Decided>,
 }
 
@@ -161,6 +162,11 @@ impl State {
         targets.flat_map(|target| &target.resource_ids)
     }
 
+    /// How this event fares with it.
+    pub(super) fn delivery(&self, event_id: &EventId) -> Option<&Delivery> {
+        self.events.get(event_id).map(AsRef::as_ref)
+    }
+
     /// The reports that it offers.
     #[must_use]
     pub fn offers(&self) -> &[Report] {
@@ -232,7 +238,11 @@ impl State {
         let tasks = tasks.chain(self.metadata.iter().map(|metadata| &metadata.task));
         tasks
             .map(|task| task.give_up_at)
-            .chain(self.events.values().filter_map(Delivery::closes))
+            .chain(
+                self.events
+                    .values()
+                    .filter_map(|delivery| delivery.closes()),
+            )
             .min()
     }
 }

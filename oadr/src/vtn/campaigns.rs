@@ -2,11 +2,11 @@
 //!
 //! Knows nothing of VENs, nor of the database: what is put here was committed before.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use oadr_core::value::DateTime;
-use oadr_core::vtn::Campaign;
+use oadr_core::vtn::{Campaign, Context};
 
 use crate::store::Place;
 
@@ -19,15 +19,47 @@ pub(crate) struct Campaigns {
 }
 
 /// The campaigns at some time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub(crate) struct Open {
     /// Goes up with each change, over restarts too.
     pub(crate) version: u64,
     /// In the order of the events' creation.
     pub(crate) list: BTreeMap<Place, Arc<Campaign>>,
+    /// The contexts made of it: VENs for which the same campaigns are open share one.
+    contexts: Mutex<HashMap<Vec<Place>, Arc<Context>>>,
 }
 
 impl Open {
+    fn new(version: u64, list: BTreeMap<Place, Arc<Campaign>>) -> Self {
+        Self {
+            version,
+            list,
+            contexts: Mutex::default(),
+        }
+    }
+
+    /// `base` with these campaigns.
+    pub(crate) fn context(&self, campaigns: Vec<Place>, base: &Context) -> Arc<Context> {
+        let mut contexts = self.contexts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = contexts.get(&campaigns) {
+            return Arc::clone(known);
+        }
+        let places = campaigns.iter();
+        let context = Arc::new(Context {
+            version: self.version,
+            campaigns: places
+                .filter_map(|place| self.list.get(place).cloned())
+                .collect(),
+            ..base.clone()
+        });
+        // No more than VENs have, and some that they have let go since the last time it grew.
+        if contexts.len() == contexts.capacity() {
+            contexts.retain(|_, context| Arc::strong_count(context) > 1);
+        }
+        contexts.insert(campaigns, Arc::clone(&context));
+        context
+    }
+
     /// How many are not closed at this time.
     pub(crate) fn open_at(&self, now: DateTime) -> usize {
         let campaigns = self.list.values();
@@ -42,11 +74,8 @@ fn is_open(campaign: &Campaign, now: DateTime) -> bool {
 impl Campaigns {
     pub(crate) fn load(campaigns: Vec<(Place, Arc<Campaign>)>, now: DateTime) -> Self {
         let newest = campaigns.iter().map(|(_, campaign)| campaign.modified);
-        let mut open = Open {
-            version: version_at(newest.max().map_or(now, |newest| newest.max(now))),
-            ..Open::default()
-        };
-        open.list.extend(campaigns);
+        let version = version_at(newest.max().map_or(now, |newest| newest.max(now)));
+        let open = Open::new(version, campaigns.into_iter().collect());
         Self {
             current: RwLock::new(Arc::new(open)),
             turn: tokio::sync::Mutex::new(()),
@@ -61,11 +90,11 @@ impl Campaigns {
     /// Puts a campaign's first or next version in its place, and lets go of those that have closed.
     pub(crate) fn put(&self, place: Place, campaign: Arc<Campaign>, now: DateTime) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let mut open = Open::clone(&current);
-        open.version = version_at(now).max(open.version.saturating_add(1));
-        open.list.retain(|_, campaign| is_open(campaign, now));
-        open.list.insert(place, campaign);
-        *current = Arc::new(open);
+        let version = version_at(now).max(current.version.saturating_add(1));
+        let mut list = current.list.clone();
+        list.retain(|_, campaign| is_open(campaign, now));
+        list.insert(place, campaign);
+        *current = Arc::new(Open::new(version, list));
     }
 }
 

@@ -370,12 +370,12 @@ impl Host {
     }
 
     /// What a decision on this VEN may know: gathered anew when the VEN or the campaigns changed.
-    fn context_of(&self, slot: &Slot, at: &Arc<Loaded<Vtn>>, now: DateTime) -> Arc<Context> {
+    fn context_of(&self, slot: &Slot, at: &Loaded<Vtn>, now: DateTime) -> Arc<Context> {
         let open = self.campaigns.current();
         let mut kept = slot.context.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = &*kept
             && kept.context.version == open.version
-            && Arc::ptr_eq(&kept.member, at)
+            && kept.member == at.version
             && now < kept.until
         {
             return Arc::clone(&kept.context);
@@ -386,24 +386,20 @@ impl Host {
         context
     }
 
-    fn gather(&self, open: &Open, at: &Arc<Loaded<Vtn>>, now: DateTime) -> Gathered {
+    fn gather(&self, open: &Open, at: &Loaded<Vtn>, now: DateTime) -> Gathered {
         let member = at.state.member();
         let mut until = DateTime::MAX_UTC;
-        let mut campaigns = Vec::new();
-        for campaign in open.list.values() {
+        let mut places = Vec::new();
+        for (place, campaign) in &open.list {
             let closes = campaign.closes().unwrap_or(DateTime::MAX_UTC);
             if closes > now && campaign.matches(&member) {
                 until = until.min(closes);
-                campaigns.push(Arc::clone(campaign));
+                places.push(*place);
             }
         }
         Gathered {
-            context: Arc::new(Context {
-                version: open.version,
-                campaigns,
-                ..self.base.clone()
-            }),
-            member: Arc::clone(at),
+            context: open.context(places, &self.base),
+            member: at.version,
             until,
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use oadr_core::machine::{Claims, Loaded, Role as _};
+use oadr_core::machine::{Claims, Loaded, Role as _, Version};
 use oadr_core::value::DateTime;
 use oadr_core::vtn::{Claim, Context, Vtn};
 use tokio::sync::Notify;
@@ -33,8 +33,9 @@ pub(crate) struct Slot {
 #[derive(Debug, Clone)]
 pub(crate) struct Gathered {
     pub(crate) context: Arc<Context>,
-    /// The partition that it was gathered for.
-    pub(crate) member: Arc<Loaded<Vtn>>,
+    /// The version of the partition that it was gathered for. Not the partition: it would stay in
+    /// memory after the next one has taken its place.
+    pub(crate) member: Version,
     /// The first of its campaigns closes.
     pub(crate) until: DateTime,
 }
