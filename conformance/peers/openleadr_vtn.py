@@ -149,8 +149,10 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vtn-id", default="OpenLeadrVtn")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds")
+    parser.add_argument("--quiet", action="store_true", help="no log")
     arguments = parser.parse_args()
-    lines.log_to_stderr()
+    if not arguments.quiet:
+        lines.log_to_stderr()
 
     vtn = Vtn(arguments.vtn_id, arguments.poll)
     await vtn.server.run()

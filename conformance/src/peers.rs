@@ -62,6 +62,23 @@ impl Peers {
         Process::start("OpenLEADR VTN", self.script("openleadr_vtn.py"))
     }
 
+    /// An OpenLEADR VTN on one processor, without a log, whose VENs poll when they like: for
+    /// benchmarks.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_vtn_under_load(&self, processor: &str) -> Result<Process, Failure> {
+        let script = self.script("openleadr_vtn.py");
+        let mut command = Command::new("taskset");
+        command
+            .args(["-c", processor])
+            .arg(script.get_program())
+            .args(script.get_args())
+            .args(["--quiet", "--poll", "3600"]);
+        Process::start("OpenLEADR VTN", command)
+    }
+
     pub(crate) fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(folder().join(name));

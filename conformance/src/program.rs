@@ -28,6 +28,9 @@ pub struct Vtn {
     pub api: Base,
 }
 
+/// Often enough for tests that wait for a poll.
+const POLL: [&str; 2] = ["--poll-interval", "PT1S"];
+
 impl Vtn {
     /// Starts a VTN for whichever VENs, which keeps its state in `data` and asks its VENs to poll
     /// every second.
@@ -45,7 +48,7 @@ impl Vtn {
     ///
     /// As with `start`.
     pub fn start_enrolled(data: &Path) -> Result<Self, Failure> {
-        Self::run(Command::new(binary()?), data, &[])
+        Self::run(Command::new(binary()?), data, &POLL)
     }
 
     /// The same as `start`, with more options.
@@ -54,7 +57,11 @@ impl Vtn {
     ///
     /// As with `start`.
     pub fn start_with(data: &Path, more: &[&str]) -> Result<Self, Failure> {
-        Self::run(Command::new(binary()?), data, &[&["--dev"], more].concat())
+        Self::run(
+            Command::new(binary()?),
+            data,
+            &[&["--dev"], &POLL, more].concat(),
+        )
     }
 
     /// The same as `start`, in a process that may open so many files only.
@@ -67,15 +74,21 @@ impl Vtn {
         command
             .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &count.to_string()])
             .arg(binary()?);
-        Self::run(command, data, &["--dev"])
+        Self::run(command, data, &[&["--dev"], &POLL[..]].concat())
     }
 
-    fn run(mut command: Command, data: &Path, more: &[&str]) -> Result<Self, Failure> {
+    /// Starts a VTN with `program`, which may be another one that runs it, and these options.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or does not say where it listens.
+    pub fn run(program: Command, data: &Path, options: &[&str]) -> Result<Self, Failure> {
+        let mut command = program;
         command
             .args(["vtn", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
-            .args(["--poll-interval", "PT1S", "--data"])
+            .arg("--data")
             .arg(data)
-            .args(more);
+            .args(options);
         let process = Process::start("oadr vtn", command)?;
         let listening = process.wait_for("listening")?;
         let text = |key: &str| {
@@ -138,16 +151,27 @@ pub fn ven(url: &str, name: &str, data: &Path, more: &[&str]) -> Result<Process,
 /// When it does not build.
 pub fn binary() -> Result<&'static Path, Failure> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let build = || build("dev");
     match BINARY.get_or_init(|| env::var_os(VARIABLE).map_or_else(build, |path| Ok(path.into()))) {
         Ok(path) => Ok(path),
         Err(text) => Err(Failure::new(text.clone())),
     }
 }
 
+/// The program as it is released, for benchmarks.
+///
+/// # Errors
+///
+/// When it does not build.
+pub fn release() -> Result<PathBuf, Failure> {
+    build("release").map_err(Failure::new)
+}
+
 /// Cargo builds programs only for the tests of their own package, so this asks it for one.
-fn build() -> Result<PathBuf, String> {
+fn build(profile: &str) -> Result<PathBuf, String> {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--package", "oadr", "--bin", "oadr"])
+        .args(["--profile", profile])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()

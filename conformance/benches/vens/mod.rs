@@ -1,0 +1,195 @@
+//! Many VENs on the wire: registered, with everything taken and answered that the VTN has for them.
+//!
+//! Knows nothing of what is measured.
+
+use std::net::SocketAddr;
+use std::{env, io};
+
+use oadr_core::codec::{DecodeOptions, decode, encode};
+use oadr_core::payload::{
+    CreatePartyRegistration, CreatedEvent, DistributeEvent, EiCreatedEvent, EiResponse,
+    EventResponse, EventResponses, Message, MessageKind, Poll, QualifiedEventId, RegisteredReport,
+    ResponseCode,
+};
+use oadr_core::value::{OptType, ProfileName, RequestId, Text, TransportName, VenId};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// How many connections the VENs share.
+pub(crate) const CONNECTIONS: usize = 32;
+
+pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// How many VENs a benchmark is made with: `OADR_BENCH_VENS`, or 10,000.
+pub(crate) fn how_many() -> usize {
+    let wanted = env::var("OADR_BENCH_VENS").ok();
+    wanted.and_then(|n| n.parse().ok()).unwrap_or(10_000)
+}
+
+/// Registers so many VENs and returns their IDs.
+pub(crate) async fn register(address: SocketAddr, vens: usize) -> Outcome<Vec<VenId>> {
+    let mut tasks = JoinSet::new();
+    for part in 0..CONNECTIONS {
+        tasks.spawn(async move {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let mut ids = Vec::new();
+            for n in (part..vens).step_by(CONNECTIONS) {
+                ids.push((n, register_one(&mut stream, n).await?));
+            }
+            Outcome::Ok(ids)
+        });
+    }
+    let mut ids = Vec::with_capacity(vens);
+    while let Some(part) = tasks.join_next().await {
+        ids.extend(part??);
+    }
+    ids.sort();
+    Ok(ids.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Lets all of them poll until the VTN has nothing more to say, and answer what it says.
+pub(crate) async fn settle(address: SocketAddr, vens: &[VenId]) -> Outcome<()> {
+    let mut tasks = JoinSet::new();
+    for part in vens.chunks(vens.len().div_ceil(CONNECTIONS).max(1)) {
+        let part = part.to_vec();
+        tasks.spawn(async move {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            for id in &part {
+                settle_one(&mut stream, id).await?;
+            }
+            Outcome::Ok(())
+        });
+    }
+    while let Some(part) = tasks.join_next().await {
+        part??;
+    }
+    Ok(())
+}
+
+async fn register_one(stream: &mut TcpStream, n: usize) -> Outcome<VenId> {
+    let create = Message::from(CreatePartyRegistration {
+        request_id: RequestId::new("r")?,
+        registration_id: None,
+        ven_id: None,
+        profile_name: ProfileName::B,
+        transport_name: TransportName::SimpleHttp,
+        transport_address: None,
+        report_only: false,
+        xml_signature: false,
+        ven_name: Some(Text::new(format!("bench-{n}"))?),
+        http_pull_model: Some(true),
+    });
+    let reply = ask(stream, "EiRegisterParty", &create).await?;
+    let Message::CreatedPartyRegistration(created) = reply else {
+        return Err(format!("registered, and got {}", reply.kind()).into());
+    };
+    Ok(created.ven_id.ok_or("no venID")?)
+}
+
+async fn settle_one(stream: &mut TcpStream, ven_id: &VenId) -> Outcome<()> {
+    let poll = Message::from(Poll {
+        ven_id: ven_id.clone(),
+    });
+    loop {
+        let reply = ask(stream, "OadrPoll", &poll).await?;
+        if let Message::RegisterReport(offer) = reply {
+            let answer = RegisteredReport {
+                ei_response: EiResponse::ok(offer.request_id),
+                report_requests: Vec::new(),
+                ven_id: Some(ven_id.clone()),
+            };
+            ask(stream, "EiReport", &answer.into()).await?;
+        } else if let Message::DistributeEvent(distributed) = reply {
+            let answer = opt_in(distributed, ven_id.clone());
+            let reply = ask(stream, "EiEvent", &answer.into()).await?;
+            if reply.kind() != MessageKind::Response {
+                return Err(format!("answered an event, and got {}", reply.kind()).into());
+            }
+        } else if reply.kind() == MessageKind::Response {
+            return Ok(());
+        } else {
+            return Err(format!("polled, and got {}", reply.kind()).into());
+        }
+    }
+}
+
+/// Taking part in all of them.
+fn opt_in(distributed: DistributeEvent, ven_id: VenId) -> CreatedEvent {
+    let request_id = distributed.request_id;
+    let events = distributed.events.into_iter();
+    let responses = events.map(|event| EventResponse {
+        response_code: ResponseCode::OK,
+        response_description: None,
+        request_id: request_id.clone(),
+        qualified_event_id: QualifiedEventId {
+            event_id: event.ei_event.descriptor.event_id,
+            modification_number: event.ei_event.descriptor.modification_number,
+        },
+        opt_type: OptType::OptIn,
+    });
+    CreatedEvent {
+        created: EiCreatedEvent {
+            ei_response: EiResponse::ok(RequestId::default()),
+            event_responses: Some(EventResponses {
+                responses: responses.collect(),
+            }),
+            ven_id,
+        },
+    }
+}
+
+async fn ask(stream: &mut TcpStream, service: &str, message: &Message) -> Outcome<Message> {
+    let reply = exchange(stream, &request(service, message)).await?;
+    Ok(decode(&reply, &DecodeOptions::default())?.message)
+}
+
+/// A message as it goes over the wire.
+pub(crate) fn request(service: &str, message: &Message) -> Vec<u8> {
+    let body = encode(message);
+    let mut request = format!(
+        "POST /OpenADR2/Simple/2.0b/{service} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(&body);
+    request
+}
+
+/// One request and the body of its reply, which must be a 200.
+pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<Vec<u8>> {
+    stream.write_all(request).await?;
+    let mut buffer = Vec::with_capacity(2_048);
+    loop {
+        if stream.read_buf(&mut buffer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some((head, length)) = head(&buffer)? {
+            while buffer.len() < head + length {
+                if stream.read_buf(&mut buffer).await? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            return Ok(buffer.split_off(head));
+        }
+    }
+}
+
+/// Where the body begins and how long it is, once the head is complete.
+pub(crate) fn head(buffer: &[u8]) -> io::Result<Option<(usize, usize)>> {
+    let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
+    if !head.starts_with("http/1.1 200") {
+        return Err(io::Error::other(head));
+    }
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    length
+        .map(|length| Some((end + 4, length)))
+        .ok_or_else(|| io::Error::other("no content-length"))
+}
