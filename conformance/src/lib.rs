@@ -1,5 +1,6 @@
 //! What the conformance tests stand on: the program and its peers as processes, a recording proxy
-//! between them, the schema check of libxml2, a small client for the operator API.
+//! between them, the schema check of libxml2, a trace of system calls, a small client for the operator
+//! API.
 //!
 //! It does not know OpenADR: documents are bytes here, and what they mean is the tests' business.
 
@@ -13,4 +14,5 @@ pub mod program;
 pub mod schema;
 pub mod seed;
 pub mod tap;
+pub mod trace;
 pub mod wait;

@@ -119,6 +119,13 @@ impl Tap {
         lock(&self.shared.exchanges).clone()
     }
 
+    /// What went through after the first `count` requests.
+    #[must_use]
+    pub fn exchanges_after(&self, count: usize) -> Vec<Exchange> {
+        let exchanges = lock(&self.shared.exchanges);
+        exchanges.get(count..).unwrap_or_default().to_vec()
+    }
+
     /// How many requests went through so far.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -1,4 +1,4 @@
-//! A VEN that knows three messages and never rests: it polls again at once and answers what comes.
+//! A VEN that knows three messages and hardly rests: it polls again soon and answers what comes.
 //!
 //! It keeps no state, so that only the VTN's memory is tested.
 
@@ -19,23 +19,9 @@ pub(crate) struct BusyVen {
 }
 
 impl BusyVen {
-    /// Registers with the VTN at `base` and starts to poll.
-    pub(crate) fn start(base: &Base, name: &str, opt: &'static str) -> Self {
-        let registration = format!(
-            "<oadr:oadrCreatePartyRegistration ei:schemaVersion=\"2.0b\">\
-             <pyld:requestID>Request1</pyld:requestID>\
-             <oadr:oadrProfileName>2.0b</oadr:oadrProfileName>\
-             <oadr:oadrTransportName>simpleHttp</oadr:oadrTransportName>\
-             <oadr:oadrReportOnly>false</oadr:oadrReportOnly>\
-             <oadr:oadrXmlSignature>false</oadr:oadrXmlSignature>\
-             <oadr:oadrVenName>{name}</oadr:oadrVenName>\
-             <oadr:oadrHttpPullModel>true</oadr:oadrHttpPullModel>\
-             </oadr:oadrCreatePartyRegistration>"
-        );
-        let answer = base
-            .xml("/EiRegisterParty", &payload(&registration))
-            .unwrap();
-        let ven_id = wire::texts(&answer.body, "venID").pop().unwrap();
+    /// Registers with the VTN at `base` and starts to poll, with a `rest` after each poll.
+    pub(crate) fn start(base: &Base, name: &str, opt: &'static str, rest: Duration) -> Self {
+        let ven_id = register(base, name);
         let stopped = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
             let (base, ven_id, stopped) = (base.clone(), ven_id.clone(), Arc::clone(&stopped));
@@ -44,7 +30,7 @@ impl BusyVen {
                 while !stopped.load(Ordering::SeqCst) {
                     answered += poll(&base, &ven_id, opt);
                     // Leaves the processors to the others now and then.
-                    thread::sleep(Duration::from_millis(3));
+                    thread::sleep(rest);
                 }
                 answered
             }
@@ -63,8 +49,28 @@ impl BusyVen {
     }
 }
 
-/// One poll and what follows from it; failures are the VTN's crashes and tell nothing.
-fn poll(base: &Base, ven_id: &str, opt: &str) -> usize {
+/// Registers with the VTN at `base` and returns the venID.
+pub(crate) fn register(base: &Base, name: &str) -> String {
+    let registration = format!(
+        "<oadr:oadrCreatePartyRegistration ei:schemaVersion=\"2.0b\">\
+         <pyld:requestID>Request1</pyld:requestID>\
+         <oadr:oadrProfileName>2.0b</oadr:oadrProfileName>\
+         <oadr:oadrTransportName>simpleHttp</oadr:oadrTransportName>\
+         <oadr:oadrReportOnly>false</oadr:oadrReportOnly>\
+         <oadr:oadrXmlSignature>false</oadr:oadrXmlSignature>\
+         <oadr:oadrVenName>{name}</oadr:oadrVenName>\
+         <oadr:oadrHttpPullModel>true</oadr:oadrHttpPullModel>\
+         </oadr:oadrCreatePartyRegistration>"
+    );
+    let answer = base
+        .xml("/EiRegisterParty", &payload(&registration))
+        .unwrap();
+    wire::texts(&answer.body, "venID").pop().unwrap()
+}
+
+/// One poll and what follows from it: how many events were answered. Failures are the VTN's crashes
+/// and tell nothing.
+pub(crate) fn poll(base: &Base, ven_id: &str, opt: &str) -> usize {
     let poll = format!(
         "<oadr:oadrPoll ei:schemaVersion=\"2.0b\"><ei:venID>{ven_id}</ei:venID></oadr:oadrPoll>"
     );

@@ -4,31 +4,41 @@
 //! after an oadrResponse. What nobody was told may have happened or not, and is settled by asking
 //! again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use conformance::failure::Failure;
 use conformance::folder::Folder;
 use conformance::http::Base;
 use conformance::peers::Peers;
 use conformance::process::{self, Process};
 use conformance::program::{self, Vtn};
 use conformance::seed::Draws;
-use conformance::tap::{Exchange, Tap};
+use conformance::tap::Tap;
 use conformance::wait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::busy_ven::BusyVen;
+use crate::given_answers::{GivenAnswers, require_nothing_asked_twice};
+use crate::working_operator::Operator;
 use crate::{operator, wire};
 
-const KILLS: usize = 20;
+const KILLS: usize = 100;
+
+/// The most that the operator has done for sure before the VTN's end is drawn near.
+const OPERATIONS: u64 = 3;
+
+/// How long after that the end comes at the latest.
+const LAST_MOMENT: Duration = Duration::from_millis(80);
 
 /// The names of the VENs that are `oadr ven`, and what they answer.
 const VENS: [(&str, &str, &str); 2] = [("Ven1", "in", "optIn"), ("Ven2", "out", "optOut")];
 
-/// The names of those that never rest, so that the VTN dies in the middle of something.
-const BUSY: [(&str, &str); 2] = [("Busy1", "optIn"), ("Busy2", "optOut")];
+/// How many there are beside them that hardly rest, so that the VTN dies in the middle of something.
+const BUSY: usize = 48;
+
+/// How long each of those rests between two polls.
+const REST: Duration = Duration::from_millis(100);
 
 #[test]
 fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
@@ -46,21 +56,28 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         address: tap.address(),
         ..vtn.endpoint.clone()
     };
-    let busy = BUSY.map(|(name, opt)| BusyVen::start(&base, name, opt));
+    let busy: Vec<(BusyVen, &str)> = (0..BUSY)
+        .map(|n| {
+            let opt = ["optIn", "optOut"][n % 2];
+            (BusyVen::start(&base, &format!("Busy{n}"), opt, REST), opt)
+        })
+        .collect();
     let mut opts: Vec<(String, &str)> = vens
         .iter()
         .map(ven_id)
         .zip(VENS.map(|(_, _, opt)| opt))
         .collect();
-    opts.extend(
-        busy.iter()
-            .map(|ven| ven.ven_id.clone())
-            .zip(BUSY.map(|(_, opt)| opt)),
-    );
+    opts.extend(busy.iter().map(|(ven, opt)| (ven.ven_id.clone(), *opt)));
 
-    let mut operator = Operator::default();
+    let names = VENS.iter().map(|(name, _, _)| (*name).to_owned());
+    let names = names.chain((0..BUSY).map(|n| format!("Busy{n}")));
+    let mut operator = Operator::new(names.collect());
+    let mut read = 0;
     for kill in 0..KILLS {
-        let moment = draws.span(Duration::ZERO, Duration::from_millis(700));
+        for _ in 0..draws.below(OPERATIONS + 1) {
+            operator.work(&vtn, &mut draws).unwrap();
+        }
+        let moment = draws.span(Duration::ZERO, LAST_MOMENT);
         let id = vtn.process.id();
         let killer = thread::spawn(move || {
             thread::sleep(moment);
@@ -71,32 +88,26 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         killer.join().unwrap().unwrap();
         vtn.process.wait_exit(wait::PATIENCE).unwrap();
 
-        let answers = Answers::read(&tap.exchanges());
+        let exchanges = tap.exchanges_after(read);
+        read += exchanges.len();
+        let answers = GivenAnswers::read(&exchanges);
         vtn = Vtn::start(data.path()).unwrap_or_else(|failure| panic!("kill {kill}: {failure}"));
         // The VENs are back at once: what they do meanwhile only adds answers.
         tap.redirect(vtn.endpoint.address);
         operator.check(&vtn, kill);
-        answers.check(&vtn, &tap, kill);
+        answers.check(&vtn, &tap, read, kill);
         operator.settle(&vtn);
     }
 
-    assert!(
-        operator.told.len() > KILLS / 2,
-        "the operator hardly worked: {operator:?}"
-    );
     operator.check(&vtn, KILLS);
     for (id, state) in &operator.told {
-        for (ven_id, opt) in &opts {
-            if state.cancelled {
-                wait_for_any_answer(&vtn, id, ven_id);
-            } else {
-                operator::wait_for_answer(&vtn, id, ven_id, opt);
-            }
-        }
+        wait_for_answers(&vtn, id, state.cancelled, &opts);
     }
-    let answered: usize = busy.into_iter().map(BusyVen::stop).sum();
+    let answered: usize = busy.into_iter().map(|(ven, _)| ven.stop()).sum();
     let exchanges = tap.exchanges();
-    Answers::read(&exchanges).check(&vtn, &tap, KILLS);
+    let answers = GivenAnswers::read(&exchanges);
+    answers.check(&vtn, &tap, exchanges.len(), KILLS);
+    require_nothing_asked_twice(&exchanges);
     assert!(
         vens.iter().all(received_once),
         "{:#?}",
@@ -108,16 +119,16 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         opts.len()
     );
     wire::require_valid(&peers, &exchanges);
+    let cut = exchanges.iter().filter(|exchange| exchange.reply.is_none());
     println!(
-        "{KILLS} kills: {} events, {answered} answers of the busy, {} operations cut, \
-         {} exchanges, {} without a reply",
+        "{KILLS} kills, {} VENs: {} events, {} answered by a VEN, {answered} answers of the busy, \
+         {} operations cut, {} exchanges, {} without a reply",
+        opts.len(),
         operator.told.len(),
+        answers.acknowledged(),
         operator.cut,
         exchanges.len(),
-        exchanges
-            .iter()
-            .filter(|exchange| exchange.reply.is_none())
-            .count(),
+        cut.count(),
     );
 }
 
@@ -144,258 +155,21 @@ fn received_once(ven: &Process) -> bool {
         .all(|line| seen.insert(line["event_id"].to_string()))
 }
 
-/// What the operator was told, and the one thing it does not know.
-#[derive(Debug, Default)]
-struct Operator {
-    told: BTreeMap<String, State>,
-    open: Option<Operation>,
-    created: usize,
-    cut: usize,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct State {
-    payload: u32,
-    cancelled: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Operation {
-    Create {
-        id: String,
-        body: Value,
-        payload: u32,
-    },
-    Modify {
-        id: String,
-        payload: u32,
-    },
-    Cancel {
-        id: String,
-    },
-}
-
-impl Operator {
-    /// Draws one operation and carries it out; what fails stays open.
-    fn work(&mut self, vtn: &Vtn, draws: &mut Draws) -> Result<(), Failure> {
-        let operation = self.draw(draws);
-        self.open = Some(operation);
-        self.try_open(vtn).inspect_err(|_| self.cut += 1)
-    }
-
-    fn draw(&mut self, draws: &mut Draws) -> Operation {
-        let live: Vec<&String> = self
-            .told
-            .iter()
-            .filter(|(_, state)| !state.cancelled)
-            .map(|(id, _)| id)
-            .collect();
-        let payload = draws.below(4) as u32;
-        let chosen = live
-            .get(draws.below(live.len() as u64) as usize)
-            .map(|id| (*id).clone());
-        match (draws.below(4), chosen) {
-            (0 | 1, Some(id)) => Operation::Modify { id, payload },
-            (2, Some(id)) => Operation::Cancel { id },
-            _ => {
-                self.created += 1;
-                let id = format!("Event{}", self.created);
-                let start = Duration::from_secs(3600);
-                let mut body = operator::event(&id, &[], start, &[payload, payload]);
-                let busy = BUSY.map(|(name, _)| name);
-                body["vens"] = json!([VENS.map(|(name, _, _)| name).as_slice(), &busy].concat());
-                Operation::Create { id, body, payload }
-            }
-        }
-    }
-
-    /// Carries out the open operation, the first time or again.
-    fn try_open(&mut self, vtn: &Vtn) -> Result<(), Failure> {
-        let Some(operation) = self.open.clone() else {
-            return Ok(());
-        };
-        let path = |id: &str| format!("/api/v1/events/{id}");
-        let (status, answer) = match &operation {
-            Operation::Create { body, .. } => vtn.api.json("POST", "/api/v1/events", Some(body))?,
-            Operation::Modify { id, payload } => {
-                let change = json!({"signals": operator::signals(&[*payload, *payload])});
-                vtn.api.json("PATCH", &path(id), Some(&change))?
-            }
-            Operation::Cancel { id } => vtn.api.json("DELETE", &path(id), None)?,
-        };
-        assert!(
-            (200..300).contains(&status),
-            "{operation:?} answered {status} {answer}"
-        );
-        self.open = None;
-        match operation {
-            Operation::Create { id, payload, .. } => {
-                self.told.insert(
-                    id,
-                    State {
-                        payload,
-                        cancelled: false,
-                    },
-                );
-            }
-            Operation::Modify { id, payload } => self.told.get_mut(&id).unwrap().payload = payload,
-            Operation::Cancel { id } => self.told.get_mut(&id).unwrap().cancelled = true,
-        }
-        Ok(())
-    }
-
-    /// Asks again for what was open when the VTN died.
-    fn settle(&mut self, vtn: &Vtn) {
-        self.try_open(vtn).unwrap();
-    }
-
-    /// Compares what the VTN knows with what it told.
-    fn check(&self, vtn: &Vtn, kill: usize) {
-        let mut found = BTreeMap::new();
-        for event in operator::events(vtn) {
-            let id = event["event_id"].as_str().unwrap().to_owned();
-            let shown = operator::show(vtn, &id);
-            let payloads = operator::payloads(&shown);
-            let payload = payloads[0] as u32;
-            assert!(
-                payloads.iter().all(|other| *other == payloads[0]),
-                "half written: {shown}"
-            );
-            let state = State {
-                payload,
-                cancelled: shown["status"] == "cancelled",
-            };
-            assert_eq!(
-                found.insert(id, state),
-                None,
-                "kill {kill}: an event exists twice"
-            );
-        }
-        for (id, told) in &self.told {
-            let state = found.remove(id);
-            let state = state.unwrap_or_else(|| panic!("kill {kill}: {id} is missing"));
-            let possible = self.possible(id, told);
-            assert!(
-                possible.contains(&state),
-                "kill {kill}: {id} is {state:?}, not {possible:?}"
-            );
-        }
-        let open = match &self.open {
-            Some(Operation::Create { id, .. }) => found.remove(id).is_some(),
-            Some(Operation::Modify { .. } | Operation::Cancel { .. }) | None => false,
-        };
-        assert!(
-            found.is_empty(),
-            "kill {kill}: nobody made {found:?} ({open})"
-        );
-    }
-
-    /// The states an event may be in: as told, or as the open operation leaves it.
-    fn possible(&self, event: &str, told: &State) -> Vec<State> {
-        let mut states = vec![told.clone()];
-        match &self.open {
-            Some(Operation::Modify { id, payload }) if id == event => {
-                states.push(State {
-                    payload: *payload,
-                    ..told.clone()
-                });
-            }
-            Some(Operation::Cancel { id }) if id == event => {
-                states.push(State {
-                    cancelled: true,
-                    ..told.clone()
-                });
-            }
-            Some(
-                Operation::Create { .. } | Operation::Modify { .. } | Operation::Cancel { .. },
-            )
-            | None => {}
-        }
-        states
-    }
-}
-
-/// A cancelled event is answered by every VEN that has ever seen it; the answer to a cancellation
-/// says whether the VEN can stop (rule 36), not what it thought of the event.
-fn wait_for_any_answer(vtn: &Vtn, id: &str, ven_id: &str) {
-    let what = format!("{ven_id}'s answer to the end of {id}");
+/// Waits until every VEN has answered the event: with its own opt if the event takes place. A
+/// cancelled one is answered by every VEN that has ever seen it; that answer says whether the VEN
+/// can stop (rule 36), not what it thought of the event.
+fn wait_for_answers(vtn: &Vtn, id: &str, cancelled: bool, opts: &[(String, &str)]) {
+    let is_answered = |shown: &Value, ven_id: &str, opt: &str| {
+        operator::answer(shown, ven_id).map_or(cancelled, |answer| {
+            answer.delivery == "answered" && (cancelled || answer.opt.as_deref() == Some(opt))
+        })
+    };
+    let what = format!("every VEN's answer to {id}");
     wait::until(&what, wait::PATIENCE, || {
-        let answer = operator::answer(&operator::show(vtn, id), ven_id);
-        answer
-            .is_none_or(|answer| answer.delivery == "answered")
+        let shown = operator::show(vtn, id);
+        let mut opts = opts.iter();
+        opts.all(|(ven_id, opt)| is_answered(&shown, ven_id, opt))
             .then_some(())
     })
     .unwrap_or_else(|failure| panic!("{failure}\n{:#}", operator::show(vtn, id)));
-}
-
-/// The answers that went over the wire, by event and VEN.
-#[derive(Debug, Default)]
-struct Answers(BTreeMap<(String, String), Given>);
-
-#[derive(Debug, Default)]
-struct Given {
-    /// Every modificationNumber and optType that the VEN sent.
-    sent: BTreeSet<(u64, String)>,
-    /// The highest modificationNumber whose acknowledgement left the VTN.
-    acknowledged: Option<u64>,
-}
-
-impl Answers {
-    fn read(exchanges: &[Exchange]) -> Self {
-        let mut answers = Self::default();
-        for exchange in exchanges {
-            if wire::message(&exchange.request) != "oadrCreatedEvent" {
-                continue;
-            }
-            let acknowledged = exchange.reply.as_ref().is_some_and(|reply| {
-                reply.status == 200 && wire::texts(&reply.body, "responseCode") == ["200"]
-            });
-            let texts = |element| wire::texts(&exchange.request, element);
-            let (events, numbers, opts) = (
-                texts("eventID"),
-                texts("modificationNumber"),
-                texts("optType"),
-            );
-            let ven_id = texts("venID").pop().unwrap();
-            for ((event_id, number), opt) in events.into_iter().zip(numbers).zip(opts) {
-                let number = number.parse().unwrap();
-                let given = answers.0.entry((event_id, ven_id.clone())).or_default();
-                given.sent.insert((number, opt));
-                if acknowledged {
-                    given.acknowledged = given.acknowledged.max(Some(number));
-                }
-            }
-        }
-        answers
-    }
-
-    /// An acknowledged answer is still there, or a later one of the same VEN has taken its place.
-    fn check(&self, vtn: &Vtn, tap: &Tap, kill: usize) {
-        let events: BTreeSet<&String> = self.0.keys().map(|(event_id, _)| event_id).collect();
-        let shown: BTreeMap<&String, Value> = events
-            .into_iter()
-            .map(|id| (id, operator::show(vtn, id)))
-            .collect();
-        // Read last: the VENs have gone on since.
-        let now = Self::read(&tap.exchanges());
-        for (key, given) in &self.0 {
-            let Some(acknowledged) = given.acknowledged else {
-                continue;
-            };
-            let (event_id, ven_id) = key;
-            let shown = &shown[event_id];
-            let sent = &now.0[key].sent;
-            // The number is that of the version last sent, the opt the last answer to any version.
-            let holds = operator::answer(shown, ven_id).is_some_and(|answer| {
-                let mut later = sent.iter().filter(|(number, _)| *number >= acknowledged);
-                answer.modification_number >= Some(acknowledged)
-                    && later.any(|(_, opt)| answer.opt.as_ref() == Some(opt))
-            });
-            assert!(
-                holds,
-                "kill {kill}: {ven_id} answered {event_id} {sent:?}, {acknowledged} acknowledged, \
-                 but: {shown}"
-            );
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! The harness proves itself: two peers that are not ours, through the tap, under the schema.
 
+use std::time::Duration;
+
 use conformance::http::Base;
 use conformance::peers::{Opt, Peers};
 use conformance::process::Mark;
@@ -106,7 +108,7 @@ fn the_busy_ven_is_understood_by_openleadr() {
         address: tap.address(),
         ..base
     };
-    let ven = BusyVen::start(&base, "Busy1", "optOut");
+    let ven = BusyVen::start(&base, "Busy1", "optOut", Duration::from_millis(3));
 
     vtn.send(&json!({
         "command": "add_event", "ven_id": ven.ven_id, "event_id": "Event1", "start_in": 60,

@@ -15,6 +15,8 @@ mod dist;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod given_answers;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hostile;
@@ -34,5 +36,8 @@ mod openleadr_vtn;
 mod operator;
 #[cfg(test)]
 mod stop;
+mod synced_before_answered;
 #[cfg(test)]
 mod wire;
+#[cfg(test)]
+mod working_operator;
