@@ -35,7 +35,13 @@ fn main() -> Outcome<()> {
 async fn compare(count: usize) -> Outcome<()> {
     let program = program::release()?;
     let folder = Folder::new("memory")?;
-    let start = |name: &str| Vtn::run(Command::new(&program), "PT1H", &folder.path().join(name));
+    let start = |name: &str| {
+        Vtn::run(
+            Command::new(&program),
+            &folder.path().join(name),
+            &["--dev", "--poll-interval", "PT1H"],
+        )
+    };
 
     let empty = start("empty")?;
     let without = Memory::of(empty.process.id())?;

@@ -109,7 +109,11 @@ async fn compare(count: usize) -> Outcome<()> {
     let folder = Folder::new("poll")?;
 
     let program = pinned(&program::release()?, PROCESSORS[0]);
-    let vtn = Vtn::run(program, "PT1H", &folder.path().join("vtn"))?;
+    let vtn = Vtn::run(
+        program,
+        &folder.path().join("vtn"),
+        &["--dev", "--poll-interval", "PT1H"],
+    )?;
     let ours = Contestant::vtn("oadr", vtn.endpoint.address, count, folder.path()).await?;
 
     // The floor answers what the VTN answers to the first of these polls.

@@ -9,7 +9,7 @@ use quick_xml::events::BytesStart;
 use super::drift::DriftKind;
 use super::error::{DecodeErrorKind, Syntax};
 use super::limits::Leniency;
-use super::markup::{attribute_value, attributes, cut};
+use super::markup::{attribute_value, attributes, cut, split_name};
 use super::namespace::Ns;
 use super::reader::{Error, Reader, Refusal};
 
@@ -72,7 +72,7 @@ impl<'i> Reader<'i> {
             if declared_prefix(name).is_some() {
                 continue;
             }
-            let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+            let (prefix, local) = split_name(name);
             if local.is_empty() || local.contains(':') {
                 return Err(malformed(Syntax::Prefix));
             }

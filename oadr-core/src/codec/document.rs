@@ -68,7 +68,9 @@ pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeEr
 /// Writes a message as one canonical document: UTF-8, without declaration, valid against the schema.
 #[must_use]
 pub fn encode(message: &Message) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2_048);
+    // Nearly every message fits, and allocators are fastest below this size: glibc keeps blocks of up
+    // to 1,032 bytes at hand for each thread.
+    let mut out = Vec::with_capacity(1_024);
     encode_into(message, &mut out);
     out
 }

@@ -24,14 +24,16 @@ pub(super) fn attributes(raw: &str) -> Result<Vec<(&str, &str)>, Syntax> {
             // No blank before the attribute, or too many of them.
             return Err(Syntax::Attribute);
         }
-        let (name, after) = trimmed.split_once('=').ok_or(Syntax::Attribute)?;
+        let (name, after) = split_once(trimmed, b'=').ok_or(Syntax::Attribute)?;
         let name = name.trim_end_matches(BLANKS);
         let after = after.trim_start_matches(BLANKS);
-        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let inner = quote.and_then(|q| after.get(1..)?.split_once(q));
+        let quote = after.bytes().next().filter(|b| matches!(b, b'"' | b'\''));
+        let inner = quote.and_then(|q| split_once(after.get(1..)?, q));
         let (value, tail) = inner.ok_or(Syntax::Attribute)?;
         let broken = name.is_empty()
-            || name.contains([' ', '\t', '\r', '\n', '<', '"', '\'', '&'])
+            || name
+                .bytes()
+                .any(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b'<' | b'"' | b'\'' | b'&'))
             || value.contains('<');
         if broken || found.iter().any(|(other, _)| *other == name) {
             return Err(Syntax::Attribute);
@@ -43,7 +45,8 @@ pub(super) fn attributes(raw: &str) -> Result<Vec<(&str, &str)>, Syntax> {
 
 /// An attribute's value: references resolved, white space turned into blanks (XML 1.0 §3.3.3).
 pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, Syntax> {
-    if !raw.contains(['&', '\t', '\n', '\r']) {
+    let mut bytes = raw.bytes();
+    if !bytes.any(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r')) {
         return Ok(Cow::Borrowed(raw));
     }
     let mut value = String::with_capacity(raw.len());
@@ -65,6 +68,21 @@ pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, Syntax> {
     }
     value.push_str(rest);
     Ok(Cow::Owned(value))
+}
+
+/// The texts before and after the first of these bytes, which is ASCII. In the short texts of markup a
+/// plain loop is through before a search has begun.
+#[inline]
+pub(super) fn split_once(text: &str, ascii: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|b| b == ascii)?;
+    let (before, found) = text.split_at_checked(at)?;
+    Some((before, found.get(1..)?))
+}
+
+/// The prefix and the local part of a name; without a colon, the prefix is empty.
+#[inline]
+pub(super) fn split_name(name: &str) -> (&str, &str) {
+    split_once(name, b':').unwrap_or(("", name))
 }
 
 /// The character behind `&name;`.

@@ -12,7 +12,7 @@ use super::attributes::{Attribute, Attributes};
 use super::drift::{DriftKind, Drifts};
 use super::error::{DecodeErrorKind, Syntax};
 use super::limits::{DecodeOptions, Leniency};
-use super::markup::{cut, normal_line_ends, reference_value};
+use super::markup::{cut, normal_line_ends, reference_value, split_name};
 use super::namespace::{Ns, Scope};
 use crate::value::{Notes, Value, XmlId};
 
@@ -432,7 +432,7 @@ impl<'i> Reader<'i> {
         // The name as a part of the input, which outlives the event.
         let length = start.name().into_inner().len();
         let whole = self.piece(self.offset.saturating_add(1), length);
-        let (prefix, local) = whole.split_once(':').unwrap_or(("", whole));
+        let (prefix, local) = split_name(whole);
         if local.is_empty() || (prefix.len() != whole.len() && local.contains(':')) {
             return Err(self.malformed(Syntax::Prefix));
         }
