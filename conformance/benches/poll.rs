@@ -4,7 +4,8 @@
 //! `cargo bench -p conformance --bench poll` (10,000 VENs; `OADR_BENCH_VENS` for another number;
 //! OpenLEADR only with `OADR_PEERS`, see CONTRIBUTING.md). Each server runs on the first processor and
 //! the load on the second; their rounds alternate. The database lies in the folder for temporary files
-//! (`TMPDIR`), which must be on a real disk for the figures to mean something.
+//! (`TMPDIR`), which must be on a real disk for the figures to mean something. On a machine that does
+//! something else beside, only the processor time that a poll takes is worth comparing.
 
 mod vens;
 
@@ -60,17 +61,20 @@ fn main() -> Outcome<()> {
 struct Contestant {
     name: &'static str,
     address: SocketAddr,
+    process: u32,
     /// The file with the requests that it gets.
     requests: PathBuf,
     /// Requests per second, one figure a round.
     rates: Vec<f64>,
+    /// Requests per second of processor time.
+    efforts: Vec<f64>,
 }
 
 impl Contestant {
     /// A VTN with so many VENs, whose polls are its load.
     async fn vtn(
         name: &'static str,
-        address: SocketAddr,
+        (address, process): (SocketAddr, u32),
         count: usize,
         folder: &Path,
     ) -> Outcome<Self> {
@@ -86,20 +90,25 @@ impl Contestant {
         Ok(Self {
             name,
             address,
+            process,
             requests,
             rates: Vec::new(),
+            efforts: Vec::new(),
         })
     }
 
     fn round(&mut self, own: &Path) -> Outcome<()> {
+        let before = processor_time(self.process)?;
         let output = pinned(own, PROCESSORS[1])
             .arg("load")
             .arg(self.address.to_string())
             .arg(&self.requests)
             .stderr(Stdio::inherit())
             .output()?;
-        let rate = String::from_utf8(output.stdout)?.trim().parse()?;
+        let spent = processor_time(self.process)? - before;
+        let rate: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
         self.rates.push(rate);
+        self.efforts.push(rate * ROUND.as_secs_f64() / spent);
         Ok(())
     }
 }
@@ -114,7 +123,8 @@ async fn compare(count: usize) -> Outcome<()> {
         &folder.path().join("vtn"),
         &["--dev", "--poll-interval", "PT1H"],
     )?;
-    let ours = Contestant::vtn("oadr", vtn.endpoint.address, count, folder.path()).await?;
+    let endpoint = (vtn.endpoint.address, vtn.process.id());
+    let ours = Contestant::vtn("oadr", endpoint, count, folder.path()).await?;
 
     // The floor answers what the VTN answers to the first of these polls.
     let first = read_requests(&ours.requests)?.swap_remove(0);
@@ -128,8 +138,10 @@ async fn compare(count: usize) -> Outcome<()> {
     let bare_hyper = Contestant {
         name: "bare hyper",
         address: listening["address"].as_str().unwrap_or_default().parse()?,
+        process: bare.id(),
         requests: ours.requests.clone(),
         rates: Vec::new(),
+        efforts: Vec::new(),
     };
 
     let mut contestants = vec![ours, bare_hyper];
@@ -138,7 +150,8 @@ async fn compare(count: usize) -> Outcome<()> {
         let process = openleadr.insert(peers.openleadr_vtn_under_load(PROCESSORS[0])?);
         let listening = process.wait_for("listening")?;
         let base = Base::parse(listening["vtn"].as_str().unwrap_or_default())?;
-        let theirs = Contestant::vtn("OpenLEADR", base.address, count, folder.path());
+        let endpoint = (base.address, process.id());
+        let theirs = Contestant::vtn("OpenLEADR", endpoint, count, folder.path());
         contestants.push(theirs.await?);
     }
 
@@ -153,34 +166,54 @@ async fn compare(count: usize) -> Outcome<()> {
 
 /// The first contestant's figures, and those of the others with the ratios to the first one.
 fn print(contestants: &[Contestant]) {
+    type Figures = fn(&Contestant) -> &[f64];
+    let kinds: [(&str, Figures); 2] = [
+        ("per second", |contestant| &contestant.rates),
+        ("per second of its processor time", |contestant| {
+            &contestant.efforts
+        }),
+    ];
     let Some((ours, others)) = contestants.split_first() else {
         return;
     };
-    let sorted = |figures: &mut Vec<f64>| figures.sort_by(f64::total_cmp);
-    let median = |contestant: &Contestant| {
-        let mut rates = contestant.rates.clone();
-        sorted(&mut rates);
-        rates[ROUNDS / 2]
-    };
-    println!("medians of {ROUNDS} rounds:");
-    println!("{:<11}{:>9.0} polls/s", ours.name, median(ours));
-    for other in others {
-        let mut ratios: Vec<f64> = ours
-            .rates
-            .iter()
-            .zip(&other.rates)
-            .map(|(ours, theirs)| ours / theirs)
-            .collect();
-        sorted(&mut ratios);
+    for (kind, figures) in kinds {
+        println!("polls {kind}, medians of {ROUNDS} rounds:");
         println!(
-            "{:<11}{:>9.0} polls/s; oadr does {:.2} times as many (from {:.2} to {:.2})",
-            other.name,
-            median(other),
-            ratios[ROUNDS / 2],
-            ratios[0],
-            ratios[ROUNDS - 1]
+            "{:<11}{:>9.0}",
+            ours.name,
+            sorted(figures(ours))[ROUNDS / 2]
         );
+        for other in others {
+            let pairs = figures(ours).iter().zip(figures(other));
+            let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs).collect();
+            let ratios = sorted(&ratios);
+            println!(
+                "{:<11}{:>9.0}; oadr does {:.2} times as many (from {:.2} to {:.2})",
+                other.name,
+                sorted(figures(other))[ROUNDS / 2],
+                ratios[ROUNDS / 2],
+                ratios[0],
+                ratios[ROUNDS - 1]
+            );
+        }
     }
+}
+
+fn sorted(figures: &[f64]) -> Vec<f64> {
+    let mut figures = figures.to_vec();
+    figures.sort_by(f64::total_cmp);
+    figures
+}
+
+/// The processor time that a process has taken so far, in seconds.
+fn processor_time(process: u32) -> Outcome<f64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in brackets, may hold blanks; after it come the state and ten figures before these two.
+    let after_name = text.rsplit_once(')').ok_or("no process")?.1;
+    let fields = after_name.split_ascii_whitespace().skip(11).take(2);
+    let ticks: f64 = fields.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    // Linux counts hundredths of a second here, on every architecture.
+    Ok(ticks / 100.0)
 }
 
 fn poll(ven_id: VenId) -> Vec<u8> {
