@@ -118,6 +118,12 @@ impl Metrics {
             self.requests.not_accepted.load(Ordering::Relaxed),
         );
         text.one(
+            "oadr_connections_refused_total",
+            Kind::Counter,
+            "Connections of VENs that were closed at once, because their peer had as many as it may.",
+            self.requests.too_many.load(Ordering::Relaxed),
+        );
+        text.one(
             "oadr_connections",
             Kind::Gauge,
             "Open connections of VENs.",

@@ -46,6 +46,8 @@ pub(crate) struct Requests {
     refusals: Box<[AtomicU64]>,
     /// Connections that could not be accepted.
     pub(crate) not_accepted: AtomicU64,
+    /// Connections that were closed at once, because their peer has as many as it may.
+    pub(crate) too_many: AtomicU64,
 }
 
 impl Default for Requests {
@@ -58,6 +60,7 @@ impl Default for Requests {
             durations: (0..services).map(|_| Histogram::of_durations()).collect(),
             refusals: zeros(STATUSES.len() + 1),
             not_accepted: AtomicU64::new(0),
+            too_many: AtomicU64::new(0),
         }
     }
 }
@@ -160,6 +163,9 @@ impl<H: Handler> Handler for Measured<H> {
     fn notice(&self, notice: Notice<'_>) {
         match &notice {
             Notice::Refused { failure, .. } => self.requests.refused(failure.status().as_u16()),
+            Notice::TooMany { .. } => {
+                self.requests.too_many.fetch_add(1, Ordering::Relaxed);
+            }
             Notice::NotAccepted { .. } => {
                 self.requests.not_accepted.fetch_add(1, Ordering::Relaxed);
             }
