@@ -60,7 +60,7 @@ impl Vtn {
         Self::run(
             Command::new(binary()?),
             data,
-            &[&["--dev"], &POLL, more].concat(),
+            &[&["--dev"], &POLL[..], more].concat(),
         )
     }
 

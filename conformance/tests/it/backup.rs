@@ -34,7 +34,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn a_backup_under_load_is_of_one_moment_after_all_that_was_acknowledged() {
     let (data, backups) = (Folder::new("vtn").unwrap(), Folder::new("backups").unwrap());
     let mut vtn = Vtn::start(data.path()).unwrap();
-    let busy = BUSY.map(|(name, opt)| BusyVen::start(&vtn.endpoint, name, opt));
+    let busy = BUSY.map(|(name, opt)| BusyVen::start(&vtn.endpoint, name, opt, Duration::ZERO));
     let ids: Vec<String> = busy.iter().map(|ven| ven.ven_id.clone()).collect();
     operator::create(&vtn, &event(QUIET));
     require_answers(&vtn, &ids);
@@ -94,7 +94,7 @@ fn a_backup_under_load_is_of_one_moment_after_all_that_was_acknowledged() {
         assert_eq!(json!(known), json!(ids));
         // And it works: the same VEN is known, and answers the rest.
         let (name, opt) = BUSY[0];
-        let ven = BusyVen::start(&vtn.endpoint, name, opt);
+        let ven = BusyVen::start(&vtn.endpoint, name, opt, Duration::ZERO);
         assert_eq!(ven.ven_id, ids[0]);
         for id in found.keys() {
             operator::wait_for_answer(&vtn, id, &ids[0], opt);

@@ -36,6 +36,7 @@ mod openleadr_vtn;
 mod operator;
 #[cfg(test)]
 mod stop;
+#[cfg(test)]
 mod synced_before_answered;
 #[cfg(test)]
 mod wire;

@@ -45,7 +45,7 @@ fn the_figures_of_a_vtn_at_work_are_what_happened() {
     };
     let data = Folder::new("vtn").unwrap();
     let vtn = Vtn::start(data.path()).unwrap();
-    let ven = BusyVen::start(&vtn.endpoint, "Busy1", "optIn");
+    let ven = BusyVen::start(&vtn.endpoint, "Busy1", "optIn", Duration::ZERO);
     operator::create(&vtn, &operator::event("Event1", &["Busy1"], HOUR, &[1]));
     operator::wait_for_answer(&vtn, "Event1", &ven.ven_id, "optIn");
     let ven_id = ven.ven_id.clone();
@@ -142,7 +142,7 @@ fn a_delivery_that_waits_is_seen_with_its_age() {
     };
     let data = Folder::new("vtn").unwrap();
     let vtn = Vtn::start(data.path()).unwrap();
-    BusyVen::start(&vtn.endpoint, "Busy1", "optIn").stop();
+    BusyVen::start(&vtn.endpoint, "Busy1", "optIn", Duration::ZERO).stop();
     operator::create(&vtn, &operator::event("Event1", &["Busy1"], HOUR, &[1]));
     let pending = [("state", "pending")];
     let aged = wait::until("a second's age", wait::PATIENCE, || {

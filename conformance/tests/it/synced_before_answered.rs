@@ -33,7 +33,12 @@ fn what_is_answered_was_synced_before() {
     let Some((command, trace)) = Trace::or_skip(name, program, &calls, file) else {
         return;
     };
-    let mut vtn = Vtn::run(command, "PT1H", &folder.path().join("vtn")).unwrap();
+    let mut vtn = Vtn::run(
+        command,
+        &folder.path().join("vtn"),
+        &["--dev", "--poll-interval", "PT1H"],
+    )
+    .unwrap();
     let ven_id = busy_ven::register(&vtn.endpoint, "Ven1");
     // Takes the VTN's metadata and answers.
     assert_eq!(busy_ven::poll(&vtn.endpoint, &ven_id, "optOut"), 0);

@@ -36,13 +36,15 @@ pub fn standing(state: &State, context: &Context, now: DateTime) -> Standing {
         match (entry.is_new, entry.known) {
             (false, Some(known)) => match known.progress {
                 Progress::Sent { .. } | Progress::Unsent => {
-                    standing.sent += 1;
+                    standing.sent = standing.sent.saturating_add(1);
                     standing.oldest_sent = earlier(standing.oldest_sent, known.sent);
                 }
-                Progress::Answered | Progress::Listed => standing.settled += 1,
+                Progress::Answered | Progress::Listed => {
+                    standing.settled = standing.settled.saturating_add(1)
+                }
             },
             (true, _) | (false, None) => {
-                standing.pending += 1;
+                standing.pending = standing.pending.saturating_add(1);
                 let since = entry.since().unwrap_or(now);
                 standing.oldest_pending = earlier(standing.oldest_pending, since);
             }
