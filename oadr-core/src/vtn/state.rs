@@ -143,6 +143,12 @@ impl State {
         }
     }
 
+    /// The groups that it belongs to.
+    #[must_use]
+    pub fn groups(&self) -> &[GroupId] {
+        &self.groups
+    }
+
     /// The resources that an operator gave it.
     #[must_use]
     pub fn resources(&self) -> &[ResourceId] {

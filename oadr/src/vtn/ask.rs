@@ -3,20 +3,24 @@
 //! Knows nothing of how handlers are called. Nobody is asked the same twice for one message: a
 //! decision that comes to nothing is made again with the answers that are there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use oadr_core::value::VenId;
 use oadr_core::vtn::{
-    Answer, Claim, Input, PollAnswer, Question, RegistrationAnswer, RegistrationRequest, claims_of,
+    Answer, Assignment, Claim, Command, Input, PollAnswer, Question, RegistrationAnswer,
+    RegistrationRequest, claims_of,
 };
 use tokio::time::Instant;
 
 use super::application::NoAnswer;
 use super::directory::Listed;
-use super::host::{Failure, Host};
+use super::host::{CommandFailure, Failure, Host};
 use super::registration_info::RegistrationInfo;
 use super::{Event, PollItem};
+use crate::clock;
 use crate::log_ration::Subject;
+use crate::store::Audit;
 
 /// Whose message it is, and the answers so far.
 pub(super) struct Asked {
@@ -26,12 +30,13 @@ pub(super) struct Asked {
     listed: Option<Arc<Listed>>,
 }
 
-/// Who made an event that a poll was answered with, in the audit.
+/// Who made an event that a poll was answered with, and who changed a VEN's membership, in the audit.
 const ON_POLL: &str = "on_poll";
+const DIRECTORY: &str = "directory";
 
 impl Asked {
     /// Asks the directory for the sender, if there is a directory.
-    pub(super) async fn about(host: &Host, input: &Input) -> Result<Self, NoAnswer> {
+    pub(super) async fn about(host: &Host, input: &Input) -> Result<Self, Failure> {
         let mut asked = Self {
             claims: claims_of(input),
             answers: Vec::new(),
@@ -43,8 +48,9 @@ impl Asked {
             let limit = host.application.limit;
             let claims = &asked.claims;
             asked.listed = directory.sender(peer, message, claims, limit).await?;
-            if asked.listed.is_none() {
-                asked.claims.clear();
+            match &asked.listed {
+                Some(listed) => keep_membership(host, listed).await?,
+                None => asked.claims.clear(),
             }
         }
         Ok(asked)
@@ -136,6 +142,43 @@ impl Asked {
             }
         })
     }
+}
+
+/// Sees to it that a VEN has the groups and resources that the directory gives it.
+async fn keep_membership(host: &Host, listed: &Listed) -> Result<(), Failure> {
+    let claim = Claim::VenId(listed.ven_id.clone());
+    let Some(slot) = host.registry.find(&[claim]) else {
+        return Ok(());
+    };
+    let has_them = slot.current().is_some_and(|at| {
+        let state = &at.state;
+        are_the_same(state.groups(), &listed.groups)
+            && are_the_same(state.resources(), &listed.resources)
+    });
+    if has_them {
+        return Ok(());
+    }
+    let command = Command::Assign {
+        groups: Assignment::Exactly(listed.groups.clone()),
+        resources: Assignment::Exactly(listed.resources.clone()),
+    };
+    let audit = Audit {
+        at: clock::now(),
+        who: DIRECTORY.to_owned(),
+        what: "modify",
+        subject: listed.ven_id.to_string(),
+        detail: None,
+    };
+    match host.command(Some(slot), &command, audit).await {
+        // One that is just leaving has no use for them.
+        Ok(()) | Err(CommandFailure::Refused(_)) => Ok(()),
+        Err(CommandFailure::Failed(failure)) => Err(failure),
+    }
+}
+
+/// Whether both name the same, in whatever order.
+fn are_the_same<T: Ord>(some: &[T], others: &[T]) -> bool {
+    some == others || some.iter().collect::<BTreeSet<_>>() == others.iter().collect::<BTreeSet<_>>()
 }
 
 /// Makes an event that a poll was answered with; the poll that is being decided on brings it. One that

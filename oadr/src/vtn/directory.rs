@@ -63,9 +63,9 @@ pub struct Listed {
     pub certificate: Option<CertificateHash>,
     /// The ID of its registration; drawn if absent.
     pub registration_id: Option<RegistrationId>,
-    /// The groups that it belongs to.
+    /// The groups that it belongs to: these, whatever an operator says.
     pub groups: Vec<GroupId>,
-    /// Its resources.
+    /// Its resources, beside those that it makes known itself.
     pub resources: Vec<ResourceId>,
 }
 

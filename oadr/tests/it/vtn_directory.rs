@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oadr::payload::{MessageKind, ResponseCode};
-use oadr::value::{Text, VenId};
-use oadr::vtn::{Directory, HandlerError, Listed, RegistrationAnswer, Vtn};
+use oadr::payload::{Message, MessageKind, ResponseCode};
+use oadr::value::{EventStatus, GroupId, SignalName, SignalType, Text, VenId};
+use oadr::vtn::{Directory, Event, HandlerError, Interval, Listed, RegistrationAnswer, Vtn};
 use oadr_core::vtn::Admission;
 use oadr_http::ClientError;
 
@@ -146,5 +146,35 @@ async fn a_handler_beside_the_directory_has_to_agree_and_may_leave_the_ids_to_it
     assert_eq!(register(&client, "Pump1").await.as_str(), "id-of-Pump1");
     assert_eq!(registered(&client, "Pump2").await.ven_id, None);
     assert_eq!(registered(&client, "Pump3").await.ven_id, None);
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn membership_is_as_the_directory_has_it() {
+    let folder = Folder::new();
+    let book = Book::with(&["Pump1", "for a moment"]);
+    let vtn = vtn(&folder, &book).start().await.unwrap();
+    let client = client(&vtn.vtn_url());
+    let ven_id = register(&client, "Pump1").await;
+    settle(&client, &ven_id).await;
+    let event = Event::new(SignalName::Simple, SignalType::Level)
+        .group("north")
+        .interval(Interval::lasting(oadr::value::Duration::minutes(5), 1.0));
+    vtn.add_event(event).await.unwrap();
+    assert_eq!(poll(&client, &ven_id).await.kind(), MessageKind::Response);
+    let north = || GroupId::new("north").unwrap();
+    // It joins, and the event comes with the next poll; it leaves, and the cancellation does.
+    for groups in [vec![north(), north()], vec![]] {
+        for listed in book.0.lock().unwrap().vens.values_mut() {
+            listed.groups.clone_from(&groups);
+        }
+        let reply = poll(&client, &ven_id).await;
+        let Message::DistributeEvent(distribute) = reply else {
+            panic!("{reply:?}")
+        };
+        let status = distribute.events[0].ei_event.descriptor.event_status;
+        assert_eq!(status == EventStatus::Cancelled, groups.is_empty());
+        assert_eq!(poll(&client, &ven_id).await.kind(), MessageKind::Response);
+    }
     vtn.stop().await;
 }
