@@ -159,10 +159,7 @@
 //! fn ask(question: &Question) -> Option<Answer> {
 //!     match question {
 //!         Question::Register(request) => Some(Answer::Register(match &request.message.ven_name {
-//!             Some(name) if name.as_str() == "house" => RegistrationAnswer::Accept {
-//!                 ven_id: None,
-//!                 registration_id: None,
-//!             },
+//!             Some(name) if name.as_str() == "house" => RegistrationAnswer::accept(),
 //!             _ => RegistrationAnswer::Refuse,
 //!         })),
 //!         _ => None,
@@ -207,7 +204,7 @@
 //! #
 //! # use oadr_core::payload::{CreatePartyRegistration, Message, Poll, Profile as Offered, Transport};
 //! # use oadr_core::value::{Duration, NonEmpty, ProfileName, RequestId, Text, TransportName, VtnId};
-//! # use oadr_core::vtn::{Admission, UnregisteredPoll};
+//! # use oadr_core::vtn::{Admission, Asks, UnregisteredPoll};
 //! # use oadr_core::{Peer, Profile};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let context = Context {
@@ -220,6 +217,7 @@
 //! #     poll_frequency: Duration::seconds(10),
 //! #     resend_after: chrono::TimeDelta::seconds(5),
 //! #     admission: Admission::Ask,
+//! #     asks: Asks::default(),
 //! #     unregistered_poll: UnregisteredPoll::NotRegistered,
 //! #     campaigns: Vec::new(),
 //! # };
