@@ -7,6 +7,7 @@ mod api;
 pub mod backup;
 pub mod cli;
 mod clock;
+mod contained;
 mod data_dir;
 mod demo;
 mod entropy;

@@ -18,11 +18,12 @@ use oadr_http::{Client, ClientError};
 use tokio::sync::{mpsc, watch};
 
 use super::event::Event;
-use super::handlers::{Handlers, Mishap};
+use super::handlers::Handlers;
 use super::happening::Happening;
 use super::running::{CommandFailure, Order};
 use super::store::Store;
 use crate::clock;
+use crate::contained::Mishap;
 use crate::logging::{self, Kind};
 use crate::sqlite::StoreError;
 

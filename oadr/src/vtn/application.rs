@@ -17,6 +17,8 @@ use super::directory::Lookup;
 use super::happening::Happening;
 use super::registration_info::RegistrationInfo;
 use super::{HandlerError, PollItem};
+use crate::contained::{Mishap, contain};
+use crate::logging;
 
 /// A handler of the application.
 pub(super) type Handler<A, T> = Arc<dyn Fn(A) -> Answering<T> + Send + Sync>;
@@ -45,13 +47,10 @@ pub(super) struct Application {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum NoAnswer {
-    #[error("{0} took longer than {limit} s", limit = .1.as_secs_f32())]
-    TimedOut(&'static str, Duration),
-    #[error("{0} failed: {1}")]
-    Failed(&'static str, String),
-    #[error("{0} panicked")]
-    Panicked(&'static str),
+#[error("{handler}: {mishap}")]
+pub(crate) struct NoAnswer {
+    handler: &'static str,
+    mishap: Mishap,
 }
 
 impl Default for Application {
@@ -96,19 +95,15 @@ impl Application {
 /// Runs something of the application's, at most so long.
 pub(super) async fn within<T: Send + 'static>(
     limit: Duration,
-    name: &'static str,
+    handler: &'static str,
     answering: impl Future<Output = Result<T, HandlerError>> + Send + 'static,
 ) -> Result<T, NoAnswer> {
-    let mut task = tokio::spawn(answering);
-    match tokio::time::timeout(limit, &mut task).await {
-        Ok(Ok(Ok(answer))) => Ok(answer),
-        Ok(Ok(Err(error))) => Err(NoAnswer::Failed(name, error.to_string())),
-        Ok(Err(_)) => Err(NoAnswer::Panicked(name)),
-        Err(_) => {
-            task.abort();
-            Err(NoAnswer::TimedOut(name, limit))
-        }
-    }
+    let mishap = match contain(limit, answering).await {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(error)) => Mishap::Failed(logging::cut(&error.to_string()).to_owned()),
+        Err(mishap) => mishap,
+    };
+    Err(NoAnswer { handler, mishap })
 }
 
 impl fmt::Debug for Application {
@@ -134,7 +129,10 @@ mod tests {
             Ok(())
         });
         let error = slow.await.unwrap_err();
-        assert_eq!(error.to_string(), "on_poll took longer than 4 s");
+        assert_eq!(
+            error.to_string(),
+            "on_poll: the handler took longer than 4 s"
+        );
     }
 
     #[tokio::test]
@@ -143,10 +141,16 @@ mod tests {
             Err::<(), _>("no database".into())
         });
         let failed = failed.await.unwrap_err();
-        assert_eq!(failed.to_string(), "on_poll failed: no database");
+        assert_eq!(
+            failed.to_string(),
+            "on_poll: the handler failed: no database"
+        );
         let application = Application::default();
         let handler: Handler<(), ()> = Arc::new(|()| panic!("before any await"));
         let panicked = application.ask("on_poll", &handler, ()).await.unwrap_err();
-        assert_eq!(panicked.to_string(), "on_poll panicked");
+        assert_eq!(
+            panicked.to_string(),
+            "on_poll: the handler panicked: before any await"
+        );
     }
 }
