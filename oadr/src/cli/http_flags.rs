@@ -6,7 +6,8 @@ use std::error::Error;
 use std::num::NonZeroU32;
 use std::time;
 
-use clap::Args;
+use clap::builder::RangedI64ValueParser;
+use clap::{Args, value_parser};
 use oadr_core::value::Duration;
 use oadr_http::RequestRate;
 
@@ -16,8 +17,8 @@ use crate::vtn::ServerConfig;
 #[command(next_help_heading = "Bounds for VENs")]
 pub(super) struct HttpArgs {
     /// Connections open at the same time; more wait. Lowered to what the limit of open files allows
-    #[arg(long, value_name = "COUNT", default_value = "10000")]
-    max_connections: NonZeroU32,
+    #[arg(long, value_name = "COUNT", default_value = "10000", value_parser = at_least_one())]
+    max_connections: u32,
     /// Connections of one peer, which is an address as long as there are no certificates; more are
     /// closed at once
     #[arg(long, value_name = "COUNT", default_value = "1000")]
@@ -26,8 +27,8 @@ pub(super) struct HttpArgs {
     #[arg(long, value_name = "COUNT", default_value = "500")]
     requests_per_second: u32,
     /// Requests of one peer at once, after a rest
-    #[arg(long, value_name = "COUNT", default_value = "5000")]
-    request_burst: NonZeroU32,
+    #[arg(long, value_name = "COUNT", default_value = "5000", value_parser = at_least_one())]
+    request_burst: u32,
     /// Bound this machine's addresses like those of any peer, although a proxy may stand for many
     #[arg(long)]
     bound_loopback: bool,
@@ -45,6 +46,10 @@ pub(super) struct HttpArgs {
     idle_timeout: Duration,
 }
 
+fn at_least_one() -> RangedI64ValueParser<u32> {
+    value_parser!(u32).range(1..)
+}
+
 impl HttpArgs {
     /// The server's settings.
     ///
@@ -52,12 +57,12 @@ impl HttpArgs {
     /// A time-out is not a positive time of fixed length.
     pub(super) fn bounds(self) -> Result<ServerConfig, Box<dyn Error>> {
         let mut bounds = ServerConfig::default();
-        bounds.max_connections = self.max_connections.get();
+        bounds.max_connections = self.max_connections;
         bounds.max_connections_per_peer = self.max_connections_per_peer;
         let per_second = NonZeroU32::new(self.requests_per_second);
         bounds.request_rate = per_second.map(|per_second| RequestRate {
             per_second,
-            burst: self.request_burst,
+            burst: NonZeroU32::new(self.request_burst).unwrap_or(per_second),
         });
         bounds.bound_loopback = self.bound_loopback;
         for (name, given, time) in [
