@@ -204,6 +204,12 @@ pub(super) fn collapse(text: &str) -> Cow<'_, str> {
 }
 
 impl MarketContext {
+    /// Whether it is a URI, as the schema wants; what peers name a programme with need not be one.
+    #[must_use]
+    pub fn is_uri(&self) -> bool {
+        is_uri(&self.0)
+    }
+
     /// Whether both name the same context: scheme and host compare without case, the rest to the
     /// letter after normalising percent-encoding (rule 512, RFC 3986 §6.2.2).
     #[must_use]

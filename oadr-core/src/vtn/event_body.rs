@@ -66,6 +66,9 @@ impl EventBody {
     /// # Errors
     /// A rule is broken: the error names the field and says how.
     pub fn new(mut draft: EventDraft) -> Result<Self, EventError> {
+        if !draft.market_context.is_uri() {
+            return Err(Kind::NotAUri.at(Field::MarketContext));
+        }
         let signals = core::mem::take(&mut draft.signals);
         let mut signals =
             NonEmpty::try_from(signals).map_err(|_| Kind::Missing.at(Field::Signals))?;

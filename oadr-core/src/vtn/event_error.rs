@@ -52,6 +52,9 @@ pub enum EventErrorKind {
     /// A unit that the well-known signal does not have (rule 104).
     #[error("is not the unit of this signal")]
     NotItsUnit,
+    /// Not a URI, as the schema wants.
+    #[error("is not a URI")]
+    NotAUri,
     /// Another signal of the event has this ID (rule 107).
     #[error("is taken by another signal of the event")]
     NotUnique,
@@ -70,6 +73,8 @@ pub enum EventErrorKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Field {
+    /// `market_context`.
+    MarketContext,
     /// `dtstart`.
     Start,
     /// `duration`.
@@ -149,6 +154,7 @@ impl EventErrorKind {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MarketContext => f.write_str("market_context"),
             Self::Start => f.write_str("dtstart"),
             Self::Duration => f.write_str("duration"),
             Self::StartAfter => f.write_str("start_after"),

@@ -477,3 +477,26 @@ fn a_body_is_checked_again_when_it_is_read() {
     json["duration"] = "PT3H".into();
     assert!(serde_json::from_value::<EventBody>(json).is_err());
 }
+
+#[test]
+fn a_market_context_that_the_schema_forbids_is_not_sent() {
+    for (context, is_legal) in [
+        ("http://example.com/dr", true),
+        ("oadr://unspecified.context", true),
+        ("", true),
+        ("100 % green", false),
+        ("%%", false),
+    ] {
+        let made = EventBody::new(EventDraft {
+            market_context: MarketContext::new(context).unwrap(),
+            ..draft()
+        });
+        let told = made.map(|_| ()).map_err(|error| error.to_string());
+        let expected = if is_legal {
+            Ok(())
+        } else {
+            Err("market_context: is not a URI".to_owned())
+        };
+        assert_eq!(told, expected, "{context}");
+    }
+}
