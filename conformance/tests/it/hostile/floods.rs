@@ -1,10 +1,11 @@
 //! Very many connections, and very much nonsense on one.
 
-use conformance::seed::Draws;
-use conformance::wait;
+use std::time::Instant;
 
-use super::target::{Target, besieged};
-use super::wire::{Wire, statuses};
+use conformance::seed::Draws;
+
+use super::target::{IDLE_TIMEOUT, Target, besieged};
+use super::wire::{Wire, ask, statuses};
 
 /// How many connections are left open, on their own.
 const IDLE: u64 = 5_000;
@@ -19,43 +20,39 @@ const QUEUE: usize = 500;
 const SPARE: u64 = 700;
 
 pub(super) fn some_idle_connections(target: &Target) {
-    idle_connections(target, SOME);
+    left_idle(opened(target, SOME));
 }
 
-fn idle_connections(target: &Target, wanted: u64) {
+/// So many connections, all of them accepted. Every fourth one has been used.
+fn opened(target: &Target, wanted: u64) -> Vec<Wire> {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let count = wanted.min(descriptors.saturating_sub(SPARE));
     if count < wanted {
         println!("only {count} idle connections: the hard limit of open files is {descriptors}");
     }
     let poll = target.poll();
-    let before = target.descriptors();
     let mut wires = Vec::new();
     for n in 0..count {
         let mut wire = Wire::to(target);
-        // Every fourth one has been used.
         if n % 4 == 0 {
             assert!(wire.send(&poll));
         }
         wires.push(wire);
         // More than the system keeps in its queue would be a flood of another kind, which it answers
-        // by itself and without a choice of whom.
-        if wires.len() % QUEUE == 0 {
-            wait_for_connections(target, before + wires.len());
+        // by itself and without a choice of whom. Connections are accepted in their order: once a
+        // later one is answered, these have left the queue.
+        if wires.len() % QUEUE == 0 || n + 1 == count {
+            assert_eq!(ask(target, poll.clone()).0, 200);
         }
     }
-    wait_for_connections(target, before + wires.len());
+    wires
+}
+
+fn left_idle(wires: Vec<Wire>) {
     for (n, wire) in wires.into_iter().enumerate() {
         let expected: &[u16] = if n % 4 == 0 { &[200] } else { &[] };
         assert_eq!(statuses(&wire.rest()), expected, "connection {n}");
     }
-}
-
-fn wait_for_connections(target: &Target, count: usize) {
-    wait::until("all connections", wait::PATIENCE, || {
-        (target.descriptors() >= count).then_some(())
-    })
-    .unwrap();
 }
 
 pub(super) fn pipelined_garbage(target: &Target) {
@@ -92,7 +89,17 @@ pub(super) fn pipelined_garbage(target: &Target) {
 
 #[test]
 fn thousands_of_idle_connections_are_borne_and_closed() {
-    besieged("idle connections", |target| idle_connections(target, IDLE));
+    besieged("idle connections", |target| {
+        let (before, began) = (target.descriptors(), Instant::now());
+        let wires = opened(target, IDLE);
+        let open = target.descriptors();
+        // On a machine so slow that the first had to be closed meanwhile there is nothing to count. The
+        // honest VEN opens and closes one or two of its own.
+        if began.elapsed() < IDLE_TIMEOUT {
+            assert!(open + 2 >= before + wires.len(), "{open} open");
+        }
+        left_idle(wires);
+    });
 }
 
 #[test]

@@ -12,6 +12,9 @@ use conformance::program::Vtn;
 use super::wire;
 use crate::wire as message;
 
+/// What the VTN has as its idle time-out below.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Short enough to wait for, long enough for what is honest on a busy machine.
 const TIME_OUTS: [&str; 8] = [
     "--header-timeout",
