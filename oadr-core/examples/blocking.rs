@@ -357,6 +357,7 @@ impl Ven {
             report_only: false,
             xml_signature: false,
             reports: Vec::new(),
+            report_jitter: 0,
             resources: Vec::new(),
             signals: Vec::new(),
             market_contexts: MarketContexts::Any,

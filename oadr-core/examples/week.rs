@@ -115,6 +115,7 @@ impl Week {
             report_only: false,
             xml_signature: false,
             reports: Vec::new(),
+            report_jitter: 0,
             resources: Vec::new(),
             signals: Vec::new(),
             market_contexts: MarketContexts::Any,

@@ -27,6 +27,7 @@ pub mod machine;
 pub mod memory;
 pub mod payload;
 mod peer;
+pub mod reading;
 pub mod value;
 pub mod ven;
 pub mod vtn;

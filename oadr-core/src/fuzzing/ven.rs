@@ -70,6 +70,7 @@ impl World {
             } else {
                 Vec::new()
             },
+            report_jitter: 0,
             resources: Vec::new(),
             signals: if draws.below(4) == 1 {
                 vec![SignalName::Simple]

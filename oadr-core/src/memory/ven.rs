@@ -6,19 +6,24 @@
 use super::EffectId;
 use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
 use crate::payload::{Message, ResponseCode};
+use crate::reading::Reading;
 use crate::value::{DateTime, OptType};
 use crate::ven::{
     Answer, Command, CommandError, Context, Effect, Exchange, Failure, Input, OptQuestion,
-    Outgoing, Question, State, Ven, command, decide,
+    Outgoing, Question, ReadingsQuestion, State, Ven, command, decide,
 };
 
 /// Who says whether to take part in an event.
 type Opt = Box<dyn FnMut(&OptQuestion) -> (OptType, Option<ResponseCode>) + Send>;
 
+/// What is measured.
+type Readings = Box<dyn FnMut(&ReadingsQuestion) -> Vec<Reading> + Send>;
+
 /// A VEN in memory.
 pub struct VenHost {
     context: Context,
     opt: Option<Opt>,
+    readings: Option<Readings>,
     at: Loaded<Ven>,
     /// What a process that dies now would find.
     committed: Loaded<Ven>,
@@ -32,6 +37,7 @@ impl VenHost {
         Self {
             context,
             opt: None,
+            readings: None,
             at: Loaded::absent(),
             committed: Loaded::absent(),
             outbox: Vec::new(),
@@ -45,6 +51,14 @@ impl VenHost {
         opt: impl FnMut(&OptQuestion) -> (OptType, Option<ResponseCode>) + Send + 'static,
     ) {
         self.opt = Some(Box::new(opt));
+    }
+
+    /// What reports are made of; without it all values in them are placeholders of bad quality.
+    pub fn on_readings(
+        &mut self,
+        readings: impl FnMut(&ReadingsQuestion) -> Vec<Reading> + Send + 'static,
+    ) {
+        self.readings = Some(Box::new(readings));
     }
 
     /// The process starts, with what was committed and nothing else.
@@ -149,6 +163,13 @@ impl VenHost {
                     None => (OptType::OptOut, None),
                 };
                 question.answer(opt, response_code)
+            }
+            Question::Readings(question) => {
+                let readings = match &mut self.readings {
+                    Some(readings) => readings(&question),
+                    None => Vec::new(),
+                };
+                question.answer(readings)
             }
         }
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{Query, UnderWay};
 use super::{
-    Exchange, KnownEvent, Numbering, Owed, Registered, Registration, Request, Run, Stance, State,
-    Stopping,
+    Exchange, KnownEvent, Numbering, Owed, Registered, Registration, ReportChange, Request, Run,
+    Stance, State, Stopping, report_change,
 };
 use crate::value::{DateTime, EventId, RegistrationId, RequestId, ResponseRequired, VenId};
 
@@ -181,6 +181,9 @@ pub enum Change {
         /// The event.
         event_id: EventId,
     },
+
+    /// Of reports.
+    Report(ReportChange),
 }
 
 /// Whether a change must survive the process.
@@ -215,6 +218,7 @@ pub(super) fn is_durable(change: &Change) -> bool {
         | Change::IntervalStarted { .. }
         | Change::EventEnded { .. }
         | Change::EventStopped { .. } => true,
+        Change::Report(change) => report_change::is_durable(change),
     }
 }
 
@@ -400,6 +404,7 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         Change::EventStopped { event_id } => {
             state.stopping.remove(event_id);
         }
+        Change::Report(change) => report_change::apply(state, change),
     }
 }
 

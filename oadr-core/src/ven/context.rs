@@ -28,8 +28,12 @@ pub struct Context {
     pub report_only: bool,
     /// Whether it can sign.
     pub xml_signature: bool,
-    /// What it offers to report; empty if nothing (rule 301).
+    /// What it offers to report; empty if nothing (rule 301). Offers that differ from those sent last
+    /// are sent again (rule 306).
     pub reports: Vec<Report>,
+    /// How long the reports of a request may be put off, in percent of its reportBackDuration: a random
+    /// time up to that is drawn once for each request. What is sampled is never put off.
+    pub report_jitter: u32,
     /// The resources that events may be for, beside the VEN itself.
     pub resources: Vec<ResourceId>,
     /// The signals that it can act on; empty for any but extensions (rule 109).

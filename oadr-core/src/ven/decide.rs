@@ -43,7 +43,7 @@ fn take(turn: &mut Turn<'_>, input: &Input) -> Result<(), Question> {
             }
             Ok(())
         }
-        Input::Wake => Ok(()),
+        Input::Wake | Input::Meanwhile => Ok(()),
         Input::Replied { exchange, message } => match turn.under_way(*exchange) {
             Some(request) => {
                 turn.change(Change::Answered);

@@ -258,6 +258,7 @@ fn opt(
                 Answer::Opt(answer) => (answer.event_id == *event_id
                     && answer.modification_number == modification_number)
                     .then_some(answer),
+                Answer::Readings(_) => None,
             });
             let Some(answer) = answer else {
                 let start = event::start(ei_event, random_offset);

@@ -5,7 +5,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::payload::{EiEvent, ResponseCode};
-use crate::value::{DateTime, EventId, OptType, RegistrationId, ResponseRequired, VenId, VtnId};
+use crate::value::{
+    DateTime, EventId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId,
+    ResponseRequired, VenId, VtnId,
+};
 
 /// A notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +114,46 @@ pub enum Effect {
         modification_number: u32,
         /// Why.
         reason: EndReason,
+    },
+    /// A report was asked for and granted.
+    ReportRequested {
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// The offer that it is about, or `METADATA`.
+        report_specifier_id: ReportSpecifierId,
+    },
+    /// The VTN has a report.
+    ReportSent {
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// The beginning of the time that it covers.
+        from: DateTime,
+        /// The end of that, itself not included.
+        to: DateTime,
+        /// How many readings are in it, placeholders included.
+        readings: u32,
+    },
+    /// The VTN would not take a report, however often it was sent: that one is given up.
+    ReportRefused {
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// The beginning of the time that it covers.
+        from: DateTime,
+        /// The end of that, itself not included.
+        to: DateTime,
+        /// The code; `None` if it was refused below OpenADR.
+        response_code: Option<ResponseCode>,
+    },
+    /// A request for reports is over before its time: cancelled, replaced by new offers (rule 306),
+    /// unknown to the VTN or gone with the registration.
+    ReportCancelled {
+        /// The request.
+        report_request_id: ReportRequestId,
+    },
+    /// The last report of a request was sent.
+    ReportCompleted {
+        /// The request.
+        report_request_id: ReportRequestId,
     },
 }
 

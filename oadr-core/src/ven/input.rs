@@ -4,6 +4,7 @@
 
 use chrono::TimeDelta;
 
+use super::{ReadingsAnswer, ReadingsQuestion};
 use crate::payload::{EiEvent, Message, ResponseCode};
 use crate::value::{DateTime, EventId, OptType, ResponseRequired, ServiceName};
 
@@ -15,6 +16,9 @@ pub enum Input {
     Started,
     /// A deadline has come, or somebody wants to know what is next.
     Wake,
+    /// Time passes while a question about another input is open: events happen, nothing is sent. See
+    /// [`State::next_happening`](super::State::next_happening).
+    Meanwhile,
     /// A request was answered.
     Replied {
         /// Which one.
@@ -99,6 +103,8 @@ pub struct Outgoing {
 pub enum Question {
     /// Whether to take part in an event.
     Opt(Box<OptQuestion>),
+    /// What a report is made of.
+    Readings(Box<ReadingsQuestion>),
 }
 
 /// A new event, or a new version of one.
@@ -136,6 +142,8 @@ impl OptQuestion {
 pub enum Answer {
     /// To [`Question::Opt`].
     Opt(OptAnswer),
+    /// To [`Question::Readings`].
+    Readings(ReadingsAnswer),
 }
 
 /// Whether to take part in an event.

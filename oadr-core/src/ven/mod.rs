@@ -16,10 +16,14 @@ mod event;
 mod input;
 mod owed;
 mod poll;
+mod readings;
 mod registration;
 mod reply;
 mod report;
+mod report_change;
+mod reporting;
 mod run;
+mod schedule;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -40,6 +44,10 @@ pub use input::{
     Answer, Command, Exchange, Failure, Input, Next, OptAnswer, OptQuestion, Outgoing, Question,
 };
 pub use owed::Owed;
+pub use readings::{ReadingsAnswer, ReadingsQuestion, Window};
+pub use report_change::ReportChange;
+pub use reporting::{PendingReport, Reporting, Sampling};
+pub use schedule::{Metadata, Periods, Schedule};
 pub use state::{Registered, Registration, Request, State, Stopping};
 
 /// The VEN's role.

@@ -39,7 +39,7 @@ pub(super) fn taken(
                 settle(turn, &owed, message)?;
             }
         }
-        Request::Abandoned => {}
+        Request::Report | Request::Abandoned => {}
     }
     Ok(())
 }
@@ -59,8 +59,12 @@ pub(super) fn failed(turn: &mut Turn<'_>, request: Request, failure: Failure) {
         // A VTN without a mind for queries may still register.
         Request::Query if rejected => turn.change(Change::Queried { known: None }),
         Request::Owed if rejected => reject(turn),
-        Request::Query | Request::Owed | Request::Register | Request::Poll | Request::Abandoned => {
-        }
+        Request::Query
+        | Request::Owed
+        | Request::Register
+        | Request::Poll
+        | Request::Report
+        | Request::Abandoned => {}
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{Exchange, KnownEvent, Owed};
-use crate::value::{DateTime, EventId, RegistrationId, VenId, VtnId};
+use super::{Exchange, KnownEvent, Owed, Reporting, Schedule};
+use crate::value::{DateTime, EventId, RegistrationId, ReportRequestId, VenId, VtnId};
 
 /// One VEN towards one VTN.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -17,6 +17,8 @@ pub struct State {
     pub(super) events: BTreeMap<EventId, KnownEvent>,
     pub(super) stopping: BTreeMap<EventId, Stopping>,
     pub(super) owed: VecDeque<Owed>,
+    #[serde(default)]
+    pub(super) reporting: Reporting,
     pub(super) link: Link,
 }
 
@@ -65,6 +67,9 @@ pub(super) struct Link {
     pub(super) exchanges: u64,
     /// The one that is not answered yet.
     pub(super) under_way: Option<UnderWay>,
+    /// What is in the report under way, if it is one.
+    #[serde(default)]
+    pub(super) report: Option<UnderWayReport>,
     /// Nothing is sent before.
     pub(super) not_before: Option<DateTime>,
     /// Failures in a row; they lengthen the back-off.
@@ -100,6 +105,19 @@ pub(super) struct UnderWay {
     pub(super) request: Request,
 }
 
+/// A report that is not acknowledged yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct UnderWayReport {
+    pub(super) report_request_id: ReportRequestId,
+    /// The time that it covers.
+    pub(super) from: DateTime,
+    pub(super) to: DateTime,
+    /// How many readings are in it.
+    pub(super) readings: u32,
+    /// How the request goes on once the VTN has it; `None` if it is over.
+    pub(super) then: Option<Box<Schedule>>,
+}
+
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
@@ -111,6 +129,8 @@ pub enum Request {
     Owed,
     /// `oadrPoll`.
     Poll,
+    /// `oadrUpdateReport`.
+    Report,
     /// Something that the VEN does not care about any more.
     Abandoned,
 }
@@ -175,8 +195,9 @@ impl State {
         Some(self.link.not_before.map_or(due, |hold| hold.max(due)))
     }
 
-    /// When an event has something to tell next.
-    pub(super) fn next_happening(&self) -> Option<DateTime> {
+    /// When an event has something to tell next, whatever the VTN is asked or told meanwhile.
+    #[must_use]
+    pub fn next_happening(&self) -> Option<DateTime> {
         let running = self.events.values().filter_map(KnownEvent::next_time);
         let stopping = self.stopping.values().map(|stopping| stopping.at);
         running.chain(stopping).min()

@@ -25,6 +25,9 @@ use crate::logging;
 /// How often a VEN polls whose VTN does not say.
 const POLL_FREQUENCY: TimeDelta = TimeDelta::seconds(10);
 
+/// How long reports may be put off, in percent of the time between two.
+const REPORT_JITTER: u32 = 10;
+
 /// How many commands may wait; more have to wait for their turn to wait.
 const ORDERS: usize = 16;
 
@@ -61,6 +64,7 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
         report_only: false,
         xml_signature: false,
         reports: Vec::new(),
+        report_jitter: REPORT_JITTER,
         resources: ven.resources,
         signals: Vec::new(),
         market_contexts: if ven.market_contexts.is_empty() {

@@ -11,13 +11,15 @@ use crate::payload::{
     Payload, Profile, Properties, RegisteredReport, RequestReregistration, Response, ResponseCode,
     StreamPayload, Target, Tolerance, Transport,
 };
+use crate::reading::Reading;
 use crate::value::{
     DateTime, Duration, EventId, EventStatus, Float, NonEmpty, OptType, ProfileName, RequestId,
     ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VenId, VtnId,
 };
 use crate::ven::{
     Answer, Change, Command, CommandError, Context, Effect, Exchange, Failure, Input,
-    MarketContexts, Next, OptPolicy, OptQuestion, Question, State, Ven, command, decide,
+    MarketContexts, Next, OptPolicy, OptQuestion, Question, ReadingsQuestion, State, Ven, command,
+    decide,
 };
 
 /// Noon of some day.
@@ -40,6 +42,7 @@ pub(super) fn context() -> Context {
         report_only: false,
         xml_signature: false,
         reports: Vec::new(),
+        report_jitter: 0,
         resources: Vec::new(),
         signals: Vec::new(),
         market_contexts: MarketContexts::Any,
@@ -61,6 +64,10 @@ pub(super) struct Bench {
     pub(super) asked: Vec<OptQuestion>,
     /// What it will say, first things first; then it opts in.
     pub(super) answers: VecDeque<(OptType, Option<ResponseCode>)>,
+    /// What is measured; nothing at first.
+    pub(super) meter: Box<dyn FnMut(&ReadingsQuestion) -> Vec<Reading>>,
+    /// What was to be measured.
+    pub(super) measured: Vec<ReadingsQuestion>,
     /// What was said last.
     pub(super) next: Next,
     under_way: Option<Exchange>,
@@ -81,6 +88,8 @@ impl Bench {
             effects: Vec::new(),
             asked: Vec::new(),
             answers: VecDeque::new(),
+            meter: Box::new(|_| Vec::new()),
+            measured: Vec::new(),
             next: Next {
                 send: None,
                 wake: None,
@@ -149,6 +158,7 @@ impl Bench {
             );
             match step {
                 Step::Ask(Question::Opt(question)) => answers.push(self.answer(*question)),
+                Step::Ask(Question::Readings(question)) => answers.push(self.measure(*question)),
                 Step::Decided(decision) => break decision,
             }
         };
@@ -165,6 +175,13 @@ impl Bench {
         );
         self.commit(decision);
         Ok(())
+    }
+
+    fn measure(&mut self, question: ReadingsQuestion) -> Answer {
+        let readings = (self.meter)(&question);
+        let answer = question.answer(readings);
+        self.measured.push(question);
+        answer
     }
 
     fn answer(&mut self, question: OptQuestion) -> Answer {
@@ -544,6 +561,22 @@ fn word(effect: &Effect) -> String {
             modification_number,
             reason,
         } => format!("ended {event_id}/{modification_number} {reason:?}"),
+        Effect::ReportRequested {
+            report_request_id,
+            report_specifier_id,
+        } => format!("requested {report_request_id} of {report_specifier_id}"),
+        Effect::ReportSent {
+            report_request_id,
+            readings,
+            ..
+        } => format!("sent {report_request_id}: {readings}"),
+        Effect::ReportRefused {
+            report_request_id,
+            response_code,
+            ..
+        } => format!("refused {report_request_id}: {response_code:?}"),
+        Effect::ReportCancelled { report_request_id } => format!("cancelled {report_request_id}"),
+        Effect::ReportCompleted { report_request_id } => format!("completed {report_request_id}"),
     }
 }
 

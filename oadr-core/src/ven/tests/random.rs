@@ -144,7 +144,12 @@ impl Listener {
             }
             Effect::Registered { .. }
             | Effect::RegistrationRefused { .. }
-            | Effect::OptSent { .. } => {}
+            | Effect::OptSent { .. }
+            | Effect::ReportRequested { .. }
+            | Effect::ReportSent { .. }
+            | Effect::ReportRefused { .. }
+            | Effect::ReportCancelled { .. }
+            | Effect::ReportCompleted { .. } => {}
         }
     }
 }
