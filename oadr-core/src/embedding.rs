@@ -220,6 +220,7 @@
 //! #     asks: Asks::default(),
 //! #     unregistered_poll: UnregisteredPoll::NotRegistered,
 //! #     campaigns: Vec::new(),
+//! #     report_policies: Default::default(),
 //! # };
 //! # let create = |name: &str| CreatePartyRegistration {
 //! #     request_id: RequestId::default(),

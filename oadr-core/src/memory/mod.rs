@@ -21,9 +21,11 @@
 //! # }
 //! ```
 
+mod readings;
 mod ven;
 mod vtn;
 
+pub use readings::KeptReading;
 pub use ven::VenHost;
 pub use vtn::{EventsError, VtnConfig, VtnHost};
 

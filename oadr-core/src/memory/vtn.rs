@@ -8,14 +8,17 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::EffectId;
+use super::readings::{KeptReading, Readings};
 use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
 use crate::payload::{Message, Profile as OfferedProfile, Transport};
-use crate::value::{DateTime, Duration, EventId, NonEmpty, ProfileName, TransportName, VtnId};
+use crate::value::{
+    DateTime, Duration, EventId, NonEmpty, ProfileName, ReportRequestId, TransportName, VtnId,
+};
 use crate::vtn::{
     Admission, Answer, Asks, Audience, Campaign, CampaignError, Claim, Command, CommandError,
     Context, DeliveryFact, Effect, EventBody, Fact, Input, PollAnswer, Question,
-    RegistrationAnswer, RegistrationRequest, Reply, State, UnregisteredPoll, Vtn, claims_of,
-    command, decide,
+    RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy, State, UnregisteredPoll, Vtn,
+    claims_of, command, decide,
 };
 use crate::{Peer, Profile};
 
@@ -88,7 +91,9 @@ pub struct VtnHost {
     campaigns: Vec<Arc<Campaign>>,
     /// Goes up with every campaign made or changed.
     version: u64,
+    report_policies: Arc<[ReportPolicy]>,
     deliveries: BTreeMap<(u64, EventId), DeliveryFact>,
+    readings: Readings,
     outbox: Vec<(u64, EffectId, Effect)>,
 }
 
@@ -104,7 +109,9 @@ impl VtnHost {
             claims: BTreeMap::new(),
             campaigns: Vec::new(),
             version: 0,
+            report_policies: Arc::default(),
             deliveries: BTreeMap::new(),
+            readings: Readings::default(),
             outbox: Vec::new(),
         }
     }
@@ -298,6 +305,22 @@ impl VtnHost {
         self.deliveries.get(&(ven, event_id.clone()))
     }
 
+    /// The readings that came for this request, by data point and time; `ven` is the partition's key.
+    pub fn readings<'a>(
+        &'a self,
+        ven: u64,
+        request: &'a ReportRequestId,
+    ) -> impl Iterator<Item = &'a KeptReading> {
+        self.readings.of(ven, request)
+    }
+
+    /// Changes which of the reports that VENs offer are requested: from now on, whenever a VEN says
+    /// what it offers.
+    pub fn set_report_policies(&mut self, policies: impl Into<Arc<[ReportPolicy]>>) {
+        self.report_policies = policies.into();
+        self.version = self.version.saturating_add(1);
+    }
+
     /// What happened since this was last called: the VEN's partition, the effect's ID within it, the
     /// effect.
     pub fn take_effects(&mut self) -> Vec<(u64, EffectId, Effect)> {
@@ -324,6 +347,7 @@ impl VtnHost {
             asks: Asks::default(),
             unregistered_poll: self.config.unregistered_poll,
             campaigns: self.campaigns.iter().filter(open).cloned().collect(),
+            report_policies: Arc::clone(&self.report_policies),
         }
     }
 
@@ -354,6 +378,7 @@ impl VtnHost {
                 // Not asked: the context says that nobody is there.
                 Step::Ask(Question::Query(_)) => answers.push(Answer::Query(None)),
                 Step::Ask(Question::Poll(_)) => answers.push(Answer::Poll(PollAnswer::Nothing)),
+                Step::Ask(Question::Reports(_)) => answers.push(Answer::Reports(Vec::new())),
             }
         }
     }
@@ -387,6 +412,7 @@ impl VtnHost {
                     let row = (partition, fact.event_id.clone());
                     self.deliveries.insert(row, fact.clone());
                 }
+                Fact::Readings(fact) => self.readings.upsert(partition, fact),
             }
         }
         let version = next.version;
@@ -443,6 +469,7 @@ impl core::fmt::Debug for VtnHost {
             .field("claims", &self.claims)
             .field("campaigns", &self.campaigns)
             .field("deliveries", &self.deliveries)
+            .field("readings", &self.readings)
             .field("outbox", &self.outbox)
             .finish_non_exhaustive()
     }

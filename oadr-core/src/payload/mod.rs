@@ -24,6 +24,7 @@ mod ei_response;
 mod event;
 mod interval;
 mod item_base;
+mod measurement;
 mod message;
 mod poll;
 mod properties;
@@ -68,6 +69,7 @@ pub use item_base::{
     Currency, CurrencyDescription, CustomUnit, ItemBase, Power, PowerAttributes, PowerReal,
     PowerUnit, Temperature, TemperatureUnit,
 };
+pub use measurement::measurement;
 pub use message::{Message, MessageKind};
 pub use poll::Poll;
 pub use properties::{Properties, Tolerance};

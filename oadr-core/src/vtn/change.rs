@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::{Content, Delivery, EventAnswer, Outline, Progress};
 use super::state::{Decided, KnownBy, Metadata, Registration, State, Task};
-use super::{Claim, Effect, Fact, Question, Reply, Vtn};
+use super::{Claim, Effect, Fact, Question, Reply, ReportChange, Vtn};
 use crate::CertificateHash;
 use crate::machine::Role;
 use crate::payload::Report;
@@ -107,6 +107,8 @@ pub enum Change {
         /// All of them.
         offers: Vec<Report>,
     },
+    /// Something happened to a report that was requested of it.
+    Report(ReportChange),
     /// A version of an event went out for the first time.
     EventSent {
         /// The event.
@@ -237,6 +239,7 @@ impl Role for Vtn {
             }
             Change::MetadataEnded { answers } => state.metadata.retain(|m| m.answers != *answers),
             Change::OffersRegistered { offers } => state.offers.clone_from(offers),
+            Change::Report(change) => state.reports.apply(change),
             Change::EventSent {
                 event_id,
                 revision,

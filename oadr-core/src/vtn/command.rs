@@ -6,9 +6,9 @@ use super::assignment::{Assignment, distinct};
 use super::decide::Case;
 use super::delivery::later;
 use super::registration::{PATIENCE, forget, settle_claims};
-use super::{Change, Context, Reply, Vtn};
+use super::{Change, Context, Reply, Vtn, WantedReport, report_command};
 use crate::machine::{Decision, Env, Loaded};
-use crate::value::{GroupId, ResourceId, Text, VenId};
+use crate::value::{GroupId, ReportRequestId, ResourceId, Text, VenId};
 
 /// An operator's command on one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,23 @@ pub enum Command {
     Remove,
     /// Asks it to register again (`oadrRequestReregistration` at its next poll).
     RequestReregistration,
+    /// Requests a report (`oadrCreateReport` at its next poll), until it is cancelled: whenever the VEN
+    /// says anew what it offers, the request is made again (rule 306).
+    RequestReport {
+        /// The request's ID, drawn by the caller; the same once more with the same wish changes
+        /// nothing.
+        report_request_id: ReportRequestId,
+        /// What is wanted.
+        wanted: WantedReport,
+    },
+    /// Cancels a report (`oadrCancelReport`), whoever requested it. What a policy or the application
+    /// wants comes back when the VEN says anew what it offers.
+    CancelReport {
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// Whether one last report is to follow (rule 345).
+        report_to_follow: bool,
+    },
 }
 
 /// Why a command was refused.
@@ -55,6 +72,27 @@ pub enum CommandError {
     /// The VEN is being removed.
     #[error("the VEN is being removed")]
     Leaving,
+    /// The VEN offers no report of this specifier.
+    #[error("the VEN offers no report of this reportSpecifierID")]
+    ReportNotOffered,
+    /// The report on offer has no such data point.
+    #[error("the report on offer has no such rID")]
+    PointNotOffered,
+    /// The report on offer cannot be had like this.
+    #[error(
+        "the report cannot be had at this pace: the granularity has to be on offer and not longer than \
+         reportBackDuration; for a history both are zero (rules 317, 324, 340)"
+    )]
+    PaceNotOffered,
+    /// There is no such request.
+    #[error("there is no such report request")]
+    UnknownReportRequest,
+    /// Another request has the ID.
+    #[error("another report request has this ID")]
+    ReportRequestExists,
+    /// So many requests cannot be open at once.
+    #[error("too many reports are requested of this VEN")]
+    TooManyReports,
 }
 
 /// What follows from an operator's command.
@@ -137,5 +175,13 @@ pub fn command(
             draft.change(Change::ReregistrationRequested { give_up_at });
             Ok(draft.decide(Reply::Empty))
         }
+        Command::RequestReport {
+            report_request_id,
+            wanted,
+        } => report_command::request(&case, report_request_id, wanted),
+        Command::CancelReport {
+            report_request_id,
+            report_to_follow,
+        } => report_command::cancel(&case, report_request_id, *report_to_follow),
     }
 }

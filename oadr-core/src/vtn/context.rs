@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::Campaign;
+use super::{Campaign, ReportPolicy};
 use crate::payload::Profile;
 use crate::value::{Duration, NonEmpty, VtnId};
 
@@ -33,6 +33,9 @@ pub struct Context {
     /// The open campaigns that match this VEN, in the order of their commit, cancelled ones included
     /// until they close. A VEN that left a campaign's audience finds it missing here.
     pub campaigns: Vec<Arc<Campaign>>,
+    /// Which of the offered reports are requested whenever a VEN says what it offers; those of other
+    /// VENs too.
+    pub report_policies: Arc<[ReportPolicy]>,
 }
 
 /// Who may register.
@@ -54,6 +57,10 @@ pub struct Asks {
     pub queries: bool,
     /// Whether there is anything for a VEN with an empty queue.
     pub polls: bool,
+    /// Which of the reports that a VEN offers are wanted.
+    pub reports: bool,
+    /// Nothing, but readings go to the application as they come: they are put into the effect.
+    pub updates: bool,
 }
 
 /// What a VEN that is known but not registered hears when it polls.

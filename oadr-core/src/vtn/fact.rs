@@ -4,8 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ReadingsFact;
 use crate::payload::ResponseCode;
-use crate::value::{DateTime, EventId, OptType, RegistrationId, Text, VenId};
+use crate::value::{
+    DateTime, EventId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId, Text, VenId,
+};
 
 /// A row, upserted under its key within the partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,8 @@ use crate::value::{DateTime, EventId, OptType, RegistrationId, Text, VenId};
 pub enum Fact {
     /// How an event fares with this VEN; the key is the eventID.
     Delivery(DeliveryFact),
+    /// The data of a report; each reading has a key of its own, see [`ReadingsFact`].
+    Readings(Box<ReadingsFact>),
 }
 
 /// How an event fares with a VEN.
@@ -97,5 +102,41 @@ pub enum Effect {
         ven_id: VenId,
         /// How many it offers.
         reports: usize,
+    },
+    /// A report is wanted of a VEN; the request goes out as soon as it can.
+    ReportRequested {
+        /// The VEN.
+        ven_id: VenId,
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// The offer.
+        report_specifier_id: ReportSpecifierId,
+    },
+    /// A VEN does not take a request on.
+    ReportRefused {
+        /// The VEN.
+        ven_id: VenId,
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// Why.
+        response_code: ResponseCode,
+    },
+    /// Data came.
+    ReportReceived {
+        /// The VEN.
+        ven_id: VenId,
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// How many readings.
+        readings: u32,
+        /// The readings, where [`Asks::updates`](super::Asks) says so.
+        data: Option<Box<ReadingsFact>>,
+    },
+    /// A request was cancelled: by an operator, or because nobody wants it any more.
+    ReportCancelled {
+        /// The VEN.
+        ven_id: VenId,
+        /// The request.
+        report_request_id: ReportRequestId,
     },
 }

@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of how messages travel.
 
-use crate::payload::{CreatePartyRegistration, Extensions, Message, QueryRegistration};
+use super::WantedReport;
+use crate::payload::{CreatePartyRegistration, Extensions, Message, QueryRegistration, Report};
 use crate::value::{RegistrationId, ValueError, VenId};
 use crate::{Peer, Profile};
 
@@ -51,6 +52,9 @@ pub enum Question {
     /// Whether there is anything for this VEN, which polls and has an empty queue; where
     /// [`Asks::polls`](super::Asks) says so.
     Poll(VenId),
+    /// Which of these reports are wanted, beside what policies want; where
+    /// [`Asks::reports`](super::Asks) says so.
+    Reports(Box<OfferedReports>),
 }
 
 /// A VEN that wants to register.
@@ -71,6 +75,15 @@ pub struct RegistrationQuery {
     pub message: QueryRegistration,
 }
 
+/// A VEN that says what it offers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfferedReports {
+    /// Its ID.
+    pub ven_id: VenId,
+    /// All that it offers.
+    pub reports: Vec<Report>,
+}
+
 /// The application's answer to a question of the same name.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -81,6 +94,9 @@ pub enum Answer {
     Query(Option<Extensions>),
     /// To [`Question::Poll`].
     Poll(PollAnswer),
+    /// To [`Question::Reports`]: all that the application wants of this VEN from now on. A pace that
+    /// is not on offer becomes the nearest that is (rule 340); what else is not on offer is left out.
+    Reports(Vec<WantedReport>),
 }
 
 /// What becomes of a registration.

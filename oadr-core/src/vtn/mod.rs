@@ -26,14 +26,20 @@ mod event_message;
 mod fact;
 mod input;
 mod poll;
+mod readings_fact;
 mod refusal;
 mod registration;
 mod report;
+mod report_command;
+mod report_policy;
+mod reports;
+mod requested_report;
 mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod wanted_report;
 
 pub use assignment::Assignment;
 pub use audience::{Audience, Member};
@@ -50,11 +56,18 @@ pub use event_error::{
 };
 pub use fact::{DeliveryFact, DeliveryStatus, Effect, Fact};
 pub use input::{
-    Answer, Input, PollAnswer, Question, RegistrationAnswer, RegistrationQuery,
+    Answer, Input, OfferedReports, PollAnswer, Question, RegistrationAnswer, RegistrationQuery,
     RegistrationRequest, Reply,
+};
+pub use readings_fact::{PointFact, ReadingsFact};
+pub use report_policy::ReportPolicy;
+pub use reports::ReportChange;
+pub use requested_report::{
+    Cancelling, LastReport, ReportProgress, RequestOrigin, RequestedReport,
 };
 pub use standing::{Standing, standing};
 pub use state::{Decided, KnownBy, Registration, State};
+pub use wanted_report::WantedReport;
 
 /// The VTN's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

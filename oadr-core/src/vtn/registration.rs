@@ -30,7 +30,7 @@ pub(super) fn query(
 ) -> Step<Vtn> {
     let extensions = answers.iter().find_map(|answer| match answer {
         Answer::Query(extensions) => Some(extensions.clone()),
-        Answer::Register(_) | Answer::Poll(_) => None,
+        Answer::Register(_) | Answer::Poll(_) | Answer::Reports(_) => None,
     });
     if case.context.asks.queries && extensions.is_none() {
         return Step::Ask(Question::Query(Box::new(RegistrationQuery {
@@ -240,7 +240,7 @@ fn accept(
 fn said(answers: &[Answer]) -> Option<&RegistrationAnswer> {
     answers.iter().find_map(|answer| match answer {
         Answer::Register(said) => Some(said),
-        Answer::Query(_) | Answer::Poll(_) => None,
+        Answer::Query(_) | Answer::Poll(_) | Answer::Reports(_) => None,
     })
 }
 

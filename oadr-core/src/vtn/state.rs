@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::assignment::distinct;
 use super::delivery::Delivery;
-use super::{Claim, Member};
+use super::reports::Reports;
+use super::{Claim, Member, RequestedReport};
 use crate::CertificateHash;
-use crate::payload::Report;
+use crate::payload::{Report, ReportDescription};
 use crate::value::{
     DateTime, EventId, GroupId, ProfileName, RegistrationId, ReportRequestId, ResourceId, Text,
     TransportName, VenId,
@@ -33,6 +34,8 @@ pub struct State {
     /// Boxed: a map's node has room for eleven, and most VENs have one or two.
     pub(super) events: BTreeMap<EventId, Box<Delivery>>,
     pub(super) decided: Option<Decided>,
+    #[serde(default)]
+    pub(super) reports: Reports,
 }
 
 /// How a VEN came to be known.
@@ -164,8 +167,7 @@ impl State {
     /// Where reports are measured, normally a resource, or about what (rules 302, 307).
     fn own_resources(&self) -> impl Iterator<Item = &ResourceId> {
         let descriptions = self.offers.iter().flat_map(|offer| &offer.descriptions);
-        let targets = descriptions.flat_map(|d| d.data_source.iter().chain(&d.subject));
-        targets.flat_map(|target| &target.resource_ids)
+        descriptions.flat_map(ReportDescription::resource_ids)
     }
 
     /// How this event fares with it.
@@ -177,6 +179,18 @@ impl State {
     #[must_use]
     pub fn offers(&self) -> &[Report] {
         &self.offers
+    }
+
+    /// The reports that are requested of it, in the order of their making; finished ones included as
+    /// long as late data are taken.
+    pub fn report_requests(&self) -> impl Iterator<Item = &RequestedReport> {
+        self.reports.iter()
+    }
+
+    /// The request of this ID.
+    #[must_use]
+    pub fn report_request(&self, id: &ReportRequestId) -> Option<&RequestedReport> {
+        self.reports.find(id)
     }
 
     /// Whether an operator removed it and it does not know yet.

@@ -55,6 +55,10 @@ impl Timeline {
             Effect::Registered { .. }
             | Effect::RegistrationCancelled { .. }
             | Effect::ReportsRegistered { .. }
+            | Effect::ReportRequested { .. }
+            | Effect::ReportRefused { .. }
+            | Effect::ReportReceived { .. }
+            | Effect::ReportCancelled { .. }
             | _ => {}
         }
     }

@@ -36,6 +36,7 @@ fn context() -> Context {
         asks: oadr_core::vtn::Asks::default(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
         campaigns: Vec::new(),
+        report_policies: std::sync::Arc::default(),
     }
 }
 

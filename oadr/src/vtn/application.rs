@@ -72,6 +72,8 @@ impl Application {
         Asks {
             queries: self.query_registration.is_some(),
             polls: self.poll.is_some(),
+            reports: false,
+            updates: false,
         }
     }
 

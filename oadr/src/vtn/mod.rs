@@ -263,6 +263,7 @@ async fn launch(
         asks: application.asks(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
         campaigns: Vec::new(),
+        report_policies: Arc::default(),
     };
 
     let (vens, vtn) = listen(config.listen).await?;

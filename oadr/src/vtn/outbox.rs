@@ -362,6 +362,34 @@ fn log(effect: &Effect) {
         Effect::ReportsRegistered { ven_id, reports } => {
             tracing::info!(%ven_id, reports, "reports registered");
         }
+        Effect::ReportRequested {
+            ven_id,
+            report_request_id,
+            report_specifier_id,
+        } => {
+            tracing::info!(%ven_id, %report_request_id, %report_specifier_id, "report requested");
+        }
+        Effect::ReportRefused {
+            ven_id,
+            report_request_id,
+            response_code,
+        } => {
+            tracing::warn!(%ven_id, %report_request_id, %response_code, "report refused");
+        }
+        Effect::ReportReceived {
+            ven_id,
+            report_request_id,
+            readings,
+            data: _,
+        } => {
+            tracing::debug!(%ven_id, %report_request_id, readings, "report received");
+        }
+        Effect::ReportCancelled {
+            ven_id,
+            report_request_id,
+        } => {
+            tracing::info!(%ven_id, %report_request_id, "report cancelled");
+        }
         other => tracing::info!(effect = ?other, "happened"),
     }
 }

@@ -10,6 +10,7 @@ fn asking() -> Rig {
     rig.context.asks = Asks {
         queries: true,
         polls: true,
+        ..Asks::default()
     };
     rig
 }

@@ -55,6 +55,7 @@ pub(super) struct Rig {
     pub(super) peer: Peer,
     pub(super) claims: BTreeSet<Claim>,
     pub(super) facts: BTreeMap<EventId, DeliveryFact>,
+    pub(super) readings: Vec<ReadingsFact>,
     pub(super) effects: Vec<Effect>,
     inputs: u64,
 }
@@ -85,6 +86,7 @@ impl Rig {
             asks: Asks::default(),
             unregistered_poll: UnregisteredPoll::NotRegistered,
             campaigns: Vec::new(),
+            report_policies: Arc::default(),
         };
         Self {
             at: Loaded::absent(),
@@ -93,6 +95,7 @@ impl Rig {
             peer: Peer::Unproven,
             claims: BTreeSet::new(),
             facts: BTreeMap::new(),
+            readings: Vec::new(),
             effects: Vec::new(),
             inputs: 0,
         }
@@ -192,8 +195,12 @@ impl Rig {
         }
         assert_eq!(self.claims, next.state.claims().into_iter().collect());
         for fact in decision.facts() {
-            let Fact::Delivery(fact) = stored(fact);
-            self.facts.insert(fact.event_id.clone(), fact);
+            match stored(fact) {
+                Fact::Delivery(fact) => {
+                    self.facts.insert(fact.event_id.clone(), fact);
+                }
+                Fact::Readings(fact) => self.readings.push(*fact),
+            }
         }
         let effects: Vec<Effect> = decision.effects().iter().map(stored).collect();
         self.effects.extend(effects.iter().cloned());
