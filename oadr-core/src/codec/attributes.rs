@@ -64,7 +64,9 @@ impl<'i> Reader<'i> {
         for (name, value) in &found {
             if let Some(prefix) = declared_prefix(name) {
                 let uri = attribute_value(value).map_err(malformed)?;
-                self.scope.declare(prefix, &uri, depth).map_err(malformed)?;
+                self.scope
+                    .declare(prefix, value, &uri, depth)
+                    .map_err(malformed)?;
             }
         }
         self.attributes.clear();
@@ -130,7 +132,7 @@ impl<'i> Reader<'i> {
 }
 
 /// The prefix that an attribute declares, if it is a declaration; empty for the default.
-fn declared_prefix(name: &str) -> Option<&str> {
+pub(super) fn declared_prefix(name: &str) -> Option<&str> {
     // `xmlns:` without a prefix declares nothing legal; the scope refuses the colon.
     if name == "xmlns" {
         Some("")

@@ -141,7 +141,7 @@ fn read_signed_object(reader: &mut Reader<'_>) -> Result<Message, Error> {
 }
 
 /// The first character that XML does not allow. References to such are the reader's to refuse.
-fn illegal_character(text: &str) -> Option<usize> {
+pub(super) fn illegal_character(text: &str) -> Option<usize> {
     // Without a branch per byte, so that it costs next to nothing: a control character, or the first
     // byte of U+FFFE and U+FFFF.
     let suspicious = text.as_bytes().chunks(64).any(|chunk| {

@@ -103,9 +103,6 @@ pub enum DecodeErrorKind {
     /// A text that is not a value of its type.
     #[error("the value {0}")]
     Value(#[from] ValueError),
-    /// Green Button content, which is not read yet.
-    #[error("Green Button content is not supported")]
-    GreenButton,
 }
 
 struct List<'a>(&'a [&'static str]);

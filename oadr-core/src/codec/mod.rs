@@ -19,6 +19,7 @@ mod attributes;
 mod document;
 mod drift;
 mod error;
+mod fragment;
 mod limits;
 mod locate;
 mod markup;
@@ -35,6 +36,7 @@ pub use error::{DecodeError, DecodeErrorKind, Syntax};
 pub use limits::{DecodeOptions, Leniency, Limits};
 
 pub(crate) use attributes::Attributes;
+pub(crate) use fragment::{LONGEST_FRAGMENT, read_fragment};
 pub(crate) use namespace::Ns;
 pub(crate) use reader::{Error, Name, Reader, Refusal};
 pub(crate) use sequence::{Choice, Content, sequence};

@@ -27,6 +27,7 @@ pub(crate) enum Ns {
     Strm,
     Gml,
     Ds,
+    Atom,
 }
 
 impl Ns {
@@ -44,6 +45,7 @@ impl Ns {
             "urn:ietf:params:xml:ns:icalendar-2.0:stream" => Self::Strm,
             "http://www.opengis.net/gml/3.2" => Self::Gml,
             "http://www.w3.org/2000/09/xmldsig#" => Self::Ds,
+            "http://www.w3.org/2005/Atom" => Self::Atom,
             "http://www.w3.org/2001/XMLSchema-instance" => Self::Xsi,
             "http://www.w3.org/XML/1998/namespace" => Self::Xml,
             _ => Self::Other,
@@ -55,6 +57,8 @@ impl Ns {
 struct Binding<'i> {
     /// Empty: the default namespace.
     prefix: &'i str,
+    /// The URI as it was written, which references may be in.
+    raw: &'i str,
     ns: Ns,
     depth: usize,
 }
@@ -70,6 +74,7 @@ impl<'i> Scope<'i> {
     pub(crate) fn declare(
         &mut self,
         prefix: &'i str,
+        raw: &'i str,
         uri: &str,
         depth: usize,
     ) -> Result<(), Syntax> {
@@ -93,7 +98,12 @@ impl<'i> Scope<'i> {
         if reserved || prefix.contains(':') {
             return Err(Syntax::Prefix);
         }
-        self.bindings.push(Binding { prefix, ns, depth });
+        self.bindings.push(Binding {
+            prefix,
+            raw,
+            ns,
+            depth,
+        });
         Ok(())
     }
 
@@ -118,6 +128,18 @@ impl<'i> Scope<'i> {
             "xml" => Ok(Ns::Xml),
             _ => Err(Syntax::Prefix),
         }
+    }
+
+    /// The URI that a prefix was declared for, as it was written.
+    pub(super) fn raw_uri(&self, prefix: &str) -> Option<&'i str> {
+        let bound = self.bindings.iter().rev().find(|b| b.prefix == prefix);
+        bound.map(|b| b.raw)
+    }
+
+    /// This prefix, if it is declared, as it stands in the document.
+    pub(super) fn declared(&self, prefix: &str) -> Option<&'i str> {
+        let bound = self.bindings.iter().rev().find(|b| b.prefix == prefix);
+        bound.map(|b| b.prefix).filter(|p| !p.is_empty())
     }
 
     /// The namespace of an attribute's prefix: without one there is none.

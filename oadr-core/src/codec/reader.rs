@@ -59,7 +59,7 @@ pub(crate) struct Reader<'i> {
     /// Where the current token begins.
     offset: usize,
     /// The current child is an empty-element tag, whose end is yet to be made up.
-    empty: bool,
+    pub(super) empty: bool,
     /// A wrapper whose inner element is missing was entered: its text is the value.
     bare: bool,
     pub(super) attributes: Vec<Attribute<'i>>,
@@ -67,6 +67,8 @@ pub(crate) struct Reader<'i> {
     cdata_ends: bool,
     drifts: Drifts,
     ids: BTreeSet<XmlId>,
+    /// Bytes of all fragments taken out so far.
+    pub(super) fragments: usize,
 }
 
 impl<'i> Reader<'i> {
@@ -89,6 +91,7 @@ impl<'i> Reader<'i> {
             cdata_ends: input.contains("]]>"),
             drifts: Drifts::default(),
             ids: BTreeSet::new(),
+            fragments: 0,
         }
     }
 
@@ -346,12 +349,12 @@ impl<'i> Reader<'i> {
 
     /// The byte behind the last token.
     #[inline]
-    fn position(&self) -> usize {
+    pub(super) fn position(&self) -> usize {
         usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX)
     }
 
     #[inline]
-    fn event(&mut self) -> Result<Event<'i>, Error> {
+    pub(super) fn event(&mut self) -> Result<Event<'i>, Error> {
         self.offset = self.position();
         self.xml
             .read_event()
@@ -375,7 +378,7 @@ impl<'i> Reader<'i> {
 
     /// On to the next start or end tag; between tags there is only white space.
     #[inline]
-    fn advance(&mut self) -> Result<(), Error> {
+    pub(super) fn advance(&mut self) -> Result<(), Error> {
         loop {
             match self.event()? {
                 Event::Text(text) => {
@@ -445,7 +448,7 @@ impl<'i> Reader<'i> {
     }
 
     #[inline]
-    fn count_item(&mut self, depth: usize) -> Result<(), Error> {
+    pub(super) fn count_item(&mut self, depth: usize) -> Result<(), Error> {
         let limits = &self.options.limits;
         if depth > limits.depth {
             return Err(self.refuse(DecodeErrorKind::TooDeep {
@@ -521,7 +524,7 @@ impl<'i> Reader<'i> {
     }
 
     #[inline]
-    fn check_text(&self, text: &str) -> Result<(), Error> {
+    pub(super) fn check_text(&self, text: &str) -> Result<(), Error> {
         if self.cdata_ends && text.contains("]]>") {
             Err(self.malformed(Syntax::CdataEnd))
         } else {
@@ -529,7 +532,7 @@ impl<'i> Reader<'i> {
         }
     }
 
-    fn resolve(&self, name: &str) -> Result<char, Error> {
+    pub(super) fn resolve(&self, name: &str) -> Result<char, Error> {
         reference_value(name).map_err(|syntax| self.malformed(syntax))
     }
 

@@ -60,7 +60,7 @@ impl<'o> Writer<'o> {
         let start = self.out.len();
         match value.write(self.out) {
             Escaping::Needless => {}
-            Escaping::Needed => self.escape_from(start, b"&<>\r"),
+            Escaping::Needed => self.escape_from(start, TEXT),
         }
     }
 
@@ -68,7 +68,7 @@ impl<'o> Writer<'o> {
     pub(crate) fn attribute<V: Value>(&mut self, value: &V) {
         let start = self.out.len();
         value.write(self.out);
-        self.escape_from(start, b"&<\"\t\n\r");
+        self.escape_from(start, ATTRIBUTE);
     }
 
     /// Puts an attribute into the start tag just written, if there is a value for it.
@@ -88,6 +88,11 @@ impl<'o> Writer<'o> {
         }
     }
 
+    /// Markup made elsewhere, as it is.
+    pub(super) fn piece(&mut self, markup: &str) {
+        self.out.extend_from_slice(markup.as_bytes());
+    }
+
     /// Escapes in place what was written since `start`; nearly always there is nothing to do.
     #[inline]
     fn escape_from(&mut self, start: usize, special: &'static [u8]) {
@@ -98,21 +103,54 @@ impl<'o> Writer<'o> {
             let plain = written.to_vec();
             self.out.truncate(start);
             for byte in plain {
-                let escape: &[u8] = match byte {
-                    b'&' => b"&amp;",
-                    b'<' => b"&lt;",
-                    b'>' if special.contains(&b'>') => b"&gt;",
-                    b'"' if special.contains(&b'"') => b"&quot;",
-                    b'\r' => b"&#xD;",
-                    b'\t' if special.contains(&b'\t') => b"&#x9;",
-                    b'\n' if special.contains(&b'\n') => b"&#xA;",
-                    other => {
-                        self.out.push(other);
-                        continue;
-                    }
-                };
-                self.out.extend_from_slice(escape);
+                match escape(byte, special) {
+                    Some(escape) => self.out.extend_from_slice(escape.as_bytes()),
+                    None => self.out.push(byte),
+                }
             }
+        }
+    }
+}
+
+/// What is escaped in the text of an element, and in an attribute.
+const TEXT: &[u8] = b"&<>\r";
+const ATTRIBUTE: &[u8] = b"&<\"\t\n\r";
+
+/// The reference that a byte is written as, if it is one of the special.
+fn escape(byte: u8, special: &[u8]) -> Option<&'static str> {
+    if !special.contains(&byte) {
+        return None;
+    }
+    match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'"' => Some("&quot;"),
+        b'\r' => Some("&#xD;"),
+        b'\t' => Some("&#x9;"),
+        b'\n' => Some("&#xA;"),
+        _ => None,
+    }
+}
+
+/// Appends a text as that of an element.
+pub(super) fn push_text(text: &str, out: &mut String) {
+    push_escaped(text, TEXT, out);
+}
+
+/// Appends a text as that of an attribute in double quotes.
+pub(super) fn push_attribute(text: &str, out: &mut String) {
+    push_escaped(text, ATTRIBUTE, out);
+}
+
+fn push_escaped(text: &str, special: &[u8], out: &mut String) {
+    for character in text.chars() {
+        match u8::try_from(character)
+            .ok()
+            .and_then(|byte| escape(byte, special))
+        {
+            Some(escape) => out.push_str(escape),
+            None => out.push(character),
         }
     }
 }

@@ -5,8 +5,8 @@
 
 use super::{
     ActivePeriod, Confidence, Currency, CurrencyCode, CurrencyDescription, FeatureCollection,
-    ItemBase, Message, MessageKind, Payload, Power, PowerReal, PowerUnit, ResponseCode,
-    StreamPayload, Temperature, TemperatureUnit,
+    GreenButton, ItemBase, Message, MessageKind, Payload, Power, PowerReal, PowerUnit,
+    ResponseCode, StreamPayload, Temperature, TemperatureUnit,
 };
 use crate::value::{
     DataQuality, DateTime, Decimal, Duration, EventStatus, Extension, Float, MarketContext,
@@ -375,10 +375,10 @@ impl Arbitrary for FeatureCollection {
 
 impl Arbitrary for StreamPayload {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
-        if !draws.flip() {
-            Self::Signal(Arbitrary::arbitrary(draws))
-        } else {
-            Self::Report(Arbitrary::arbitrary(draws))
+        match draws.below(8) {
+            0 | 2 | 4 | 6 => Self::Signal(Arbitrary::arbitrary(draws)),
+            1 | 3 | 5 => Self::Report(Arbitrary::arbitrary(draws)),
+            _ => Self::GreenButton(Arbitrary::arbitrary(draws)),
         }
     }
 }
@@ -393,9 +393,47 @@ impl Arbitrary for Payload {
     }
 }
 
+impl Arbitrary for GreenButton {
+    #[expect(clippy::expect_used, reason = "a feed made here is one element")]
+    fn arbitrary(draws: &mut Draws<'_>) -> Self {
+        // Without a prefix, or with one that our documents declare for something else.
+        let (prefix, declared) = draws
+            .pick(&[("", "xmlns"), ("ei:", "xmlns:ei"), ("a:", "xmlns:a")])
+            .unwrap_or_default();
+        let mut feed = format!("<@feed {declared}='http://www.w3.org/2005/Atom'>");
+        // The schema wants three elements.
+        for _ in 0..draws.below(3).saturating_add(3) {
+            let (number, value) = (u32::arbitrary(draws), u32::arbitrary(draws));
+            let title = token(draws)
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            feed.push_str(&match draws.below(5) {
+                0 => format!("<@id>urn:uuid:{number}</@id>"),
+                1 => format!("<@title type='text'>{title}</@title>"),
+                2 => format!("<@link href='/{value}' rel=\"self\"/>"),
+                3 => format!(
+                    "<@entry><@id>urn:x:{value}</@id><@content><IntervalBlock \
+                     xmlns='http://naesb.org/espi'><interval><duration>{number}</duration>\
+                     <start>{value}</start></interval><IntervalReading><value>{value}</value>\
+                     </IntervalReading></IntervalBlock></@content></@entry>"
+                ),
+                _ => format!(
+                    "<@entry xml:lang='en'><@title>{title}</@title><@content>\
+                     <g:UsagePoint xmlns:g='http://naesb.org/espi'><g:status>{}</g:status>\
+                     </g:UsagePoint></@content></@entry>",
+                    value % 256
+                ),
+            });
+        }
+        feed.push_str("</@feed>");
+        Self::new(&feed.replace('@', prefix)).expect("a feed")
+    }
+}
+
 impl Arbitrary for ItemBase {
     fn arbitrary(draws: &mut Draws<'_>) -> Self {
-        match draws.below(17) {
+        match draws.below(18) {
             0 => Self::CustomUnit(Arbitrary::arbitrary(draws)),
             1 => Self::Current(Arbitrary::arbitrary(draws)),
             2 => Self::Currency(Currency::arbitrary(draws)),
@@ -412,6 +450,7 @@ impl Arbitrary for ItemBase {
             13 => Self::EnergyApparent(Arbitrary::arbitrary(draws)),
             14 => Self::PowerReal(Arbitrary::arbitrary(draws)),
             15 => Self::PowerReactive(Arbitrary::arbitrary(draws)),
+            16 => Self::GreenButton(Arbitrary::arbitrary(draws)),
             _ => Self::PowerApparent(Arbitrary::arbitrary(draws)),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of which parts a rule wants where (rules 2, 100 to 103, 314 to 316).
 
-use super::{Payload, ReportPayload};
+use super::{GreenButton, Payload, ReportPayload};
 use crate::codec::{Attributes, Choice, Content, Error, Name, Ns, Reader, Writer, sequence};
 use crate::value::{DateTime, Duration, Text};
 
@@ -27,10 +27,12 @@ pub enum StreamPayload {
     Signal(Payload),
     /// `oadrReportPayload`: the value of a data point.
     Report(ReportPayload),
+    /// `oadrGBPayload`: a Green Button feed, in reports of the kind `HISTORY_GREENBUTTON`.
+    GreenButton(GreenButton),
 }
 
 impl Choice for StreamPayload {
-    const NAME: &'static str = "ei:signalPayload or oadr:oadrReportPayload";
+    const NAME: &'static str = "ei:signalPayload, oadr:oadrReportPayload or oadr:oadrGBPayload";
 
     fn accepts(name: Name<'_>) -> bool {
         name.is(Ns::Oadr, "oadrReportPayload")
@@ -43,7 +45,7 @@ impl Choice for StreamPayload {
             return ReportPayload::read(r).map(Self::Report);
         }
         if r.is(Ns::Oadr, "oadrGBPayload") {
-            return Err(r.refuse(crate::codec::DecodeErrorKind::GreenButton));
+            return GreenButton::read(r).map(Self::GreenButton);
         }
         r.open(Attributes::None)?;
         if !r.child().is_some_and(Payload::accepts) {
@@ -69,6 +71,11 @@ impl Choice for StreamPayload {
                 w.raw("<oadr:oadrReportPayload>");
                 Content::write(payload, w);
                 w.raw("</oadr:oadrReportPayload>");
+            }
+            Self::GreenButton(feed) => {
+                w.raw("<oadr:oadrGBPayload>");
+                Content::write(feed, w);
+                w.raw("</oadr:oadrGBPayload>");
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of which unit a signal needs (rule 104).
 
-use super::CurrencyCode;
+use super::{CurrencyCode, GreenButton};
 use crate::codec::{
     Attributes, Choice, Content, DriftKind, Error, Name, Ns, Reader, Writer, sequence,
 };
@@ -48,6 +48,8 @@ pub enum ItemBase {
     PowerReactive(Power),
     /// Volt-amperes.
     PowerApparent(Power),
+    /// `oadrGBDataDescription`: what Green Button data hold, said by a feed.
+    GreenButton(GreenButton),
 }
 
 sequence! {
@@ -223,7 +225,8 @@ macro_rules! plain_units {
                 | ItemBase::PulseCount(_)
                 | ItemBase::PowerReal(_)
                 | ItemBase::PowerReactive(_)
-                | ItemBase::PowerApparent(_) => false,
+                | ItemBase::PowerApparent(_)
+                | ItemBase::GreenButton(_) => false,
             }
         }
 
@@ -278,7 +281,8 @@ impl Choice for ItemBase {
             | Ns::Xcal
             | Ns::Strm
             | Ns::Gml
-            | Ns::Ds => false,
+            | Ns::Ds
+            | Ns::Atom => false,
         }
     }
 
@@ -304,7 +308,7 @@ impl Choice for ItemBase {
                 r.close()?;
                 Ok(Self::PulseCount(factor))
             }
-            _ => Err(r.refuse(crate::codec::DecodeErrorKind::GreenButton)),
+            _ => GreenButton::read(r).map(Self::GreenButton),
         }
     }
 
@@ -380,6 +384,11 @@ impl Choice for ItemBase {
                 "<oadr:pulseCount><oadr:itemDescription>pulse count</oadr:itemDescription><oadr:itemUnits>count</oadr:itemUnits><oadr:pulseFactor>",
                 &|w| w.value(factor),
                 "</oadr:pulseFactor></oadr:pulseCount>",
+            ),
+            Self::GreenButton(feed) => element(
+                "<oadr:oadrGBDataDescription>",
+                &|w| Content::write(feed, w),
+                "</oadr:oadrGBDataDescription>",
             ),
             Self::Current(_)
             | Self::Frequency(_)

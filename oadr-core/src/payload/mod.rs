@@ -1,7 +1,8 @@
 //! The 23 messages of OpenADR 2.0b and what they are made of, as values.
 //!
 //! Knows nothing of XML text, transports or state. Names are the specification's nouns without the
-//! `oadr` and `ei` prefixes. A value that exists is one that the schema allows.
+//! `oadr` and `ei` prefixes. A value that exists is one that the schema allows, save that
+//! the feeds of Green Button are checked as XML only.
 
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod arbitrary;
@@ -22,6 +23,7 @@ mod currency;
 mod distribute_event;
 mod ei_response;
 mod event;
+mod green_button;
 mod interval;
 mod item_base;
 mod measurement;
@@ -64,6 +66,7 @@ pub use currency::CurrencyCode;
 pub use distribute_event::{DistributeEvent, Event};
 pub use ei_response::{EiResponse, ResponseCode};
 pub use event::{ActivePeriod, EiEvent, EventDescriptor};
+pub use green_button::GreenButton;
 pub use interval::{Interval, StreamPayload};
 pub use item_base::{
     Currency, CurrencyDescription, CustomUnit, ItemBase, Power, PowerAttributes, PowerReal,

@@ -276,7 +276,9 @@ fn begun(signal: &EventSignal, start: DateTime, now: DateTime) -> u32 {
 pub fn interval_value(interval: &Interval) -> Option<Float> {
     match interval.payloads.first() {
         StreamPayload::Signal(Payload::Float(value)) => Some(*value),
-        StreamPayload::Signal(Payload::ResourceStatus(_)) | StreamPayload::Report(_) => None,
+        StreamPayload::Signal(Payload::ResourceStatus(_))
+        | StreamPayload::Report(_)
+        | StreamPayload::GreenButton(_) => None,
     }
 }
 

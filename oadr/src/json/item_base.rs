@@ -3,8 +3,8 @@
 //! Knows nothing of which signal needs which.
 
 use oadr_core::payload::{
-    Currency, CurrencyCode, CurrencyDescription, CustomUnit, ItemBase, Power, PowerAttributes,
-    PowerReal, PowerUnit, Temperature, TemperatureUnit,
+    Currency, CurrencyCode, CurrencyDescription, CustomUnit, GreenButton, ItemBase, Power,
+    PowerAttributes, PowerReal, PowerUnit, Temperature, TemperatureUnit,
 };
 use oadr_core::value::{Decimal, Float, SiScaleCode, Text};
 use serde::de::Error as _;
@@ -103,6 +103,8 @@ pub(crate) enum ItemBaseForm {
         voltage: Number,
         ac: bool,
     },
+    #[serde(rename = "oadrGBDataDescription")]
+    GreenButton { feed: GreenButton },
 }
 
 /// A decimal that is a number in JSON.
@@ -215,6 +217,7 @@ impl From<ItemBaseForm> for ItemBase {
                 scale,
                 attributes: attributes(hertz, voltage, ac),
             }),
+            ItemBaseForm::GreenButton { feed } => Self::GreenButton(feed),
         }
     }
 }
@@ -287,6 +290,7 @@ impl From<&ItemBase> for ItemBaseForm {
                     ac,
                 }
             }
+            ItemBase::GreenButton(feed) => Self::GreenButton { feed: feed.clone() },
         }
     }
 }
@@ -311,6 +315,10 @@ mod tests {
             json!({"type": "customUnit", "description": "Water", "units": "l", "scale": "none"}),
             json!({"type": "temperature", "units": "celsius", "scale": "d"}),
             json!({"type": "pulseCount", "pulse_factor": 0.25}),
+            json!({
+                "type": "oadrGBDataDescription",
+                "feed": "<feed xmlns=\"http://www.w3.org/2005/Atom\"><id>urn:x</id></feed>",
+            }),
             with("powerReactive", &power),
             with("powerApparent", &power),
         ];
@@ -336,7 +344,7 @@ mod tests {
         ] {
             units.push(with(name, &money));
         }
-        assert_eq!(units.len(), 17);
+        assert_eq!(units.len(), 18);
         for unit in units {
             let form: ItemBaseForm = serde_json::from_value(unit.clone()).unwrap();
             let there = ItemBase::from(form);
@@ -353,6 +361,7 @@ mod tests {
             json!({"type": "powerReal", "hertz": "60", "voltage": 220, "ac": true}),
             json!({"type": "currencyPerKWh", "currency": "usd"}),
             json!({"type": "horsepower"}),
+            json!({"type": "oadrGBDataDescription", "feed": "<feed/>"}),
         ] {
             assert!(
                 serde_json::from_value::<ItemBaseForm>(bad.clone()).is_err(),

@@ -96,7 +96,9 @@ impl From<&Interval> for IntervalForm {
     fn from(interval: &Interval) -> Self {
         let value = interval.payloads.iter().find_map(|payload| match payload {
             StreamPayload::Signal(Payload::Float(value)) => Some(*value),
-            StreamPayload::Signal(Payload::ResourceStatus(_)) | StreamPayload::Report(_) => None,
+            StreamPayload::Signal(Payload::ResourceStatus(_))
+            | StreamPayload::Report(_)
+            | StreamPayload::GreenButton(_) => None,
         });
         Self {
             duration: interval.duration.unwrap_or(Duration::ZERO),
