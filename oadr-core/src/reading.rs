@@ -128,7 +128,9 @@ mod tests {
         payloads
             .map(|payload| match payload {
                 StreamPayload::Report(payload) => payload.r_id.as_str(),
-                StreamPayload::Signal(_) => panic!("not of a report"),
+                StreamPayload::Signal(_) | StreamPayload::GreenButton(_) => {
+                    panic!("not of a report")
+                }
             })
             .collect()
     }
@@ -195,7 +197,9 @@ mod tests {
             .iter()
             .map(|payload| match payload {
                 StreamPayload::Report(payload) => payload.accuracy,
-                StreamPayload::Signal(_) => panic!("not of a report"),
+                StreamPayload::Signal(_) | StreamPayload::GreenButton(_) => {
+                    panic!("not of a report")
+                }
             })
             .collect();
         assert_eq!(accuracies, [None, Some(Float::from(0.5))]);

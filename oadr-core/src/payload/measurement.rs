@@ -56,6 +56,7 @@ impl ItemBase {
             Self::PowerReal(_) => "powerReal",
             Self::PowerReactive(_) => "powerReactive",
             Self::PowerApparent(_) => "powerApparent",
+            Self::GreenButton(_) => "oadrGBDataDescription",
         }
     }
 }
