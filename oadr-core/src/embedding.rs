@@ -203,7 +203,7 @@
 //! }
 //! #
 //! # use oadr_core::payload::{CreatePartyRegistration, Message, Poll, Profile as Offered, Transport};
-//! # use oadr_core::value::{Duration, NonEmpty, ProfileName, RequestId, Text, TransportName, VtnId};
+//! # use oadr_core::value::{Duration, NonEmpty, OptType, ProfileName, RequestId, Text, TransportName, VtnId};
 //! # use oadr_core::vtn::{Admission, Asks, UnregisteredPoll};
 //! # use oadr_core::{Peer, Profile};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -219,6 +219,7 @@
 //! #     admission: Admission::Ask,
 //! #     asks: Asks::default(),
 //! #     unregistered_poll: UnregisteredPoll::NotRegistered,
+//! #     opt_precedence: OptType::OptOut,
 //! #     campaigns: Vec::new(),
 //! #     report_policies: Default::default(),
 //! # };

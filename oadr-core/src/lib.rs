@@ -25,6 +25,7 @@ pub mod embedding;
 pub mod fuzzing;
 pub mod machine;
 pub mod memory;
+pub mod opt;
 pub mod payload;
 mod peer;
 pub mod reading;

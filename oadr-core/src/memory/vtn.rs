@@ -12,13 +12,14 @@ use super::readings::{KeptReading, Readings};
 use crate::machine::{Committed, Decision, Env, Loaded, Role as _, Step};
 use crate::payload::{Message, Profile as OfferedProfile, Transport};
 use crate::value::{
-    DateTime, Duration, EventId, NonEmpty, ProfileName, ReportRequestId, TransportName, VtnId,
+    DateTime, Duration, EventId, NonEmpty, OptType, ProfileName, ReportRequestId, TransportName,
+    VtnId,
 };
 use crate::vtn::{
     Admission, Answer, Asks, Audience, Campaign, CampaignError, Claim, Command, CommandError,
-    Context, DeliveryFact, Effect, EventBody, Fact, Input, PollAnswer, Question,
-    RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy, State, UnregisteredPoll, Vtn,
-    claims_of, command, decide,
+    Context, DeliveryFact, Effect, EventBody, Fact, Input, OptDecision, OptFact, PollAnswer,
+    Question, RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy, State,
+    UnregisteredPoll, Vtn, claims_of, command, decide,
 };
 use crate::{Peer, Profile};
 
@@ -40,6 +41,8 @@ pub struct VtnConfig {
     pub admission: Admission,
     /// What a VEN that is known but not registered hears when it polls.
     pub unregistered_poll: UnregisteredPoll,
+    /// What counts where a VEN's schedules say both for one event (rule 201).
+    pub opt_precedence: OptType,
 }
 
 impl VtnConfig {
@@ -58,6 +61,7 @@ impl VtnConfig {
             resend_after: TimeDelta::seconds(5),
             admission: Admission::Open,
             unregistered_poll: UnregisteredPoll::NotRegistered,
+            opt_precedence: OptType::OptOut,
         }
     }
 }
@@ -94,6 +98,7 @@ pub struct VtnHost {
     report_policies: Arc<[ReportPolicy]>,
     deliveries: BTreeMap<(u64, EventId), DeliveryFact>,
     readings: Readings,
+    opts: BTreeMap<(u64, u64), OptFact>,
     outbox: Vec<(u64, EffectId, Effect)>,
 }
 
@@ -112,6 +117,7 @@ impl VtnHost {
             report_policies: Arc::default(),
             deliveries: BTreeMap::new(),
             readings: Readings::default(),
+            opts: BTreeMap::new(),
             outbox: Vec::new(),
         }
     }
@@ -321,6 +327,13 @@ impl VtnHost {
         self.version = self.version.saturating_add(1);
     }
 
+    /// The opts of this VEN, those that count no more included, in the order in which they came.
+    pub fn opts(&self, ven: u64) -> impl Iterator<Item = &OptFact> {
+        self.opts
+            .range((ven, 0)..=(ven, u64::MAX))
+            .map(|(_, fact)| fact)
+    }
+
     /// What happened since this was last called: the VEN's partition, the effect's ID within it, the
     /// effect.
     pub fn take_effects(&mut self) -> Vec<(u64, EffectId, Effect)> {
@@ -346,6 +359,7 @@ impl VtnHost {
             admission: self.config.admission,
             asks: Asks::default(),
             unregistered_poll: self.config.unregistered_poll,
+            opt_precedence: self.config.opt_precedence,
             campaigns: self.campaigns.iter().filter(open).cloned().collect(),
             report_policies: Arc::clone(&self.report_policies),
         }
@@ -377,6 +391,9 @@ impl VtnHost {
                 }
                 // Not asked: the context says that nobody is there.
                 Step::Ask(Question::Query(_)) => answers.push(Answer::Query(None)),
+                Step::Ask(Question::CreateOpt(_)) => {
+                    answers.push(Answer::CreateOpt(OptDecision::Accept));
+                }
                 Step::Ask(Question::Poll(_)) => answers.push(Answer::Poll(PollAnswer::Nothing)),
                 Step::Ask(Question::Reports(_)) => answers.push(Answer::Reports(Vec::new())),
             }
@@ -413,6 +430,9 @@ impl VtnHost {
                     self.deliveries.insert(row, fact.clone());
                 }
                 Fact::Readings(fact) => self.readings.upsert(partition, fact),
+                Fact::Opt(fact) => {
+                    self.opts.insert((partition, fact.opt.number), fact.clone());
+                }
             }
         }
         let version = next.version;
@@ -470,6 +490,7 @@ impl core::fmt::Debug for VtnHost {
             .field("campaigns", &self.campaigns)
             .field("deliveries", &self.deliveries)
             .field("readings", &self.readings)
+            .field("opts", &self.opts)
             .field("outbox", &self.outbox)
             .finish_non_exhaustive()
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{Query, UnderWay};
 use super::{
-    Exchange, KnownEvent, Numbering, Owed, Registered, Registration, ReportChange, Request, Run,
-    Stance, State, Stopping, report_change,
+    Exchange, KnownEvent, Numbering, OptChange, Owed, Registered, Registration, ReportChange,
+    Request, Run, Stance, State, Stopping, report_change,
 };
 use crate::value::{DateTime, EventId, RegistrationId, RequestId, ResponseRequired, VenId};
 
@@ -184,6 +184,8 @@ pub enum Change {
 
     /// Of reports.
     Report(ReportChange),
+    /// Something about its opts.
+    Opt(OptChange),
 }
 
 /// Whether a change must survive the process.
@@ -217,7 +219,8 @@ pub(super) fn is_durable(change: &Change) -> bool {
         | Change::EventStarted { .. }
         | Change::IntervalStarted { .. }
         | Change::EventEnded { .. }
-        | Change::EventStopped { .. } => true,
+        | Change::EventStopped { .. }
+        | Change::Opt(_) => true,
         Change::Report(change) => report_change::is_durable(change),
     }
 }
@@ -351,6 +354,7 @@ pub(super) fn apply(state: &mut State, change: &Change) {
             stops,
         } => {
             state.events.remove(event_id);
+            state.opts.forget_event(event_id);
             if let Some(at) = stops {
                 let stopping = Stopping {
                     modification_number: *modification_number,
@@ -361,6 +365,7 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         }
         Change::EventForgotten { event_id } => {
             state.events.remove(event_id);
+            state.opts.forget_event(event_id);
         }
         Change::OptChanged {
             event_id,
@@ -405,6 +410,7 @@ pub(super) fn apply(state: &mut State, change: &Change) {
             state.stopping.remove(event_id);
         }
         Change::Report(change) => report_change::apply(state, change),
+        Change::Opt(change) => state.opts.apply(change),
     }
 }
 
@@ -412,6 +418,7 @@ fn forget(state: &mut State) {
     state.events.clear();
     state.stopping.clear();
     state.owed.clear();
+    state.opts.list.clear();
     state.link.refusals = 0;
     state.link.query = Query::Closed;
 }

@@ -5,7 +5,8 @@
 use super::decide::Turn;
 use super::distribute::{created_event, response};
 use super::{
-    Change, Command, Context, Effect, EndReason, Owed, Registration, Run, Stance, Ven, registration,
+    Change, Command, Context, Effect, EndReason, Owed, Registration, Run, Stance, Ven, opt,
+    registration,
 };
 use crate::machine::{Decision, Env, Loaded};
 use crate::payload::{EiResponse, ResponseCode};
@@ -33,6 +34,42 @@ pub enum CommandError {
     /// The VEN cannot take part in the event.
     #[error("the VEN cannot take part in this event")]
     NotSupported,
+    /// An opt of the whole event was made: only another opt changes it (rule 206).
+    #[error("an opt of this event was made, and only another opt changes it")]
+    Qualified,
+    /// There is no opt of this ID.
+    #[error("there is no opt of this ID")]
+    UnknownOpt,
+    /// Opts of events cannot be cancelled (rule 211).
+    #[error("the opt of an event cannot be cancelled: make another one")]
+    OptOfEvent,
+    /// The optID is the empty string (rule 204).
+    #[error("opt_id: must not be empty")]
+    EmptyOptId,
+    /// The VEN has as many opts as it may have, or they name too much.
+    #[error("there are too many opts: cancel some")]
+    TooManyOpts,
+    /// The market context is no URI.
+    #[error("market_context: must be a URI")]
+    NotAUri,
+    /// A schedule needs periods (rule 206).
+    #[error("periods: at least one is needed")]
+    NoPeriods,
+    /// A period ends before it starts.
+    #[error("periods: a duration must not be negative")]
+    NegativePeriod,
+    /// The schedule is over.
+    #[error("periods: all of them are over")]
+    ScheduleOver,
+    /// The VEN has no such resource.
+    #[error("resources: the VEN has no such resource")]
+    UnknownResource,
+    /// The event is not for this resource (rule 206).
+    #[error("resources: the event is not for all of them")]
+    NotTargeted,
+    /// A device class is the empty string.
+    #[error("device_classes: must not be empty")]
+    EmptyDeviceClass,
 }
 
 /// What a VEN says to a command. The reply is what is sent next, as with any input.
@@ -49,6 +86,8 @@ pub fn command(
     super::run::catch_up(&mut turn);
     match command {
         Command::ChangeOpt { event_id, opt } => change_opt(&mut turn, event_id, *opt)?,
+        Command::CreateOpt(draft) => opt::create(&mut turn, draft)?,
+        Command::CancelOpt { opt_id } => opt::cancel(&mut turn, opt_id)?,
         Command::CancelRegistration => cancel_registration(&mut turn)?,
         Command::Register => register(&mut turn)?,
         Command::RequestEvents => {
@@ -115,6 +154,9 @@ fn change_opt(turn: &mut Turn<'_>, event_id: &EventId, opt: OptType) -> Result<(
     if super::validate::fault(&event.event, turn.context, &ven_id).is_some() {
         return Err(CommandError::NotSupported);
     }
+    if turn.state().opts.of_event(event_id).is_some() {
+        return Err(CommandError::Qualified);
+    }
     if event.stance.opt == opt {
         return Ok(());
     }
@@ -140,32 +182,31 @@ fn change_opt(turn: &mut Turn<'_>, event_id: &EventId, opt: OptType) -> Result<(
 }
 
 /// An earlier change of mind that did not go out yet need not: so the queue cannot grow while the VTN
-/// is away.
+/// is away. The answer that goes before an opt of the event stays where it is (rule 206).
 fn overtake(turn: &mut Turn<'_>, event_id: &EventId) {
     let state = turn.state();
-    // What is under way is the first, if anything owed is.
-    let from = usize::from(state.is_waiting());
-    let place = state.owed.iter().skip(from).position(|owed| match owed {
-        Owed::CreatedEvent(message) => {
-            message.created.event_responses.as_ref().is_some_and(|all| {
-                all.responses.len() == 1
-                    && all
-                        .responses
-                        .iter()
-                        .all(|r| r.qualified_event_id.event_id == *event_id)
-            })
+    let opt = state.owed.iter().rposition(|owed| match owed {
+        Owed::CreateOpt { number, .. } => {
+            let opt = state.opts.get(*number);
+            opt.is_some_and(|opt| opt.terms.event_id() == Some(event_id))
         }
         Owed::Reregistration { .. }
         | Owed::RegisterReport { .. }
         | Owed::RequestEvent { .. }
         | Owed::CancelPartyRegistration(_)
         | Owed::CanceledPartyRegistration(_)
+        | Owed::CreatedEvent(_)
         | Owed::Response(_)
         | Owed::RegisteredReport(_)
         | Owed::CreatedReport(_)
         | Owed::CanceledReport(_)
-        | Owed::UpdatedReport(_) => false,
+        | Owed::UpdatedReport(_)
+        | Owed::CancelOpt { .. } => false,
     });
+    // What is under way is the first, if anything owed is.
+    let from = opt.map_or(usize::from(state.is_waiting()), |opt| opt.saturating_add(1));
+    let mut later = state.owed.iter().skip(from);
+    let place = later.position(|owed| owed.event_ids().eq([event_id]));
     if let Some(place) = place {
         let place = u32::try_from(place.saturating_add(from)).unwrap_or(u32::MAX);
         turn.change(Change::Overtaken { place });

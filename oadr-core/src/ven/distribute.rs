@@ -51,6 +51,8 @@ pub(super) fn distributed(turn: &mut Turn<'_>, message: &DistributeEvent) -> Res
         let ei_response = EiResponse::ok(RequestId::default());
         turn.owe(created_event(ei_response, Some(responses), ven_id));
     }
+    // After the answers (rule 206).
+    super::opt::owe(turn);
     Ok(())
 }
 
@@ -251,6 +253,11 @@ fn opt(
         &ei_event.descriptor.event_id,
         ei_event.descriptor.modification_number,
     );
+    // Whoever has opted in or out of the whole event need not be asked, also once it is modified (rule
+    // 206).
+    if let Some(opt) = turn.state().opts.of_event(event_id) {
+        return Ok(Stance::new(opt, ResponseCode::OK, "OK"));
+    }
     match turn.context.opt {
         OptPolicy::Always(opt) => Ok(Stance::new(opt, ResponseCode::OK, "OK")),
         OptPolicy::Ask => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::payload::{EiEvent, ResponseCode};
 use crate::value::{
-    DateTime, EventId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId,
+    DateTime, EventId, OptId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId,
     ResponseRequired, VenId, VtnId,
 };
 
@@ -81,6 +81,23 @@ pub enum Effect {
         opt: OptType,
         /// The code.
         response_code: ResponseCode,
+    },
+    /// The VTN has an opt.
+    OptAccepted {
+        /// The opt's ID.
+        opt_id: OptId,
+    },
+    /// The VTN refused an opt, or to let it be cancelled.
+    OptRefused {
+        /// The opt's ID.
+        opt_id: OptId,
+        /// The code; `None` if the refusal was none of OpenADR's.
+        response_code: Option<ResponseCode>,
+    },
+    /// The VTN knows that the schedules of an optID are cancelled.
+    OptCancelled {
+        /// The opts' ID.
+        opt_id: OptId,
     },
     /// An event that the VEN takes part in began.
     EventStarted {

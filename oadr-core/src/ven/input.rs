@@ -4,9 +4,9 @@
 
 use chrono::TimeDelta;
 
-use super::{ReadingsAnswer, ReadingsQuestion};
+use super::{OptDraft, ReadingsAnswer, ReadingsQuestion};
 use crate::payload::{EiEvent, Message, ResponseCode};
-use crate::value::{DateTime, EventId, OptType, ResponseRequired, ServiceName};
+use crate::value::{DateTime, EventId, OptId, OptType, ResponseRequired, ServiceName};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +74,13 @@ pub enum Command {
     Register,
     /// Ask for all events (`oadrRequestEvent`).
     RequestEvents,
+    /// Opt in or out, by schedule or of an event (`oadrCreateOpt`).
+    CreateOpt(Box<OptDraft>),
+    /// Withdraw all schedules of an optID (`oadrCancelOpt`, rules 204, 211).
+    CancelOpt {
+        /// The ID.
+        opt_id: OptId,
+    },
 }
 
 /// What a decision makes known once it is committed.

@@ -14,6 +14,8 @@ mod distribute;
 mod effect;
 mod event;
 mod input;
+mod opt;
+mod opts;
 mod owed;
 mod poll;
 mod readings;
@@ -43,6 +45,7 @@ pub use event::{Announced, KnownEvent, Numbering, Run, Stance, interval_starts, 
 pub use input::{
     Answer, Command, Exchange, Failure, Input, Next, OptAnswer, OptQuestion, Outgoing, Question,
 };
+pub use opts::{Opt, OptChange, OptDraft, OptStanding};
 pub use owed::Owed;
 pub use readings::{ReadingsAnswer, ReadingsQuestion, Window};
 pub use report_change::ReportChange;

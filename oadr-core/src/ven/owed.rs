@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, State};
 use crate::payload::{
-    CancelPartyRegistration, CanceledPartyRegistration, CanceledReport, CreatedEvent,
+    CancelOpt, CancelPartyRegistration, CanceledPartyRegistration, CanceledReport, CreatedEvent,
     CreatedReport, EiRequestEvent, Message, RegisterReport, RegisteredReport, RequestEvent,
     Response, UpdatedReport,
 };
-use crate::value::{ReportRequestId, RequestId, ServiceName};
+use crate::value::{EventId, OptId, ReportRequestId, RequestId, ServiceName};
 
 /// A message that is owed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +48,44 @@ pub enum Owed {
     CanceledReport(CanceledReport),
     /// Answers data.
     UpdatedReport(UpdatedReport),
+    /// Opts in or out.
+    CreateOpt {
+        /// The opt's number.
+        number: u64,
+        /// Its requestID.
+        request_id: RequestId,
+    },
+    /// Withdraws opt schedules.
+    CancelOpt {
+        /// All those of this ID.
+        opt_id: OptId,
+        /// Its requestID.
+        request_id: RequestId,
+    },
 }
 
 impl Owed {
+    /// The events that it answers.
+    pub(super) fn event_ids(&self) -> impl Iterator<Item = &EventId> {
+        let responses = match self {
+            Self::CreatedEvent(message) => message.created.event_responses.as_ref(),
+            Self::Reregistration { .. }
+            | Self::RegisterReport { .. }
+            | Self::RequestEvent { .. }
+            | Self::CancelPartyRegistration(_)
+            | Self::CanceledPartyRegistration(_)
+            | Self::Response(_)
+            | Self::RegisteredReport(_)
+            | Self::CreatedReport(_)
+            | Self::CanceledReport(_)
+            | Self::UpdatedReport(_)
+            | Self::CreateOpt { .. }
+            | Self::CancelOpt { .. } => None,
+        };
+        let responses = responses.into_iter().flat_map(|all| &all.responses);
+        responses.map(|response| &response.qualified_event_id.event_id)
+    }
+
     /// The message and where it goes; `None` if it has lost its sense.
     pub(super) fn message(
         &self,
@@ -90,6 +125,15 @@ impl Owed {
             Self::CreatedReport(message) => message.clone().into(),
             Self::CanceledReport(message) => message.clone().into(),
             Self::UpdatedReport(message) => message.clone().into(),
+            Self::CreateOpt { number, request_id } => {
+                super::opt::message(state, *number, request_id)?.into()
+            }
+            Self::CancelOpt { opt_id, request_id } => CancelOpt {
+                request_id: request_id.clone(),
+                opt_id: opt_id.clone(),
+                ven_id: registered?.ven_id.clone(),
+            }
+            .into(),
         };
         // The only operation that an oadrResponse answers is of EiRegisterParty.
         let service = Message::kind(&message).service();

@@ -3,7 +3,7 @@
 //! Knows nothing of events beyond that they end with the registration.
 
 use super::decide::Turn;
-use super::{Change, Context, Effect, EndReason, Owed, Registered, Registration, Run, poll};
+use super::{Change, Context, Effect, EndReason, Owed, Registered, Registration, Run, opt, poll};
 use crate::payload::{
     CancelPartyRegistration, CanceledPartyRegistration, CreatePartyRegistration,
     CreatedPartyRegistration, EiResponse, Message, QueryRegistration, RequestReregistration,
@@ -154,6 +154,7 @@ pub(super) fn begin(turn: &mut Turn<'_>, registered: Registered) {
         let request_id = turn.request_id();
         turn.owe(Owed::RequestEvent { request_id });
     }
+    opt::renew(turn);
 }
 
 /// Registered again under the IDs it had: nothing else follows (rule 405).

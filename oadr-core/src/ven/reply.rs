@@ -5,7 +5,7 @@
 use super::decide::Turn;
 use super::registration::{self, Outcome};
 use super::state::Query;
-use super::{Change, Effect, Failure, Owed, Question, Request, distribute, poll, report};
+use super::{Change, Effect, Failure, Owed, Question, Request, distribute, opt, poll, report};
 use crate::payload::{
     CreatedEvent, EiCreatedEvent, EventResponse, EventResponses, Message, ResponseCode,
 };
@@ -74,8 +74,12 @@ fn reject(turn: &mut Turn<'_>) {
     if refusals < MOST_REFUSALS {
         turn.change(Change::Refused { refusals });
     } else {
+        let owed = turn.state().owed.front().cloned();
         turn.change(Change::Settled);
         registration::left(turn);
+        if let Some(owed) = owed {
+            opt::dropped(turn, &owed);
+        }
     }
 }
 
@@ -125,6 +129,8 @@ fn settle(turn: &mut Turn<'_>, owed: &Owed, message: Option<&Message>) -> Result
         },
         Owed::CreatedEvent(created) => events_answered(turn, created, code(message)),
         Owed::CancelPartyRegistration(_) => registration::left(turn),
+        Owed::CreateOpt { number, .. } => opt::created(turn, *number, code(message)),
+        Owed::CancelOpt { opt_id, .. } => opt::cancelled(turn, opt_id, code(message)),
         Owed::Reregistration { .. }
         | Owed::CanceledPartyRegistration(_)
         | Owed::Response(_)
@@ -149,6 +155,8 @@ fn is_answer(owed: &Owed, message: Option<&Message>) -> bool {
         (None | Some(Message::Response(_)), _)
         | (Some(Message::RegisteredReport(_)), Owed::RegisterReport { .. })
         | (Some(Message::DistributeEvent(_)), Owed::RequestEvent { .. })
+        | (Some(Message::CreatedOpt(_)), Owed::CreateOpt { .. })
+        | (Some(Message::CanceledOpt(_)), Owed::CancelOpt { .. })
         | (Some(Message::CanceledPartyRegistration(_)), Owed::CancelPartyRegistration(_))
         | (
             Some(Message::RequestReregistration(_)),

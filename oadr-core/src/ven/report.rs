@@ -216,6 +216,8 @@ fn asked_for(owed: &Owed) -> Option<&ReportRequestId> {
         | Owed::RegisteredReport(_)
         | Owed::CreatedReport(_)
         | Owed::CanceledReport(_)
-        | Owed::UpdatedReport(_) => None,
+        | Owed::UpdatedReport(_)
+        | Owed::CreateOpt { .. }
+        | Owed::CancelOpt { .. } => None,
     }
 }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{Exchange, KnownEvent, Owed, Reporting, Schedule};
+use super::opts::Opts;
+use super::{Exchange, KnownEvent, Opt, Owed, Reporting, Schedule};
 use crate::value::{DateTime, EventId, RegistrationId, ReportRequestId, VenId, VtnId};
 
 /// One VEN towards one VTN.
@@ -19,6 +20,8 @@ pub struct State {
     pub(super) owed: VecDeque<Owed>,
     #[serde(default)]
     pub(super) reporting: Reporting,
+    #[serde(default, skip_serializing_if = "Opts::is_empty")]
+    pub(super) opts: Opts,
     pub(super) link: Link,
 }
 
@@ -166,6 +169,11 @@ impl State {
     /// What the VTN is still to be told, first things first.
     pub fn owed(&self) -> impl Iterator<Item = &Owed> {
         self.owed.iter()
+    }
+
+    /// The opts that it made, in that order, those included that the VTN does not have yet, or refused.
+    pub fn opts(&self) -> impl Iterator<Item = &Opt> {
+        self.opts.list.iter()
     }
 
     /// Whether a request is under way.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::{Content, Delivery, EventAnswer, Outline, Progress};
 use super::state::{Decided, KnownBy, Metadata, Registration, State, Task};
-use super::{Claim, Effect, Fact, Question, Reply, ReportChange, Vtn};
+use super::{Claim, Effect, Fact, OptChange, Question, Reply, ReportChange, Vtn};
 use crate::CertificateHash;
 use crate::machine::Role;
 use crate::payload::Report;
@@ -109,6 +109,8 @@ pub enum Change {
     },
     /// Something happened to a report that was requested of it.
     Report(ReportChange),
+    /// Something about its opts.
+    Opt(OptChange),
     /// A version of an event went out for the first time.
     EventSent {
         /// The event.
@@ -240,6 +242,7 @@ impl Role for Vtn {
             Change::MetadataEnded { answers } => state.metadata.retain(|m| m.answers != *answers),
             Change::OffersRegistered { offers } => state.offers.clone_from(offers),
             Change::Report(change) => state.reports.apply(change),
+            Change::Opt(change) => state.opts.apply(change),
             Change::EventSent {
                 event_id,
                 revision,
@@ -281,6 +284,7 @@ impl Role for Vtn {
             }
             Change::EventEnded { event_id } => {
                 state.events.remove(event_id);
+                state.opts.forget_event(event_id);
             }
         }
     }

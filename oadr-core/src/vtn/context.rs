@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::{Campaign, ReportPolicy};
 use crate::payload::Profile;
-use crate::value::{Duration, NonEmpty, VtnId};
+use crate::value::{Duration, NonEmpty, OptType, VtnId};
 
 /// An immutable snapshot. Changes of a partition record its version.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Context {
     pub asks: Asks,
     /// What a VEN that is known but not registered hears when it polls. A setting of the peer.
     pub unregistered_poll: UnregisteredPoll,
+    /// What counts where a VEN's schedules say both for one event (rule 201); usually out.
+    pub opt_precedence: OptType,
     /// The open campaigns that match this VEN, in the order of their commit, cancelled ones included
     /// until they close. A VEN that left a campaign's audience finds it missing here.
     pub campaigns: Vec<Arc<Campaign>>,
@@ -61,6 +63,8 @@ pub struct Asks {
     pub reports: bool,
     /// Nothing, but readings go to the application as they come: they are put into the effect.
     pub updates: bool,
+    /// Whether to take an opt.
+    pub opts: bool,
 }
 
 /// What a VEN that is known but not registered hears when it polls.

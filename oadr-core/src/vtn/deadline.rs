@@ -5,7 +5,7 @@
 use super::decide::Case;
 use super::registration::forget;
 use super::state::Task;
-use super::{Change, DeliveryStatus, Effect, Fact, Reply, Vtn};
+use super::{Change, DeliveryStatus, Effect, Fact, Reply, Vtn, opt};
 use crate::machine::Decision;
 use crate::value::{DateTime, VenId};
 
@@ -18,6 +18,7 @@ pub(super) fn decide(case: &Case<'_>) -> Decision<Vtn> {
     let mut draft = case.draft();
     let ven_id = state.ven_id.clone().unwrap_or_default();
     end_events(case, &mut draft, &ven_id);
+    opt::run_out(&mut draft, now);
     if state
         .reregistration
         .as_ref()

@@ -6,8 +6,8 @@ use super::input::{Answer, Input, Reply};
 use super::refusal::{Refusal, refuse};
 use super::state::{Decided, Registration, State};
 use super::{
-    Context, UnregisteredPoll, Vtn, claim, created_event, deadline, distribute, poll, registration,
-    report,
+    Context, UnregisteredPoll, Vtn, claim, created_event, deadline, distribute, opt, poll,
+    registration, report,
 };
 use crate::machine::{Decision, Draft, Env, Loaded, Random, Step};
 use crate::payload::{EiResponse, Message, RequestReregistration, Response};
@@ -167,9 +167,8 @@ fn on_admitted(
         Message::CanceledReport(m) => acknowledge(case, sender, &m.ei_response),
         // Answering a response with another would never end.
         Message::Response(_) => Decision::unchanged(case.at.version, Reply::Empty),
-        Message::CreateOpt(_) | Message::CancelOpt(_) => {
-            case.unchanged(refuse(case, message, &Refusal::NO_OPT_SERVICE))
-        }
+        Message::CreateOpt(m) => return opt::create(case, sender, m, answers),
+        Message::CancelOpt(m) => opt::cancel(case, sender, m),
         // Rules 23 and 51.
         Message::CreatedPartyRegistration(_)
         | Message::RequestReregistration(_)

@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ReadingsFact;
-use crate::payload::ResponseCode;
+use super::{OptFact, ReadingsFact};
+use crate::payload::{CreateOpt, ResponseCode};
 use crate::value::{
-    DateTime, EventId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId, Text, VenId,
+    DateTime, EventId, OptId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId, Text,
+    VenId,
 };
 
 /// A row, upserted under its key within the partition.
@@ -18,6 +19,8 @@ pub enum Fact {
     Delivery(DeliveryFact),
     /// The data of a report; each reading has a key of its own, see [`ReadingsFact`].
     Readings(Box<ReadingsFact>),
+    /// An opt and what became of it; the key is the opt's number.
+    Opt(OptFact),
 }
 
 /// How an event fares with a VEN.
@@ -138,5 +141,19 @@ pub enum Effect {
         ven_id: VenId,
         /// The request.
         report_request_id: ReportRequestId,
+    },
+    /// A VEN opted in or out, by schedule or of an event.
+    OptCreated {
+        /// The VEN.
+        ven_id: VenId,
+        /// What it said.
+        opt: Box<CreateOpt>,
+    },
+    /// A VEN cancelled its opt schedules of one optID.
+    OptCancelled {
+        /// The VEN.
+        ven_id: VenId,
+        /// What it calls them.
+        opt_id: OptId,
     },
 }

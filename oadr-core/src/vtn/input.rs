@@ -3,7 +3,10 @@
 //! Knows nothing of how messages travel.
 
 use super::WantedReport;
-use crate::payload::{CreatePartyRegistration, Extensions, Message, QueryRegistration, Report};
+use crate::payload::{
+    CreateOpt, CreatePartyRegistration, Extensions, Message, QueryRegistration, Report,
+    ResponseCode,
+};
 use crate::value::{RegistrationId, ValueError, VenId};
 use crate::{Peer, Profile};
 
@@ -55,6 +58,9 @@ pub enum Question {
     /// Which of these reports are wanted, beside what policies want; where
     /// [`Asks::reports`](super::Asks) says so.
     Reports(Box<OfferedReports>),
+    /// Whether to take this opt, with which nothing else is wrong; where [`Asks::opts`](super::Asks)
+    /// says so.
+    CreateOpt(Box<CreateOpt>),
 }
 
 /// A VEN that wants to register.
@@ -97,6 +103,18 @@ pub enum Answer {
     /// To [`Question::Reports`]: all that the application wants of this VEN from now on. A pace that
     /// is not on offer becomes the nearest that is (rule 340); what else is not on offer is left out.
     Reports(Vec<WantedReport>),
+    /// To [`Question::CreateOpt`].
+    CreateOpt(OptDecision),
+}
+
+/// What becomes of an opt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptDecision {
+    /// It counts.
+    Accept,
+    /// It does not, for this reason (rule 206): a 4xx, or else
+    /// [`DEPLOYMENT_ERROR`](ResponseCode::DEPLOYMENT_ERROR) is said.
+    Refuse(ResponseCode),
 }
 
 /// What becomes of a registration.

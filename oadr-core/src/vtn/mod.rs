@@ -25,6 +25,9 @@ mod event_error;
 mod event_message;
 mod fact;
 mod input;
+mod opt;
+mod opt_effective;
+mod opts;
 mod poll;
 mod readings_fact;
 mod refusal;
@@ -56,9 +59,11 @@ pub use event_error::{
 };
 pub use fact::{DeliveryFact, DeliveryStatus, Effect, Fact};
 pub use input::{
-    Answer, Input, OfferedReports, PollAnswer, Question, RegistrationAnswer, RegistrationQuery,
-    RegistrationRequest, Reply,
+    Answer, Input, OfferedReports, OptDecision, PollAnswer, Question, RegistrationAnswer,
+    RegistrationQuery, RegistrationRequest, Reply,
 };
+pub use opt_effective::{EffectiveOpt, OptSource, effective_opts};
+pub use opts::{Opt, OptChange, OptEnd, OptEndReason, OptFact};
 pub use readings_fact::{PointFact, ReadingsFact};
 pub use report_policy::ReportPolicy;
 pub use reports::ReportChange;

@@ -20,7 +20,7 @@ pub(super) fn poll(case: &Case<'_>, sender: Sender<'_>, answers: &[Answer]) -> S
     }
     let said = answers.iter().find_map(|answer| match answer {
         Answer::Poll(said) => Some(*said),
-        Answer::Register(_) | Answer::Query(_) | Answer::Reports(_) => None,
+        Answer::Register(_) | Answer::Query(_) | Answer::Reports(_) | Answer::CreateOpt(_) => None,
     });
     // What was asked for already is under way.
     let state = case.state();

@@ -16,7 +16,7 @@ use crate::value::RequestId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: ResponseCode,
-    why: &'static str,
+    pub(super) why: &'static str,
 }
 
 impl Refusal {
@@ -40,10 +40,6 @@ impl Refusal {
         ResponseCode::DEPLOYMENT_ERROR,
         "this VTN does not push over HTTP: register with the pull model",
     );
-    pub(super) const NO_OPT_SERVICE: Self = Self::new(
-        ResponseCode::COMPLIANCE_ERROR,
-        "this VTN takes no opt schedules; answer events with oadrCreatedEvent",
-    );
     pub(super) const NOT_FOR_A_VTN: Self = Self::new(
         ResponseCode::COMPLIANCE_ERROR,
         "a VEN does not send this message",
@@ -66,6 +62,48 @@ impl Refusal {
         ResponseCode::DEPLOYMENT_ERROR,
         "too many requests for METADATA are open",
     );
+
+    pub(super) const NO_OPT_ID: Self = Self::new(ResponseCode::INVALID_ID, "the optID is empty");
+    pub(super) const UNKNOWN_OPT: Self =
+        Self::new(ResponseCode::INVALID_ID, "the optID is not known");
+    pub(super) const OPT_OF_EVENT: Self = Self::new(
+        ResponseCode::NOT_ALLOWED,
+        "the opt of an event cannot be cancelled",
+    );
+    pub(super) const OPT_OF_BOTH: Self = Self::new(
+        ResponseCode::COMPLIANCE_ERROR,
+        "with a qualifiedEventID neither vavailability nor marketContext is possible",
+    );
+    pub(super) const NO_PERIODS: Self = Self::new(
+        ResponseCode::COMPLIANCE_ERROR,
+        "neither a vavailability nor a qualifiedEventID is given",
+    );
+    pub(super) const NEGATIVE_PERIOD: Self =
+        Self::new(ResponseCode::INVALID_DATA, "a duration is negative");
+    pub(super) const SCHEDULE_OVER: Self =
+        Self::new(ResponseCode::NOT_ALLOWED, "all periods are over");
+    pub(super) const EVENT_OVER: Self =
+        Self::new(ResponseCode::NOT_ALLOWED, "the event is cancelled or over");
+    pub(super) const NO_ANSWER_WANTED: Self =
+        Self::new(ResponseCode::NOT_ALLOWED, "the event is not to be answered");
+    pub(super) const NOT_A_RESOURCE: Self = Self::new(
+        ResponseCode::TARGET_MISMATCH,
+        "only resources, and the VEN itself, can be opted in or out",
+    );
+    pub(super) const NOT_TARGETED: Self = Self::new(
+        ResponseCode::TARGET_MISMATCH,
+        "the event is not for all of these resources",
+    );
+    pub(super) const NO_DEVICE_CLASS: Self = Self::new(
+        ResponseCode::COMPLIANCE_ERROR,
+        "oadrDeviceClass has something else than endDeviceAsset",
+    );
+    pub(super) const TOO_MANY_OPTS: Self = Self::new(
+        ResponseCode::DEPLOYMENT_ERROR,
+        "there are too many opts: cancel some",
+    );
+    pub(super) const OPT_NOT_TAKEN: Self =
+        Self::new(ResponseCode::DEPLOYMENT_ERROR, "the opt is not taken");
 
     const fn new(code: ResponseCode, why: &'static str) -> Self {
         Self { code, why }

@@ -9,7 +9,7 @@ use super::delivery::later;
 use super::input::{Answer, Question, RegistrationAnswer, RegistrationQuery, RegistrationRequest};
 use super::refusal::{Refusal, refuse};
 use super::state::{KnownBy, Registration, State, Task};
-use super::{Admission, Change, Claim, Effect, UnregisteredPoll, Vtn};
+use super::{Admission, Change, Claim, Effect, UnregisteredPoll, Vtn, opt};
 use crate::Peer;
 use crate::machine::{Decision, Draft, Random, Step};
 use crate::payload::{
@@ -30,7 +30,7 @@ pub(super) fn query(
 ) -> Step<Vtn> {
     let extensions = answers.iter().find_map(|answer| match answer {
         Answer::Query(extensions) => Some(extensions.clone()),
-        Answer::Register(_) | Answer::Poll(_) | Answer::Reports(_) => None,
+        Answer::Register(_) | Answer::Poll(_) | Answer::Reports(_) | Answer::CreateOpt(_) => None,
     });
     if case.context.asks.queries && extensions.is_none() {
         return Step::Ask(Question::Query(Box::new(RegistrationQuery {
@@ -89,6 +89,7 @@ pub(super) fn cancel(
     if case.state().removal.is_some() {
         forget(&mut draft);
     } else {
+        opt::unregister(&mut draft);
         draft.change(Change::RegistrationCancelled);
     }
     draft.effect(Effect::RegistrationCancelled {
@@ -129,6 +130,7 @@ pub(super) fn canceled(
 /// Forgets the VEN and gives back what it held.
 pub(super) fn forget(draft: &mut Draft<Vtn>) {
     let held = draft.state.claims();
+    opt::unregister(draft);
     draft.change(Change::Forgotten);
     settle_claims(draft, held);
 }
@@ -240,7 +242,7 @@ fn accept(
 fn said(answers: &[Answer]) -> Option<&RegistrationAnswer> {
     answers.iter().find_map(|answer| match answer {
         Answer::Register(said) => Some(said),
-        Answer::Query(_) | Answer::Poll(_) | Answer::Reports(_) => None,
+        Answer::Query(_) | Answer::Poll(_) | Answer::Reports(_) | Answer::CreateOpt(_) => None,
     })
 }
 
@@ -306,6 +308,7 @@ fn register(
             registration: registration.clone(),
         });
     } else {
+        opt::unregister(&mut draft);
         if state.is_leaving() {
             // What an operator knew of it went with its removal.
             draft.change(Change::Forgotten);

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::assignment::distinct;
 use super::delivery::Delivery;
+use super::opts::Opts;
 use super::reports::Reports;
-use super::{Claim, Member, RequestedReport};
+use super::{Claim, Member, Opt, RequestedReport};
 use crate::CertificateHash;
 use crate::payload::{Report, ReportDescription};
 use crate::value::{
@@ -33,6 +34,8 @@ pub struct State {
     pub(super) metadata: Vec<Metadata>,
     /// Boxed: a map's node has room for eleven, and most VENs have one or two.
     pub(super) events: BTreeMap<EventId, Box<Delivery>>,
+    #[serde(default, skip_serializing_if = "Opts::is_empty")]
+    pub(super) opts: Opts,
     pub(super) decided: Option<Decided>,
     #[serde(default)]
     pub(super) reports: Reports,
@@ -193,6 +196,11 @@ impl State {
         self.reports.find(id)
     }
 
+    /// The opts that count: schedules first, each kind in the order in which they came.
+    pub fn opts(&self) -> impl Iterator<Item = &Opt> {
+        self.opts.in_force()
+    }
+
     /// Whether an operator removed it and it does not know yet.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
@@ -243,6 +251,7 @@ impl State {
         self.removal = None;
         self.reregistration = None;
         self.metadata.clear();
+        self.opts = Opts::default();
         self.events
             .retain(|_, delivery| delivery.content == super::delivery::Content::Event);
         for delivery in self.events.values_mut() {
@@ -263,6 +272,7 @@ impl State {
                     .values()
                     .filter_map(|delivery| delivery.closes()),
             )
+            .chain(self.opts.next_deadline())
             .min()
     }
 }

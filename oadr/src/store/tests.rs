@@ -3,7 +3,9 @@
 use oadr_core::Peer;
 use oadr_core::machine::{Decision, Env, Step};
 use oadr_core::payload::{CreatePartyRegistration, Message, Profile, Transport};
-use oadr_core::value::{Duration, EventId, NonEmpty, ProfileName, Text, TransportName, VtnId};
+use oadr_core::value::{
+    Duration, EventId, NonEmpty, OptType, ProfileName, Text, TransportName, VtnId,
+};
 use oadr_core::vtn::{
     self, Admission, Audience, Command, Context, EventBody, Input, UnregisteredPoll,
 };
@@ -35,6 +37,7 @@ fn context() -> Context {
         admission: Admission::Open,
         asks: oadr_core::vtn::Asks::default(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
+        opt_precedence: OptType::OptOut,
         campaigns: Vec::new(),
         report_policies: std::sync::Arc::default(),
     }

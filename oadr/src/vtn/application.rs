@@ -74,6 +74,7 @@ impl Application {
             polls: self.poll.is_some(),
             reports: false,
             updates: false,
+            opts: false,
         }
     }
 

@@ -70,7 +70,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use oadr_core::payload::{Profile, Transport};
-use oadr_core::value::{Duration, NonEmpty, ProfileName, TransportName, ValueError, VtnId};
+use oadr_core::value::{
+    Duration, NonEmpty, OptType, ProfileName, TransportName, ValueError, VtnId,
+};
 use oadr_core::vtn::{Context, UnregisteredPoll};
 use oadr_http::Prefix;
 pub use oadr_http::ServerConfig;
@@ -262,6 +264,7 @@ async fn launch(
         admission: config.admission,
         asks: application.asks(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
+        opt_precedence: OptType::OptOut,
         campaigns: Vec::new(),
         report_policies: Arc::default(),
     };

@@ -544,6 +544,16 @@ fn word(effect: &Effect) -> String {
             opt,
             response_code,
         } => format!("sent {event_id}/{modification_number} {opt} {response_code}"),
+        Effect::OptAccepted { opt_id } => format!("accepted {opt_id}"),
+        Effect::OptRefused {
+            opt_id,
+            response_code: Some(code),
+        } => format!("opt refused {opt_id} {code}"),
+        Effect::OptRefused {
+            opt_id,
+            response_code: None,
+        } => format!("opt refused {opt_id}"),
+        Effect::OptCancelled { opt_id } => format!("opt cancelled {opt_id}"),
         Effect::EventStarted {
             event_id,
             modification_number,

@@ -149,7 +149,10 @@ impl Listener {
             | Effect::ReportSent { .. }
             | Effect::ReportRefused { .. }
             | Effect::ReportCancelled { .. }
-            | Effect::ReportCompleted { .. } => {}
+            | Effect::ReportCompleted { .. }
+            | Effect::OptAccepted { .. }
+            | Effect::OptRefused { .. }
+            | Effect::OptCancelled { .. } => {}
         }
     }
 }

@@ -56,6 +56,7 @@ pub(super) struct Rig {
     pub(super) claims: BTreeSet<Claim>,
     pub(super) facts: BTreeMap<EventId, DeliveryFact>,
     pub(super) readings: Vec<ReadingsFact>,
+    pub(super) opts: BTreeMap<u64, OptFact>,
     pub(super) effects: Vec<Effect>,
     inputs: u64,
 }
@@ -85,6 +86,7 @@ impl Rig {
             admission: Admission::Open,
             asks: Asks::default(),
             unregistered_poll: UnregisteredPoll::NotRegistered,
+            opt_precedence: OptType::OptOut,
             campaigns: Vec::new(),
             report_policies: Arc::default(),
         };
@@ -96,6 +98,7 @@ impl Rig {
             claims: BTreeSet::new(),
             facts: BTreeMap::new(),
             readings: Vec::new(),
+            opts: BTreeMap::new(),
             effects: Vec::new(),
             inputs: 0,
         }
@@ -200,6 +203,9 @@ impl Rig {
                     self.facts.insert(fact.event_id.clone(), fact);
                 }
                 Fact::Readings(fact) => self.readings.push(*fact),
+                Fact::Opt(fact) => {
+                    self.opts.insert(fact.opt.number, fact);
+                }
             }
         }
         let effects: Vec<Effect> = decision.effects().iter().map(stored).collect();

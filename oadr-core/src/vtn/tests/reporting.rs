@@ -278,22 +278,3 @@ fn answers_to_what_nobody_asked_are_accepted() {
     assert!(outcome.changes.is_empty());
     assert_eq!(outcome.code(), 200);
 }
-
-#[test]
-fn opts_are_refused_with_a_reason() {
-    let mut rig = Rig::registered();
-    for kind in [
-        crate::payload::MessageKind::CreateOpt,
-        crate::payload::MessageKind::CancelOpt,
-    ] {
-        let mut message = Message::arbitrary(kind, &mut crate::payload::arbitrary::Draws::new(&[]));
-        match &mut message {
-            Message::CreateOpt(m) => m.ven_id = rig.ven_id(),
-            Message::CancelOpt(m) => m.ven_id = rig.ven_id(),
-            other => panic!("{other:?}"),
-        }
-        let outcome = rig.send(message);
-        assert!(outcome.changes.is_empty());
-        assert_eq!(outcome.code(), 459);
-    }
-}
