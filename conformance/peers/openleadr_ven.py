@@ -5,36 +5,81 @@ Commands: opt (what to answer from now on), cancel_registration, stop.
 
 import argparse
 import asyncio
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta, timezone
 
 import lines
 from openleadr import OpenADRClient
 
+# What is offered unless the tests say otherwise: named for its IDs, never asked for.
+REPORTS = [
+    {"specifier": "Usage1", "r_id": "Usage1Power", "measurement": "RealPower", "min_period": 10},
+    {
+        "specifier": "Status1",
+        "r_id": "Status1State",
+        "report_name": "TELEMETRY_STATUS",
+        "min_period": 10,
+    },
+]
+
+
+class Source:
+    """A data point whose every value is another one, told to the tests as it is read."""
+
+    def __init__(self, r_id):
+        self.r_id = r_id
+        self.read = 0
+
+    def now(self):
+        """One value now, with its time: OpenLEADR would only add one of its own."""
+        at = lines.now()
+        # Whole milliseconds, as no VTN has to keep finer ones.
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        self.read += 1
+        return [self.told(at, self.read)]
+
+    def span(self, date_from, date_to, sampling_interval):
+        """The values of a span, one each whole interval since 1970: the same for the same time."""
+        step = sampling_interval.total_seconds()
+        first = int(-(-date_from.timestamp() // step))
+        last = int(-(-date_to.timestamp() // step))
+        return [self.told_once(number, step) for number in range(first, last)]
+
+    def told_once(self, number, step):
+        at = datetime.fromtimestamp(number * step, timezone.utc)
+        if number > self.read:
+            self.read = number
+            return self.told(at, number)
+        return at, number
+
+    def told(self, at, value):
+        lines.say("sampled", r_id=self.r_id, start=at.timestamp(), value=value)
+        return at, value
+
 
 class Ven:
-    def __init__(self, url, name, opt):
+    def __init__(self, url, name, opt, reports):
         self.opt = opt
         self.client = OpenADRClient(ven_name=name, vtn_url=url, allow_jitter=False)
         self.client.add_handler("on_event", self.on_event)
         self.client.add_handler("on_update_event", self.on_update_event)
         self.client.hooks["after_parse_xml"].append(self.after_parse)
-        rate = timedelta(seconds=10)
+        for report in reports:
+            self.add_report(report)
+
+    def add_report(self, report):
+        mode = report.get("mode", "incremental")
+        source = Source(report["r_id"])
         self.client.add_report(
-            callback=lambda: 1.5,
-            resource_id="Meter1",
-            measurement="RealPower",
-            report_specifier_id="Usage1",
-            r_id="Usage1Power",
-            sampling_rate=rate,
-            report_duration=timedelta(hours=1),
-        )
-        self.client.add_report(
-            callback=lambda: 1,
-            resource_id="Meter1",
-            report_name="TELEMETRY_STATUS",
-            report_specifier_id="Status1",
-            r_id="Status1State",
-            sampling_rate=rate,
+            callback=source.span if mode == "full" else source.now,
+            resource_id=report.get("resource_id", "Meter1"),
+            measurement=report.get("measurement"),
+            unit=report.get("unit"),
+            report_name=report.get("report_name", "TELEMETRY_USAGE"),
+            report_specifier_id=report["specifier"],
+            r_id=report["r_id"],
+            data_collection_mode=mode,
+            sampling_rate=timedelta(seconds=report["min_period"]),
             report_duration=timedelta(hours=1),
         )
 
@@ -96,10 +141,11 @@ async def main():
     parser.add_argument("--vtn", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--opt", default="optIn")
+    parser.add_argument("--reports", type=json.loads, default=REPORTS, help="JSON, as REPORTS")
     arguments = parser.parse_args()
     lines.log_to_stderr()
 
-    ven = Ven(arguments.vtn, arguments.name, arguments.opt)
+    ven = Ven(arguments.vtn, arguments.name, arguments.opt, arguments.reports)
     await ven.client.run()
     lines.say("running")
     async for command in lines.commands():

@@ -5,6 +5,9 @@ Commands: add_event, cancel_event, request_reregistration, cancel_registration, 
 
 import argparse
 import asyncio
+import json
+import os
+import pathlib
 import uuid
 from datetime import timedelta
 from functools import partial
@@ -14,7 +17,9 @@ from openleadr import OpenADRServer, hooks
 
 
 class Vtn:
-    def __init__(self, vtn_id, poll):
+    def __init__(self, vtn_id, poll, want, memory):
+        # Granularity and report-back (seconds) of what is asked for, by measurement.
+        self.want = want
         # Registered VENs by venID, as ven_lookup wants them.
         self.vens = {}
         # venIDs that are asked to register again, whatever they send.
@@ -30,6 +35,32 @@ class Vtn:
         self.server.add_handler("on_cancel_party_registration", self.on_cancel_registration)
         self.server.add_handler("on_register_report", self.on_register_report)
         hooks.register("before_handle", self.before_handle)
+        self.memory = memory
+        if memory:
+            self.recall()
+
+    def recall(self):
+        """Take up what a process before this one knew: OpenLEADR itself forgets it."""
+        if not self.memory.exists():
+            return
+        known = json.loads(self.memory.read_text())
+        self.vens = known["vens"]
+        for request, r_id, *named in known["wanted"]:
+            self.callbacks()[request, r_id] = partial(self.on_readings, *named)
+
+    def remember(self):
+        if not self.memory:
+            return
+        wanted = [[*key, *callback.args] for key, callback in self.callbacks().items()]
+        known = {"vens": self.vens, "wanted": wanted}
+        # A kill must not leave half a file.
+        written = self.memory.with_suffix(".new")
+        written.write_text(json.dumps(known))
+        os.replace(written, self.memory)
+
+    def callbacks(self):
+        """OpenLEADR's own record of what it asked for, by reportRequestID and rID."""
+        return self.server.services["report_service"].report_callbacks
 
     async def ven_lookup(self, ven_id):
         if ven_id in self.ask_again:
@@ -79,11 +110,26 @@ class Vtn:
         lines.say(
             "report_registered", ven_id=ven_id, resource_id=resource_id, measurement=measurement
         )
-        return None
+        wanted = self.want.get(measurement)
+        if not wanted:
+            return None
+        named = partial(self.on_readings, ven_id, resource_id, measurement)
+        return named, *(timedelta(seconds=span) for span in wanted)
+
+    async def on_readings(self, ven_id, resource_id, measurement, values):
+        lines.say(
+            "readings",
+            ven_id=ven_id,
+            resource_id=resource_id,
+            measurement=measurement,
+            values=[[start.timestamp(), value] for start, value in values],
+        )
 
     async def before_handle(self, message, payload):
         if message == "oadrPoll":
             return
+        # What was registered or asked for with an earlier message is known by now.
+        self.remember()
         lines.say(
             "received",
             message=message,
@@ -150,11 +196,15 @@ async def main():
     parser.add_argument("--vtn-id", default="OpenLeadrVtn")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds")
     parser.add_argument("--quiet", action="store_true", help="no log")
+    parser.add_argument(
+        "--want", type=json.loads, default={}, help="JSON: {measurement: [granularity, back]}"
+    )
+    parser.add_argument("--memory", type=pathlib.Path, help="file that outlives this process")
     arguments = parser.parse_args()
     if not arguments.quiet:
         lines.log_to_stderr()
 
-    vtn = Vtn(arguments.vtn_id, arguments.poll)
+    vtn = Vtn(arguments.vtn_id, arguments.poll, arguments.want, arguments.memory)
     await vtn.server.run()
     host, port = vtn.server.app_runner.addresses[0][:2]
     lines.say(

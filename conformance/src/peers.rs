@@ -6,6 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::failure::Failure;
 use crate::process::Process;
 
@@ -53,6 +55,23 @@ impl Peers {
         Process::start(format!("OpenLEADR VEN {name}"), command)
     }
 
+    /// The same, opting in and offering `reports`: a list as at the head of `openleadr_ven.py`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_ven_reporting(
+        &self,
+        vtn: &str,
+        name: &str,
+        reports: &Value,
+    ) -> Result<Process, Failure> {
+        let mut command = self.script("openleadr_ven.py");
+        command.args(["--vtn", vtn, "--name", name, "--reports"]);
+        command.arg(reports.to_string());
+        Process::start(format!("OpenLEADR VEN {name}"), command)
+    }
+
     /// An OpenLEADR VTN that asks its VENs to poll every second.
     ///
     /// # Errors
@@ -60,6 +79,20 @@ impl Peers {
     /// When it cannot be started.
     pub fn openleadr_vtn(&self) -> Result<Process, Failure> {
         Process::start("OpenLEADR VTN", self.script("openleadr_vtn.py"))
+    }
+
+    /// The same, asking for reports: `want` maps what is measured to granularity and report-back
+    /// in seconds. Started again with the same file `memory`, it still knows its VENs and what it
+    /// asked them for, which OpenLEADR by itself does not.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_vtn_asking(&self, want: &Value, memory: &Path) -> Result<Process, Failure> {
+        let mut command = self.script("openleadr_vtn.py");
+        command.arg("--want").arg(want.to_string());
+        command.arg("--memory").arg(memory);
+        Process::start("OpenLEADR VTN", command)
     }
 
     /// An OpenLEADR VTN on one processor, without a log, whose VENs poll when they like: for

@@ -35,6 +35,10 @@ mod openleadr_vtn;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
+mod reporting_harness;
+#[cfg(test)]
 mod stop;
 #[cfg(test)]
 mod synced_before_answered;
