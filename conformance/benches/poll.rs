@@ -7,12 +7,12 @@
 //! (`TMPDIR`), which must be on a real disk for the figures to mean something. On a machine that does
 //! something else beside, only the processor time that a poll takes is worth comparing.
 
+mod contest;
 mod vens;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 use std::{env, fs, io};
 
 use conformance::folder::Folder;
@@ -20,6 +20,7 @@ use conformance::http::Base;
 use conformance::peers::Peers;
 use conformance::process::Process;
 use conformance::program::{self, Vtn};
+use contest::{Contestant, PROCESSORS, ROUND, pinned};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -32,12 +33,6 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use vens::{CONNECTIONS, Outcome, head};
-
-const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(3);
-
-/// The processor of the servers, and that of the load.
-const PROCESSORS: [&str; 2] = ["0", "1"];
 
 fn main() -> Outcome<()> {
     let mut arguments = env::args().skip(1);
@@ -57,60 +52,23 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// A server under load.
-struct Contestant {
+/// A VTN with so many VENs, whose polls are its load.
+async fn contestant(
     name: &'static str,
-    address: SocketAddr,
-    process: u32,
-    /// The file with the requests that it gets.
-    requests: PathBuf,
-    /// Requests per second, one figure a round.
-    rates: Vec<f64>,
-    /// Requests per second of processor time.
-    efforts: Vec<f64>,
-}
-
-impl Contestant {
-    /// A VTN with so many VENs, whose polls are its load.
-    async fn vtn(
-        name: &'static str,
-        (address, process): (SocketAddr, u32),
-        count: usize,
-        folder: &Path,
-    ) -> Outcome<Self> {
-        let started = Instant::now();
-        let ids = vens::register(address, count).await?;
-        vens::settle(address, &ids).await?;
-        println!(
-            "{count} VENs registered with {name} in {:.1} s",
-            started.elapsed().as_secs_f64()
-        );
-        let requests = folder.join(name);
-        write_requests(&requests, ids.into_iter().map(poll))?;
-        Ok(Self {
-            name,
-            address,
-            process,
-            requests,
-            rates: Vec::new(),
-            efforts: Vec::new(),
-        })
-    }
-
-    fn round(&mut self, own: &Path) -> Outcome<()> {
-        let before = processor_time(self.process)?;
-        let output = pinned(own, PROCESSORS[1])
-            .arg("load")
-            .arg(self.address.to_string())
-            .arg(&self.requests)
-            .stderr(Stdio::inherit())
-            .output()?;
-        let spent = processor_time(self.process)? - before;
-        let rate: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
-        self.rates.push(rate);
-        self.efforts.push(rate * ROUND.as_secs_f64() / spent);
-        Ok(())
-    }
+    endpoint: (SocketAddr, u32),
+    count: usize,
+    folder: &Path,
+) -> Outcome<Contestant> {
+    let started = Instant::now();
+    let ids = vens::register(endpoint.0, count).await?;
+    vens::settle(endpoint.0, &ids).await?;
+    println!(
+        "{count} VENs registered with {name} in {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
+    let requests = folder.join(name);
+    write_requests(&requests, ids.into_iter().map(poll))?;
+    Ok(Contestant::new(name, endpoint, requests))
 }
 
 async fn compare(count: usize) -> Outcome<()> {
@@ -124,10 +82,10 @@ async fn compare(count: usize) -> Outcome<()> {
         &["--dev", "--poll-interval", "PT1H"],
     )?;
     let endpoint = (vtn.endpoint.address, vtn.process.id());
-    let ours = Contestant::vtn("oadr", endpoint, count, folder.path()).await?;
+    let ours = contestant("oadr", endpoint, count, folder.path()).await?;
 
     // The floor answers what the VTN answers to the first of these polls.
-    let first = read_requests(&ours.requests)?.swap_remove(0);
+    let first = read_requests(Path::new(&ours.load))?.swap_remove(0);
     let idle = vens::exchange(&mut TcpStream::connect(ours.address).await?, &first).await?;
     let reply = folder.path().join("reply");
     fs::write(&reply, &idle)?;
@@ -135,14 +93,8 @@ async fn compare(count: usize) -> Outcome<()> {
     command.arg("bare").arg(&reply);
     let bare = Process::start("bare hyper", command)?;
     let listening = bare.wait_for("listening")?;
-    let bare_hyper = Contestant {
-        name: "bare hyper",
-        address: listening["address"].as_str().unwrap_or_default().parse()?,
-        process: bare.id(),
-        requests: ours.requests.clone(),
-        rates: Vec::new(),
-        efforts: Vec::new(),
-    };
+    let address = listening["address"].as_str().unwrap_or_default().parse()?;
+    let bare_hyper = Contestant::new("bare hyper", (address, bare.id()), &ours.load);
 
     let mut contestants = vec![ours, bare_hyper];
     let mut openleadr = None;
@@ -151,79 +103,15 @@ async fn compare(count: usize) -> Outcome<()> {
         let listening = process.wait_for("listening")?;
         let base = Base::parse(listening["vtn"].as_str().unwrap_or_default())?;
         let endpoint = (base.address, process.id());
-        let theirs = Contestant::vtn("OpenLEADR", endpoint, count, folder.path());
+        let theirs = contestant("OpenLEADR", endpoint, count, folder.path());
         contestants.push(theirs.await?);
     }
 
-    for _ in 0..ROUNDS {
-        for contestant in &mut contestants {
-            contestant.round(&own)?;
-        }
-    }
-    print(&contestants);
-    Ok(())
-}
-
-/// The first contestant's figures, and those of the others with the ratios to the first one.
-fn print(contestants: &[Contestant]) {
-    type Figures = fn(&Contestant) -> &[f64];
-    let kinds: [(&str, Figures); 2] = [
-        ("per second", |contestant| &contestant.rates),
-        ("per second of its processor time", |contestant| {
-            &contestant.efforts
-        }),
-    ];
-    let Some((ours, others)) = contestants.split_first() else {
-        return;
-    };
-    for (kind, figures) in kinds {
-        println!("polls {kind}, medians of {ROUNDS} rounds:");
-        println!(
-            "{:<11}{:>9.0}",
-            ours.name,
-            sorted(figures(ours))[ROUNDS / 2]
-        );
-        for other in others {
-            let pairs = figures(ours).iter().zip(figures(other));
-            let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs).collect();
-            let ratios = sorted(&ratios);
-            println!(
-                "{:<11}{:>9.0}; oadr does {:.2} times as many (from {:.2} to {:.2})",
-                other.name,
-                sorted(figures(other))[ROUNDS / 2],
-                ratios[ROUNDS / 2],
-                ratios[0],
-                ratios[ROUNDS - 1]
-            );
-        }
-    }
-}
-
-fn sorted(figures: &[f64]) -> Vec<f64> {
-    let mut figures = figures.to_vec();
-    figures.sort_by(f64::total_cmp);
-    figures
-}
-
-/// The processor time that a process has taken so far, in seconds.
-fn processor_time(process: u32) -> Outcome<f64> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in brackets, may hold blanks; after it come the state and ten figures before these two.
-    let after_name = text.rsplit_once(')').ok_or("no process")?.1;
-    let fields = after_name.split_ascii_whitespace().skip(11).take(2);
-    let ticks: f64 = fields.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
-    // Linux counts hundredths of a second here, on every architecture.
-    Ok(ticks / 100.0)
+    contest::compare("polls", contestants)
 }
 
 fn poll(ven_id: VenId) -> Vec<u8> {
     vens::request("OadrPoll", &Message::from(Poll { ven_id }))
-}
-
-fn pinned(program: &Path, processor: &str) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", processor]).arg(program);
-    command
 }
 
 /// The requests of all VENs over and over, for one round; returns requests per second.
