@@ -124,6 +124,7 @@ mod host;
 mod occasion;
 mod on_event;
 mod running;
+mod shell;
 mod start;
 mod store;
 mod teller;

@@ -3,15 +3,14 @@
 //! Knows nothing of what is done with the answer, nor of how long it may take. The command gets the event as JSON on its standard
 //! input and says `optIn` or `optOut` on its standard output, perhaps followed by a response code.
 
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 
 use oadr_core::payload::ResponseCode;
 use oadr_core::value::OptType;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
 
 use super::answer::Answer;
 use super::event::Event;
+use super::shell;
 use crate::logging;
 
 /// The longest output that is read, in bytes.
@@ -53,43 +52,12 @@ impl OnEvent {
         &self,
         event: &str,
     ) -> Result<(OptType, Option<ResponseCode>), OnEventError> {
-        let mut child = Command::new("sh")
-            .arg("-c")
-            .arg(&self.command)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let group = Group(child.id());
-        let said = talk(&mut child, event).await;
-        drop(group);
-        let _ = child.kill().await;
-        let (said, status) = said?;
+        let (said, status) = shell::run(&self.command, event, LONGEST_OUTPUT).await?;
         if !status.success() {
             return Err(OnEventError::Failed(status));
         }
         read(&said).ok_or_else(|| OnEventError::NoAnswer(logging::cut(&said).to_owned()))
     }
-}
-
-async fn talk(child: &mut Child, event: &str) -> Result<(String, ExitStatus), OnEventError> {
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let write = async move {
-        if let Some(mut stdin) = stdin {
-            // A command that does not care what the event is closes its input early.
-            let _ = stdin.write_all(format!("{event}\n").as_bytes()).await;
-        }
-    };
-    let read = async move {
-        let mut said = Vec::new();
-        if let Some(stdout) = stdout {
-            stdout.take(LONGEST_OUTPUT).read_to_end(&mut said).await?;
-        }
-        Ok::<_, std::io::Error>(String::from_utf8_lossy(&said).into_owned())
-    };
-    let ((), said) = tokio::join!(write, read);
-    Ok((said?, child.wait().await?))
 }
 
 /// `optIn`, `optOut 460` and the like.
@@ -101,25 +69,6 @@ fn read(said: &str) -> Option<(OptType, Option<ResponseCode>)> {
         None => None,
     };
     words.next().is_none().then_some((opt, code))
-}
-
-/// A process group that ends with this value.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let Some(id) = self.0 else {
-            return;
-        };
-        // The library offers no signals for groups; the shell does. Mostly there is nobody left.
-        let killed = std::process::Command::new("sh")
-            .args(["-c", "kill -s KILL -- \"-$0\" 2>&-"])
-            .arg(id.to_string())
-            .status();
-        if let Err(error) = killed {
-            tracing::warn!(%error, "cannot end what a command left behind");
-        }
-    }
 }
 
 #[cfg(test)]
