@@ -106,7 +106,18 @@ impl Timeline {
                 ven::EndReason::OptedOut => format!("{event_id} ended early: opted out"),
                 ven::EndReason::Unregistered => format!("{event_id} ended early: not registered"),
             },
-            _ => return,
+            Effect::ReportRequested {
+                report_specifier_id,
+                ..
+            } => format!("is to report {report_specifier_id}"),
+            Effect::ReportRefused { from, .. } => {
+                format!("gave up the report of {}", from.format("%H:%M:%S"))
+            }
+            // Who gets them says what is in them.
+            Effect::ReportSent { .. }
+            | Effect::ReportCancelled { .. }
+            | Effect::ReportCompleted { .. }
+            | _ => return,
         };
         self.say(name, &what);
     }

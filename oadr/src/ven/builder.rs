@@ -7,7 +7,9 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use oadr_core::value::{MarketContext, OptType, ResourceId, Text, ValueError, VenId, VtnId};
+use oadr_core::value::{
+    MarketContext, OptType, ReportSpecifierId, ResourceId, Text, ValueError, VenId, VtnId,
+};
 use oadr_http::{BaseUrl, Credentials, UrlError};
 
 use super::answer::Answer;
@@ -16,12 +18,20 @@ use super::handlers::Handlers;
 use super::happening::Happening;
 use super::occasion::{
     EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptSent, Registered,
-    RegistrationCancelled, RegistrationRefused,
+    RegistrationCancelled, RegistrationRefused, ReportCancelled, ReportCompleted, ReportRefused,
+    ReportRequested, ReportSent,
 };
+use super::reporting::{FEWEST, Report, ReportError};
 use super::running::Running;
 use super::start::start;
 use crate::data_dir::DataDirError;
 use crate::sqlite::StoreError;
+
+/// How long a source of values may take, unless said otherwise.
+const SOURCE_LIMIT: Duration = Duration::from_secs(4);
+
+/// How many samples of a data point are kept, unless said otherwise: eleven days of one a second.
+const KEPT_SAMPLES: u32 = 1_000_000;
 
 /// A VEN to be started: see the [module](super) for one at work.
 #[derive(Clone)]
@@ -36,6 +46,9 @@ pub struct Ven {
     pub(super) resources: Vec<ResourceId>,
     pub(super) market_contexts: Vec<MarketContext>,
     pub(super) credentials: Option<Credentials>,
+    pub(super) reports: Vec<Report>,
+    pub(super) source_limit: Duration,
+    pub(super) kept_samples: u32,
     pub(super) handlers: Handlers,
 }
 
@@ -68,6 +81,14 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A report that it is to offer.
+    #[error("the report {specifier:?} cannot be offered: {source}")]
+    Report {
+        /// The report.
+        specifier: ReportSpecifierId,
+        /// What is wrong with it.
+        source: ReportError,
+    },
     /// There is no registration to cancel.
     #[error("the VEN is not registered")]
     NotRegistered,
@@ -117,6 +138,9 @@ impl Ven {
             resources: Vec::new(),
             market_contexts: Vec::new(),
             credentials: None,
+            reports: Vec::new(),
+            source_limit: SOURCE_LIMIT,
+            kept_samples: KEPT_SAMPLES,
             handlers: Handlers::none(),
         })
     }
@@ -154,6 +178,26 @@ impl Ven {
     /// For HTTP Basic authentication (quirk Q13). Default: none.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// A report to offer; may be called several times. Default: none (rule 301).
+    pub fn report(mut self, report: Report) -> Self {
+        self.reports.push(report);
+        self
+    }
+
+    /// How long a source of values may take; one value never takes longer than the time to the next.
+    /// Default: 4 s.
+    pub fn source_within(mut self, limit: Duration) -> Self {
+        self.source_limit = limit;
+        self
+    }
+
+    /// How many samples of each data point are kept at most, also if the VTN has not had them yet: then
+    /// the oldest are dropped, and the VTN hears of bad quality. Never fewer than 100. Default: 1,000,000.
+    pub fn keep_samples(mut self, most: u32) -> Self {
+        self.kept_samples = most.max(FEWEST);
         self
     }
 
@@ -268,6 +312,16 @@ callbacks! {
     on_interval_started(IntervalStarted);
     /// Tells that an event ended that had begun, and why.
     on_event_ended(EventEnded);
+    /// Tells that the VTN asked for a report.
+    on_report_requested(ReportRequested);
+    /// Tells that the VTN has a report.
+    on_report_sent(ReportSent);
+    /// Tells that a report was given up, as the VTN would not take it.
+    on_report_refused(ReportRefused);
+    /// Tells that a request for reports is over before its time.
+    on_report_cancelled(ReportCancelled);
+    /// Tells that the last report of a request was sent.
+    on_report_completed(ReportCompleted);
 }
 
 impl fmt::Debug for Ven {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use oadr_core::machine::{Decision, Env, Loaded, Role as _, Step};
+use oadr_core::machine::{Decision, Env, Loaded, Step};
 use oadr_core::value::{DateTime, OptType};
 use oadr_core::ven::{
     self, Answer, Command, CommandError, Context, Exchange, Failure, Input, Next, OptQuestion,
-    Outgoing, Question, State, Ven,
+    Outgoing, Question, ReadingsQuestion, State, Ven,
 };
 use oadr_http::{Client, ClientError};
 use tokio::sync::{mpsc, watch};
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use super::event::Event;
 use super::handlers::Handlers;
 use super::happening::Happening;
+use super::reporting::Desk;
 use super::running::{CommandFailure, Order};
 use super::store::Store;
 use crate::clock;
@@ -42,6 +43,8 @@ pub(super) struct Host {
     pub(super) client: Arc<Client>,
     pub(super) context: Context,
     pub(super) handlers: Handlers,
+    /// Where readings are asked for.
+    pub(super) desk: Desk,
     /// The answer where nobody is asked, or nobody answers.
     pub(super) opt: OptType,
     pub(super) at: Loaded<Ven>,
@@ -185,6 +188,10 @@ impl Host {
                     let answer = self.ask(&question).await?;
                     answers.push(answer);
                 }
+                Step::Ask(Question::Readings(question)) => {
+                    let answer = self.read(&question).await?;
+                    answers.push(answer);
+                }
                 Step::Ask(question) => {
                     tracing::error!(?question, "asked what nobody can answer");
                     return Err(Trouble::Stopped);
@@ -278,18 +285,8 @@ impl Host {
     async fn ask(&mut self, question: &OptQuestion) -> Result<Answer, Trouble> {
         let event_id = &question.event.descriptor.event_id;
         let handlers = self.handlers.clone();
-        let mut asked = std::pin::pin!(handlers.ask(Event::from(question.clone())));
-        let mut stopping = self.stopping.clone();
-        let said = loop {
-            let wake = Ven::next_deadline(&self.at.state);
-            tokio::select! {
-                biased;
-                said = &mut asked => break said,
-                () = told_to_stop(&mut stopping) => return Err(Trouble::Stopped),
-                () = sleep_until(wake) => self.catch_up().await?,
-            }
-        };
-        let (opt, code) = match said {
+        let asked = handlers.ask(Event::from(question.clone()));
+        let (opt, code) = match self.meanwhile(asked).await? {
             Some(Ok((opt, code))) => {
                 tracing::info!(%event_id, %opt, "the application has answered");
                 (opt, code)
@@ -305,16 +302,37 @@ impl Host {
         Ok(question.answer(opt, code))
     }
 
+    /// Collects the readings for a report. Meanwhile what is due happens.
+    async fn read(&mut self, question: &ReadingsQuestion) -> Result<Answer, Trouble> {
+        let desk = self.desk.clone();
+        let state = Arc::new(self.at.state.clone());
+        let readings = self.meanwhile(desk.readings(question, state)).await??;
+        Ok(question.answer(readings))
+    }
+
+    /// Waits for an answer, and lets happen what is due.
+    async fn meanwhile<T>(&mut self, asked: impl Future<Output = T>) -> Result<T, Trouble> {
+        let mut asked = std::pin::pin!(asked);
+        let mut stopping = self.stopping.clone();
+        loop {
+            let wake = self.at.state.next_happening();
+            tokio::select! {
+                biased;
+                said = &mut asked => return Ok(said),
+                () = told_to_stop(&mut stopping) => return Err(Trouble::Stopped),
+                () = sleep_until(wake) => self.catch_up().await?,
+            }
+        }
+    }
+
     /// Lets happen what is due, while the answer to another input is waited for.
     async fn catch_up(&mut self) -> Result<(), Trouble> {
         let env = env()?;
-        match ven::decide(&self.at, &self.context, env, &Input::Wake, &[]) {
+        let input = Input::Meanwhile;
+        match ven::decide(&self.at, &self.context, env, &input, &[]) {
             Step::Ask(_) => Ok(()),
             Step::Decided(decision) => {
-                // A request is under way as long as its reply is being worked off, so none is sent.
-                let next = self
-                    .settle(Kind(&Input::Wake).to_string(), decision, env)
-                    .await?;
+                let next = self.settle(Kind(&input).to_string(), decision, env).await?;
                 if next.send.is_some() {
                     tracing::error!("a second request was wanted while one was under way");
                 }

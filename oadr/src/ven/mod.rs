@@ -102,10 +102,44 @@
 //! Callbacks hold up neither the VEN nor its answers. They hold up each other: one that takes longer
 //! than [`Ven::callback_limit`] is dropped for the next one.
 //!
+//! # Reporting
+//!
+//! A VEN offers the reports that [`Ven::report`] gives it, and sends what its VTN asks for of them. Each
+//! [`Point`] of a [`Report`] has a source: [`Point::incremental`] is asked for one value at a time,
+//! [`Point::full`] for all of a span of time.
+//!
+//! ```
+//! # use oadr::payload::ItemBase;
+//! # use oadr::value::{Duration, SiScaleCode};
+//! # use oadr::ven::{Point, Report, Ven};
+//! # async fn read_meter() -> Result<f64, std::io::Error> { Ok(1.0) }
+//! # fn ven() -> Result<Ven, Box<dyn std::error::Error>> {
+//! let energy = Point::usage("energy".parse()?, ItemBase::EnergyReal(SiScaleCode::Kilo))
+//!     .resource("Meter1".parse()?)
+//!     .periods(Duration::seconds(10), Duration::hours(1))
+//!     .incremental(async |_| read_meter().await);
+//! let ven = Ven::new("Pump1", "http://127.0.0.1:8080", "pump1")?
+//!     .report(Report::usage("meter".parse()?).keep(Duration::days(7)).point(energy))
+//!     .on_report_requested(async |report| println!("{} is wanted", report.report_specifier_id));
+//! # Ok(ven)
+//! # }
+//! # ven().unwrap();
+//! ```
+//!
+//! Values are sampled at the very instants that the VTN wants, which do not drift, and an instant that
+//! several requests want is sampled once. A sample that could not be taken in time is not made up: a
+//! source that fails, panics or takes longer than [`Ven::source_within`], like a machine that slept,
+//! leaves a gap, and the VTN hears of bad quality (rule 318). [`Running::sample_counts`] counts them. A
+//! source can say more than a number: see [`Measurement`].
+//!
+//! Samples are in the VEN's database until the VTN has acknowledged the report that they are in, however
+//! long it is away and whatever becomes of the process, and for [`Report::keep`] in any case; only
+//! [`Ven::keep_samples`] sets a limit.
+//!
 //! # What is kept
 //!
-//! Registration, events, opts, random offsets and whatever was not told yet are in an SQLite database
-//! in the VEN's folder, synced before the VTN hears of them. A process that was killed goes on where it
+//! Registration, events, opts, random offsets, samples and whatever was not told yet are in an SQLite
+//! database in the VEN's folder, synced before the VTN hears of them. A process that was killed goes on where it
 //! was. [`Ven::in_memory`] does without, for tests.
 //!
 //! # At work
@@ -123,6 +157,7 @@ mod happening;
 mod host;
 mod occasion;
 mod on_event;
+mod reporting;
 mod running;
 mod shell;
 mod start;
@@ -145,8 +180,12 @@ pub use event::{Event, Interval, Signal};
 pub use happening::{Happening, HappeningId};
 pub use occasion::{
     EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptSent, Registered,
-    RegistrationCancelled, RegistrationRefused,
+    RegistrationCancelled, RegistrationRefused, ReportCancelled, ReportCompleted, ReportRefused,
+    ReportRequested, ReportSent,
 };
 pub use on_event::{OnEvent, OnEventError};
+pub use reporting::{
+    Measurement, Moment, Point, PointError, Report, ReportError, Sample, SampleCounts, Series, Span,
+};
 pub use running::{CommandFailure, Running};
 pub(crate) use store::MIGRATIONS;

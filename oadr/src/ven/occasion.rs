@@ -5,7 +5,8 @@
 
 use oadr_core::payload::ResponseCode;
 use oadr_core::value::{
-    DateTime, EventId, Float, OptType, RegistrationId, SignalId, SignalName, VenId, VtnId,
+    DateTime, EventId, Float, OptType, RegistrationId, ReportRequestId, ReportSpecifierId,
+    SignalId, SignalName, VenId, VtnId,
 };
 use oadr_core::ven::{Effect, EndReason};
 
@@ -115,6 +116,47 @@ occasions! {
         modification_number: u32,
         /// Why.
         reason: EndReason,
+    }
+    /// The VTN asked for a report, and will get it.
+    ReportRequested {
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// The offer that it is about, or `METADATA`.
+        report_specifier_id: ReportSpecifierId,
+    }
+    /// The VTN has a report.
+    ReportSent {
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// The beginning of the time that it covers.
+        from: DateTime,
+        /// The end of that, itself not included.
+        to: DateTime,
+        /// How many readings are in it, with those that are missing and of bad quality.
+        readings: u32,
+    }
+    /// The VTN would not take a report, however often it was sent. Those after it are sent as if
+    /// nothing had happened.
+    ReportRefused {
+        /// The request.
+        report_request_id: ReportRequestId,
+        /// The beginning of the time that it covers.
+        from: DateTime,
+        /// The end of that, itself not included.
+        to: DateTime,
+        /// The code; `None` if it was refused below OpenADR.
+        response_code: Option<ResponseCode>,
+    }
+    /// A request for reports is over before its time: cancelled by the VTN, replaced by new offers
+    /// (rule 306), or gone with the registration.
+    ReportCancelled {
+        /// The request.
+        report_request_id: ReportRequestId,
+    }
+    /// The last report of a request was sent.
+    ReportCompleted {
+        /// The request.
+        report_request_id: ReportRequestId,
     }
 }
 

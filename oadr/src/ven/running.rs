@@ -8,6 +8,7 @@ use oadr_core::ven::{Command, CommandError, Registration, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::reporting::{Offered, SampleCounts};
 use crate::sqlite::StoreError;
 
 /// A running VEN. Dropped, it stops by itself, but nobody knows when it has.
@@ -17,6 +18,7 @@ pub struct Running {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) status: watch::Receiver<Arc<State>>,
     pub(super) stop: watch::Sender<bool>,
+    pub(super) offered: Arc<Offered>,
     pub(super) task: JoinHandle<()>,
 }
 
@@ -50,6 +52,12 @@ impl Running {
     #[must_use]
     pub fn status(&self) -> Arc<State> {
         Arc::clone(&self.status.borrow())
+    }
+
+    /// How many samples were taken for reports since the start, and how many are missing.
+    #[must_use]
+    pub fn sample_counts(&self) -> SampleCounts {
+        self.offered.counts()
     }
 
     /// Waits until the VEN is as wanted, and says how it is then. Nothing is waited for that is so

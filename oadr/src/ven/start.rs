@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use oadr_core::value::TransportName;
+use oadr_core::value::{DateTime, TransportName};
 use oadr_core::ven::{Command, Context, MarketContexts, OptPolicy, Registration};
 use oadr_http::{Client, ClientConfig};
 use tokio::sync::{mpsc, watch};
@@ -16,11 +16,12 @@ use tracing::Instrument as _;
 
 use super::builder::{StartError, Ven};
 use super::host::Host;
+use super::reporting::{Desk, Offered, Sampler, offers};
 use super::running::Running;
 use super::store::Store;
 use super::teller;
 use crate::data_dir::DataDir;
-use crate::logging;
+use crate::{clock, logging};
 
 /// How often a VEN polls whose VTN does not say.
 const POLL_FREQUENCY: TimeDelta = TimeDelta::seconds(10);
@@ -36,6 +37,9 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 
 /// Starts a VEN, perhaps with a command that comes before everything else.
 pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, StartError> {
+    let reports = offers(&ven.reports, clock::now());
+    let reports =
+        reports.map_err(|(specifier, source)| StartError::Report { specifier, source })?;
     let data = ven.data.as_deref().map(DataDir::open).transpose()?;
     let store = Arc::new(match &data {
         Some(data) => Store::open(&data.file("ven.db"))?,
@@ -48,6 +52,9 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
             Registration::None | Registration::Wanted => return Err(StartError::NotRegistered),
         }
     }
+    let (limit, most) = (ven.source_limit, ven.kept_samples);
+    let offered = Offered::new(ven.reports, Arc::clone(&store), limit, most).await?;
+    let offered = Arc::new(offered);
     let span = tracing::info_span!("ven", name = logging::cut(ven.name.as_str()));
     let (vtn, folder) = (&ven.vtn, &ven.data);
     span.in_scope(|| tracing::info!(%vtn, ?folder, version = at.version.0, "the VEN is up"));
@@ -63,7 +70,7 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
         transport_address: None,
         report_only: false,
         xml_signature: false,
-        reports: Vec::new(),
+        reports,
         report_jitter: REPORT_JITTER,
         resources: ven.resources,
         signals: Vec::new(),
@@ -83,12 +90,24 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
     let (orders, to_do) = mpsc::channel(ORDERS);
     let (publish, status) = watch::channel(Arc::new(at.state.clone()));
     let (more, to_tell) = watch::channel(());
+    let (settle, settled) = watch::channel(DateTime::UNIX_EPOCH);
+    let sampler = Sampler::new(
+        Arc::clone(&offered),
+        context.clone(),
+        status.clone(),
+        settle,
+    );
+    let sampling = tokio::spawn(sampler.run().instrument(span.clone()));
     let telling = teller::run(Arc::clone(&store), ven.handlers.clone(), to_tell);
     let telling = tokio::spawn(telling.instrument(span.clone()));
     let host = Host {
         store: Arc::clone(&store),
         client: Arc::new(Client::new(ven.vtn, client)),
         context,
+        desk: Desk {
+            offered: Arc::clone(&offered),
+            settled,
+        },
         handlers: ven.handlers,
         opt: ven.opt,
         at,
@@ -97,11 +116,12 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
         more,
         stopping,
     };
-    let task = tokio::spawn(live(host, first, telling, store, data).instrument(span));
+    let task = tokio::spawn(live(host, first, sampling, telling, store, data).instrument(span));
     Ok(Running {
         orders,
         status,
         stop,
+        offered,
         task,
     })
 }
@@ -109,13 +129,15 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
 async fn live(
     mut host: Host,
     first: Option<Command>,
+    sampling: JoinHandle<()>,
     mut telling: JoinHandle<()>,
     store: Arc<Store>,
     data: Option<DataDir>,
 ) {
     host.run(first.as_ref()).await;
-    // Nothing is committed any more, which the teller hears by this.
+    // Nothing is committed any more, which the sampler and the teller hear by this.
     drop(host);
+    let _ = sampling.await;
     if tokio::time::timeout(LAST_CALLS, &mut telling)
         .await
         .is_err()

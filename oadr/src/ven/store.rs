@@ -1,4 +1,4 @@
-//! The VEN's store: its one partition and its outbox in one SQLite file.
+//! The VEN's store: its one partition and its outbox in one SQLite file, beside its samples.
 //!
 //! Knows nothing of what they mean.
 
@@ -12,7 +12,10 @@ use super::happening::{Happening, HappeningId};
 use crate::sqlite::{self, StoreError, Writer};
 
 /// What makes the tables; see `sqlite`.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/ven/001_first.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/ven/001_first.sql"),
+    include_str!("../../migrations/ven/002_samples.sql"),
+];
 
 /// The most happenings that are read at a time.
 const GROUP: u32 = 64;
@@ -29,6 +32,11 @@ impl Store {
         Ok(Self {
             writer: Writer::start(sqlite::open(path, MIGRATIONS)?)?,
         })
+    }
+
+    /// For tables that are another module's.
+    pub(super) fn writer(&self) -> &Writer {
+        &self.writer
     }
 
     /// The VEN as it was committed last.

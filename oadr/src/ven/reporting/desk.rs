@@ -1,0 +1,164 @@
+//! Answers the machine's questions for readings: from the samples, or from the sources themselves.
+//!
+//! Knows nothing of reports, nor of what becomes of a gap.
+
+use std::sync::Arc;
+
+use oadr_core::reading::Reading;
+use oadr_core::value::{DateTime, RId};
+use oadr_core::ven::{ReadingsQuestion, State, Window};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::buffer::Key;
+use super::measurement::Measurement;
+use super::offered::{Offered, OfferedPoint};
+use super::point::Point;
+use super::source::{Moment, Span};
+use crate::clock;
+use crate::sqlite::StoreError;
+
+/// The most readings of a data point in one answer: what is more is taken for a mistake.
+const MOST: u32 = 100_000;
+
+/// Whom the machine's questions go to.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    pub(crate) offered: Arc<Offered>,
+    /// What was to be sampled before this instant is written, or will not be.
+    pub(crate) settled: watch::Receiver<DateTime>,
+}
+
+impl Desk {
+    /// The readings that are there. What is not, nobody knows; the sources had their time.
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn readings(
+        &self,
+        question: &ReadingsQuestion,
+        state: Arc<State>,
+    ) -> Result<Vec<Reading>, StoreError> {
+        self.settle(question).await;
+        let mut asked = JoinSet::new();
+        for r_id in &question.r_ids {
+            let key = key(question, r_id);
+            let offered = Arc::clone(&self.offered);
+            let (state, window) = (Arc::clone(&state), question.window);
+            asked.spawn(async move {
+                let Some(point) = offered.points.get(&key) else {
+                    return Ok(Vec::new());
+                };
+                let values = values(&offered, &key, point, window, state).await?;
+                let r_id = &key.r_id;
+                let readings = values.into_iter().map(|value| reading(r_id, value));
+                Ok::<_, StoreError>(readings.collect())
+            });
+        }
+        let mut readings = Vec::new();
+        while let Some(found) = asked.join_next().await {
+            match found {
+                Ok(found) => readings.extend::<Vec<_>>(found?),
+                Err(error) => tracing::error!(%error, "readings are missing"),
+            }
+        }
+        Ok(readings)
+    }
+
+    /// Waits until what belongs into a window is written, but not for ever.
+    async fn settle(&self, question: &ReadingsQuestion) {
+        let to = match question.window {
+            Window::Sampled { to, .. } | Window::OnChange { to, .. } => to,
+            Window::Now | Window::History { .. } => return,
+        };
+        let is_sampled = |r_id: &RId| {
+            let point = self.offered.points.get(&key(question, r_id));
+            point.is_some_and(|offered| offered.point.sources.has_incremental())
+        };
+        if !question.r_ids.iter().any(is_sampled) {
+            return;
+        }
+        let mut settled = self.settled.clone();
+        let limit = self.offered.limit.saturating_mul(2);
+        let written = settled.wait_for(|settled| to <= *settled);
+        if tokio::time::timeout(limit, written).await.is_err() {
+            tracing::warn!(%to, "samples are late, and left out");
+        }
+    }
+}
+
+fn key(question: &ReadingsQuestion, r_id: &RId) -> Key {
+    Key {
+        specifier: question.report_specifier_id.clone(),
+        r_id: r_id.clone(),
+    }
+}
+
+async fn values(
+    offered: &Offered,
+    key: &Key,
+    point: &OfferedPoint,
+    window: Window,
+    state: Arc<State>,
+) -> Result<Vec<(DateTime, Measurement)>, StoreError> {
+    let sources = &point.point.sources;
+    let series = async |from, to, every| {
+        let span = Span { from, to, every };
+        offered.series(key, span).await.unwrap_or_default()
+    };
+    let samples = |from, to| offered.store.samples(point.stream, (from, to), MOST);
+    match window {
+        Window::Now if sources.has_incremental() => {
+            let time = clock::now();
+            let moment = Moment { time, state };
+            let said = offered.sample(key, moment, offered.limit).await;
+            Ok(said
+                .map(|measurement| (time, measurement))
+                .into_iter()
+                .collect())
+        }
+        // The latest of what is recent.
+        Window::Now => {
+            let to = clock::now();
+            let recent = Point::length(point.point.max_period).unwrap_or_default();
+            let from = to.checked_sub_signed(recent).unwrap_or(to);
+            let every = Point::length(point.point.min_period);
+            let last = series(from, to, every).await;
+            Ok(last
+                .into_iter()
+                .max_by_key(|(time, _)| *time)
+                .into_iter()
+                .collect())
+        }
+        Window::Sampled { from, to, .. } if sources.has_incremental() => samples(from, to).await,
+        Window::Sampled { from, to, every } => Ok(series(from, to, Some(every)).await),
+        Window::OnChange { from, to } if sources.has_incremental() => {
+            let before = offered.store.last_sample(point.stream, from).await?;
+            let mut all: Vec<_> = before.into_iter().collect();
+            all.extend(samples(from, to).await?);
+            Ok(all)
+        }
+        Window::History { from, to } if !sources.has_full() => {
+            let mut all = samples(from, to).await?;
+            for (_, measurement) in &mut all {
+                measurement.duration = measurement.duration.or(point.point.own_period);
+            }
+            Ok(all)
+        }
+        Window::OnChange { from, to } | Window::History { from, to } => {
+            Ok(series(from, to, None).await)
+        }
+    }
+}
+
+fn reading(r_id: &RId, (start, measurement): (DateTime, Measurement)) -> Reading {
+    Reading {
+        r_id: r_id.clone(),
+        start,
+        duration: measurement.duration,
+        payload: measurement.payload,
+        quality: measurement.quality,
+        confidence: measurement.confidence,
+        accuracy: measurement.accuracy,
+    }
+}
