@@ -15,6 +15,7 @@ mod json;
 mod log_ration;
 mod logging;
 mod metrics;
+mod reading;
 mod sqlite;
 mod store;
 mod temp_dir;

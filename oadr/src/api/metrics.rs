@@ -143,6 +143,17 @@ impl Metrics {
                 .deliveries()
                 .map(|(status, count)| ([("status", name(status))], count)),
         );
+        text.family(
+            "oadr_readings_total",
+            Kind::Counter,
+            "Readings of VENs: new ones, corrections of known ones, and repetitions.",
+            [
+                ("stored", &figures.stored),
+                ("corrected", &figures.corrected),
+                ("repeated", &figures.repeated),
+            ]
+            .map(|(outcome, count)| ([("outcome", outcome)], count.load(Ordering::Relaxed))),
+        );
         text.histograms(
             "oadr_commit_duration_seconds",
             "How long a commit took, its sync included.",

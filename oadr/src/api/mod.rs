@@ -1,4 +1,4 @@
-//! The operator API: events and VENs as JSON over HTTP.
+//! The operator API: events, VENs and readings as JSON over HTTP.
 //!
 //! Knows nothing of OpenADR's messages. Errors are RFC 9457 problem details that name the field.
 
@@ -9,6 +9,7 @@ mod guard;
 mod health;
 mod metrics;
 mod problem;
+mod readings;
 mod serve;
 pub(crate) mod token;
 mod unblocked;
@@ -57,6 +58,7 @@ pub(crate) fn router(metrics: Metrics, gate: Gate) -> Router {
         )
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
         .route("/api/v1/groups", get(groups::list))
+        .route("/api/v1/readings", get(readings::list))
         .merge(metrics::router(metrics))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

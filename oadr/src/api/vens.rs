@@ -212,13 +212,19 @@ fn view(slot: &Slot) -> Option<VenView> {
 }
 
 /// A VEN by its ID or its name.
-fn find(host: &Host, id: &str) -> Result<Arc<Slot>, Problem> {
+pub(super) fn find(host: &Host, id: &str) -> Result<Arc<Slot>, Problem> {
+    host.registry
+        .find(&claims_of(id))
+        .ok_or_else(|| unknown(id))
+}
+
+/// What a VEN of this ID or name holds.
+pub(super) fn claims_of(id: &str) -> Vec<Claim> {
     let claims = [
         VenId::new(id).ok().map(Claim::VenId),
         Text::new(id).ok().map(Claim::VenName),
     ];
-    let claims: Vec<_> = claims.into_iter().flatten().collect();
-    host.registry.find(&claims).ok_or_else(|| unknown(id))
+    claims.into_iter().flatten().collect()
 }
 
 fn unknown(id: &str) -> Problem {

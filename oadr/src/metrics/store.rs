@@ -9,6 +9,7 @@ use oadr_core::vtn::DeliveryStatus;
 
 use super::Histogram;
 use crate::sqlite::StoreError;
+use crate::store::Written;
 
 /// Figures of one store, since it was opened.
 #[derive(Debug)]
@@ -22,6 +23,12 @@ pub(crate) struct StoreFigures {
     /// Pieces of work and queries that failed; a lost race is no failure.
     pub(crate) failed: AtomicU64,
     deliveries: [AtomicU64; 3],
+    /// Readings that were not known.
+    pub(crate) stored: AtomicU64,
+    /// Readings that were known with another value.
+    pub(crate) corrected: AtomicU64,
+    /// Readings that were known.
+    pub(crate) repeated: AtomicU64,
 }
 
 /// Up to the most that a commit takes.
@@ -42,6 +49,9 @@ impl Default for StoreFigures {
             busy: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             deliveries: Default::default(),
+            stored: AtomicU64::new(0),
+            corrected: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
         }
     }
 }
@@ -71,6 +81,18 @@ impl StoreFigures {
                 self.failed.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Readings are on the disk.
+    pub(crate) fn wrote_readings(&self, written: &Written) {
+        let Written {
+            stored,
+            corrected,
+            repeated,
+        } = *written;
+        self.stored.fetch_add(stored, Ordering::Relaxed);
+        self.corrected.fetch_add(corrected, Ordering::Relaxed);
+        self.repeated.fetch_add(repeated, Ordering::Relaxed);
     }
 
     /// A delivery came to be so.

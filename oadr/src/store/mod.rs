@@ -1,4 +1,5 @@
-//! The VTN's store: partitions, claims, deliveries, campaigns and the outbox in one SQLite file.
+//! The VTN's store: partitions, claims, deliveries, readings, opts, campaigns and the outbox in one
+//! SQLite file.
 //!
 //! Knows nothing of what they mean. What a caller may rely on: a decision's row, claims, facts and
 //! effects are committed together or not at all, and only if the row is still at the version that
@@ -8,8 +9,14 @@ mod campaigns;
 mod figures;
 mod partitions;
 mod read;
+mod reading_pages;
+#[cfg(test)]
+mod reading_tests;
+mod readings;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,9 +31,14 @@ use crate::sqlite::{self, StoreError, Writer};
 pub(crate) use campaigns::{FirstAnswer, NewCampaign};
 pub(crate) use partitions::Commit;
 pub(crate) use read::{Delivery, Tally};
+pub(crate) use reading_pages::{Cursor, Page, Wanted, WantedVen};
+pub(crate) use readings::Written;
 
 /// What makes the tables; see `sqlite`.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/vtn/001_first.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/vtn/001_first.sql"),
+    include_str!("../../migrations/vtn/002_readings_and_opts.sql"),
+];
 
 /// The internal key of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

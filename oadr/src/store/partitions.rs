@@ -4,9 +4,10 @@
 
 use oadr_core::machine::{Committed, Decision, Loaded, Version};
 use oadr_core::value::DateTime;
-use oadr_core::vtn::{Claim, DeliveryStatus, Fact, Vtn};
+use oadr_core::vtn::{Claim, DeliveryFact, DeliveryStatus, Fact, Vtn};
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::readings::{ReadingRows, Written};
 use super::{Audit, EffectId, Key, Store, millis, write_audit};
 use crate::sqlite::StoreError;
 
@@ -18,7 +19,7 @@ pub(crate) struct Commit {
     version: Version,
     take: Vec<String>,
     drop: Vec<String>,
-    deliveries: Vec<DeliveryRow>,
+    facts: Vec<FactRow>,
     statuses: Vec<DeliveryStatus>,
     effects: Vec<String>,
     at: DateTime,
@@ -31,6 +32,13 @@ enum Target {
     Insert { state: String },
     Update { key: Key, state: String },
     Delete { key: Key },
+}
+
+/// What is written beside the row.
+#[derive(Debug)]
+enum FactRow {
+    Delivery(DeliveryRow),
+    Readings(ReadingRows),
 }
 
 #[derive(Debug)]
@@ -60,7 +68,7 @@ impl Commit {
             },
         };
         let claims = |claims: &[Claim]| claims.iter().map(claim_text).collect::<Result<_, _>>();
-        let deliveries = decision.facts().iter().map(delivery_row);
+        let facts = decision.facts().iter().map(fact_row);
         let effects = decision.effects().iter();
         Ok(Self {
             target,
@@ -68,7 +76,7 @@ impl Commit {
             version: next.version,
             take: claims(&decision.claims().take)?,
             drop: claims(&decision.claims().drop)?,
-            deliveries: deliveries.collect::<Result<_, _>>()?,
+            facts: facts.collect::<Result<_, _>>()?,
             statuses: decision.facts().iter().filter_map(status).collect(),
             effects: effects
                 .map(|effect| serde_json::to_string(effect).map_err(StoreError::row("outbox")))
@@ -78,7 +86,7 @@ impl Commit {
         })
     }
 
-    fn write(self, connection: &Connection) -> Result<Key, StoreError> {
+    fn write(self, connection: &Connection) -> Result<(Key, Written), StoreError> {
         let version = self.version.0.cast_signed();
         let base = self.base.0.cast_signed();
         let (key, rows) = match self.target {
@@ -126,12 +134,12 @@ impl Commit {
                 }
             }
         }
-        for row in &self.deliveries {
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO deliveries (event_id, partition, status, delivery) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute((&row.event_id, key.0, row.status, &row.delivery))?;
+        let mut readings = Written::default();
+        for fact in &self.facts {
+            match fact {
+                FactRow::Delivery(row) => row.write(connection, key)?,
+                FactRow::Readings(rows) => readings += rows.write(connection, key)?,
+            }
         }
         for (position, effect) in (0_i64..).zip(&self.effects) {
             connection
@@ -143,7 +151,7 @@ impl Commit {
         if let Some(audit) = &self.audit {
             write_audit(connection, audit)?;
         }
-        Ok(key)
+        Ok((key, readings))
     }
 }
 
@@ -154,13 +162,22 @@ pub(super) fn claim_text(claim: &Claim) -> Result<String, StoreError> {
 fn status(fact: &Fact) -> Option<DeliveryStatus> {
     match fact {
         Fact::Delivery(delivery) => Some(delivery.status),
-        _ => None,
+        Fact::Readings(_) | _ => None,
     }
 }
 
-fn delivery_row(fact: &Fact) -> Result<DeliveryRow, StoreError> {
+fn fact_row(fact: &Fact) -> Result<FactRow, StoreError> {
     match fact {
-        Fact::Delivery(delivery) => Ok(DeliveryRow {
+        Fact::Delivery(delivery) => DeliveryRow::new(delivery).map(FactRow::Delivery),
+        Fact::Readings(readings) => ReadingRows::new(readings).map(FactRow::Readings),
+        // The store must know every kind; a new one is a change here first.
+        _ => Err(StoreError::UnknownFact),
+    }
+}
+
+impl DeliveryRow {
+    fn new(delivery: &DeliveryFact) -> Result<Self, StoreError> {
+        Ok(Self {
             event_id: delivery.event_id.to_string(),
             status: match delivery.status {
                 DeliveryStatus::Sent => "sent",
@@ -168,9 +185,16 @@ fn delivery_row(fact: &Fact) -> Result<DeliveryRow, StoreError> {
                 DeliveryStatus::GivenUp => "given_up",
             },
             delivery: serde_json::to_string(delivery).map_err(StoreError::row("deliveries"))?,
-        }),
-        // The store must know every kind; a new one is a change here first.
-        _ => Err(StoreError::UnknownFact),
+        })
+    }
+
+    fn write(&self, connection: &Connection, key: Key) -> Result<(), StoreError> {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO deliveries (event_id, partition, status, delivery) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((&self.event_id, key.0, self.status, &self.delivery))?;
+        Ok(())
     }
 }
 
@@ -182,8 +206,9 @@ impl Store {
     /// partition holds a claim: load and decide again.
     pub(crate) async fn commit(&self, mut commit: Commit) -> Result<(Key, Committed), StoreError> {
         let statuses = std::mem::take(&mut commit.statuses);
-        let key = self.writer.run(|c| commit.write(c)).await?;
+        let (key, readings) = self.writer.run(|c| commit.write(c)).await?;
         let figures = self.figures();
+        figures.wrote_readings(&readings);
         statuses.iter().for_each(|status| figures.delivery(*status));
         Ok((key, Committed::by_store()))
     }

@@ -43,6 +43,7 @@ async fn without_the_token_there_is_nothing_but_the_state_of_health() {
                 status,
                 headers,
                 body,
+                text: _,
             } = present(&api, method.clone(), path, authorization).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
             assert_eq!(headers["www-authenticate"], "Bearer");

@@ -9,6 +9,7 @@
 
 mod api_access;
 mod api_events;
+mod api_readings;
 mod api_vens;
 mod backup;
 mod folder;

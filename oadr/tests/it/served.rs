@@ -106,6 +106,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) text: String,
 }
 
 /// Sends JSON to the operator API, with its token.
@@ -180,6 +182,7 @@ async fn exchange(
         status,
         headers,
         body: serde_json::from_slice(&octets).unwrap_or_default(),
+        text: String::from_utf8_lossy(&octets).into_owned(),
     }
 }
 

@@ -1,0 +1,89 @@
+//! Databases of versions before, and their backups.
+
+use std::ops::Range;
+
+use oadr_core::vtn::ReadingsFact;
+
+use super::reading_tests::{all, minute, report, values, write, written};
+use super::*;
+use crate::backup;
+use crate::data_dir::DataDir;
+use crate::temp_dir::TempDir;
+
+/// A database as the version before readings left it.
+fn before_readings(folder: &Path) {
+    let data = DataDir::open(folder).unwrap();
+    let database = sqlite::open(&data.file("vtn.db"), &MIGRATIONS[..1]).unwrap();
+    let state = serde_json::to_string(&Loaded::<Vtn>::absent().state).unwrap();
+    let insert = "INSERT INTO partitions (key, version, state) VALUES (7, 3, ?1)";
+    database.execute(insert, [state]).unwrap();
+    let version: i64 = database
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 1);
+}
+
+/// What a VEN measured in these minutes.
+fn minutes(created: i64, minutes: Range<i64>) -> ReadingsFact {
+    let readings = minutes.map(|n| minute("a", n * 60, 1.5));
+    report(created, readings.collect())
+}
+
+async fn works(path: &Path) {
+    let store = Store::open(path).unwrap();
+    let contents = store.contents(DateTime::UNIX_EPOCH).await.unwrap();
+    let [(Key(7), loaded)] = contents.partitions.as_slice() else {
+        panic!("{contents:?}");
+    };
+    assert_eq!(loaded.version.0, 3);
+    assert_eq!(write(&store, 7, &minutes(60, 0..3)).await, written(3, 0, 0));
+    let page = store.readings(all()).await.unwrap();
+    assert_eq!(values(&page).len(), 3);
+}
+
+#[tokio::test]
+async fn a_database_of_before_is_brought_up_to_date_with_all_that_is_in_it() {
+    let temp = TempDir::new("upgrade").unwrap();
+    before_readings(temp.path());
+    let path = temp.path().join("vtn.db");
+    works(&path).await;
+    // The next start has nothing to do.
+    let store = Store::open(&path).unwrap();
+    let page = store.readings(all()).await.unwrap();
+    assert_eq!(values(&page).len(), 3);
+}
+
+#[tokio::test]
+async fn a_backup_of_before_is_restored_and_works() {
+    let temp = TempDir::new("upgrade").unwrap();
+    let (data, back) = (temp.path().join("data"), temp.path().join("back"));
+    before_readings(&data);
+    let file = temp.path().join("backup.db");
+    assert_eq!(backup::backup(&data, &file).unwrap().schema, 1);
+    assert_eq!(backup::restore(&file, &back).unwrap().schema, 1);
+    works(&back.join("vtn.db")).await;
+}
+
+#[tokio::test]
+async fn readings_are_in_the_backup() {
+    let temp = TempDir::new("upgrade").unwrap();
+    let (data, back) = (temp.path().join("data"), temp.path().join("back"));
+    let path = DataDir::open(&data).unwrap().file("vtn.db");
+    let store = Store::open(&path).unwrap();
+    write(&store, 1, &minutes(600, 0..10)).await;
+    let before = values(&store.readings(all()).await.unwrap());
+    let file = temp.path().join("backup.db");
+    // While it is at work.
+    backup::backup(&data, &file).unwrap();
+    write(&store, 1, &minutes(1_200, 10..20)).await;
+
+    backup::restore(&file, &back).unwrap();
+    let store = Store::open(&back.join("vtn.db")).unwrap();
+    let page = store.readings(all()).await.unwrap();
+    assert_eq!((before.len(), values(&page)), (10, before));
+    // What was reported since comes again: a VEN that was not answered sends it anew.
+    assert_eq!(
+        write(&store, 1, &minutes(1_200, 5..20)).await,
+        written(10, 0, 5)
+    );
+}
