@@ -154,6 +154,12 @@ impl Metrics {
             ]
             .map(|(outcome, count)| ([("outcome", outcome)], count.load(Ordering::Relaxed))),
         );
+        text.one(
+            "oadr_readings_forgotten_total",
+            Kind::Counter,
+            "Readings that were removed because they are old.",
+            figures.forgotten.load(Ordering::Relaxed),
+        );
         text.histograms(
             "oadr_commit_duration_seconds",
             "How long a commit took, its sync included.",

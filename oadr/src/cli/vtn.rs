@@ -70,6 +70,10 @@ pub(super) struct VtnSettings {
     /// How often VENs are to poll, as an ISO 8601 duration
     #[arg(long, value_name = "DURATION", default_value = "PT10S")]
     poll_interval: Duration,
+    /// How long the readings that VENs report are kept, from when they were measured, as an ISO 8601
+    /// duration such as P2Y [default: for ever]
+    #[arg(long, value_name = "DURATION")]
+    readings_retention: Option<Duration>,
     /// For trials on this machine: any VEN may register
     #[arg(long)]
     dev: bool,
@@ -129,6 +133,7 @@ impl VtnSettings {
             } else {
                 Admission::Enrolled
             },
+            readings_retention: self.readings_retention,
             insecure_plain_http: self.insecure_plain_http,
             insecure_plain_api: self.insecure_plain_api,
             http: self.http.bounds()?,

@@ -29,6 +29,8 @@ pub(crate) struct StoreFigures {
     pub(crate) corrected: AtomicU64,
     /// Readings that were known.
     pub(crate) repeated: AtomicU64,
+    /// Readings that were forgotten because they are old.
+    pub(crate) forgotten: AtomicU64,
 }
 
 /// Up to the most that a commit takes.
@@ -52,6 +54,7 @@ impl Default for StoreFigures {
             stored: AtomicU64::new(0),
             corrected: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
         }
     }
 }
@@ -93,6 +96,11 @@ impl StoreFigures {
         self.stored.fetch_add(stored, Ordering::Relaxed);
         self.corrected.fetch_add(corrected, Ordering::Relaxed);
         self.repeated.fetch_add(repeated, Ordering::Relaxed);
+    }
+
+    /// Old readings are gone.
+    pub(crate) fn forgot_readings(&self, count: u64) {
+        self.forgotten.fetch_add(count, Ordering::Relaxed);
     }
 
     /// A delivery came to be so.

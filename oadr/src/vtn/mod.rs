@@ -61,6 +61,7 @@ mod interval;
 mod outbox;
 mod registration_info;
 mod registry;
+mod retention;
 mod timer;
 
 use std::io;
@@ -130,6 +131,8 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Who may register.
     pub admission: Admission,
+    /// How long readings are kept, from their start; for ever if absent.
+    pub readings_retention: Option<Duration>,
     /// Plain HTTP for VENs on addresses that others can reach.
     pub insecure_plain_http: bool,
     /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
@@ -150,6 +153,7 @@ impl Default for Config {
             vtn_id: None,
             poll_interval: Duration::seconds(10),
             admission: Admission::Enrolled,
+            readings_retention: None,
             insecure_plain_http: false,
             insecure_plain_api: false,
             http: ServerConfig::default(),
@@ -191,6 +195,9 @@ pub enum StartError {
     /// The poll interval has no fixed length, or none at all.
     #[error("the poll interval {0} is not a positive time of fixed length")]
     PollInterval(Duration),
+    /// Readings would be forgotten as they come.
+    #[error("readings cannot be kept for {0}: that is no positive time")]
+    ReadingsRetention(Duration),
     /// Peers cannot be told of an empty ID.
     #[error("the VTN's ID must not be empty")]
     EmptyVtnId,
@@ -239,6 +246,11 @@ async fn launch(
     let poll = config.poll_interval;
     let poll_length = poll.to_time_delta().filter(|p| *p > TimeDelta::zero());
     let poll_length = poll_length.ok_or(StartError::PollInterval(poll))?;
+    if let Some(retention) = config.readings_retention
+        && (retention.is_zero() || retention.is_negative())
+    {
+        return Err(StartError::ReadingsRetention(retention));
+    }
 
     let data = DataDir::open(&config.data)?;
     let gate = Gate {
@@ -296,11 +308,15 @@ async fn launch(
             stopping,
         )),
     ];
-    let clockwork = vec![
+    let mut clockwork = vec![
         tokio::spawn(timer::wake_partitions(Arc::clone(&host))),
         tokio::spawn(timer::write_seen(Arc::clone(&host))),
         tokio::spawn(ration.keep_telling()),
     ];
+    if let Some(retention) = config.readings_retention {
+        let forget = retention::forget_readings(Arc::clone(&host), retention);
+        clockwork.push(tokio::spawn(forget));
+    }
     let (finish, finished) = oneshot::channel();
     let outbox = tokio::spawn(outbox::run(Arc::clone(&host), to_tell, finished));
     tracing::info!(

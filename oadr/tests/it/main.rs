@@ -17,6 +17,7 @@ mod life;
 mod membership;
 mod process;
 mod program;
+mod readings_retention;
 mod schema;
 mod served;
 mod settings;
