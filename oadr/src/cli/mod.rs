@@ -14,6 +14,7 @@ mod exit;
 mod health;
 mod http_flags;
 mod notify;
+mod readings;
 #[cfg(test)]
 mod scripted_api;
 mod settings;
@@ -59,6 +60,7 @@ Examples:
   oadr event create --ven Pump1 --market-context http://example.com/dr --interval PT15M=1
   oadr event list
   oadr vens list --json
+  oadr readings --ven Pump1 --csv
   oadr backup --data oadr-vtn --to /var/backups
 
 Every command explains itself with --help.";
@@ -87,6 +89,7 @@ enum Command {
     Ven(Box<ven::VenArgs>),
     Event(event::EventArgs),
     Vens(vens::VensArgs),
+    Readings(Box<readings::ReadingsArgs>),
     Health(health::HealthArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -101,6 +104,7 @@ impl Cli {
             Command::Ven(args) => Some(&args.config),
             Command::Event(_)
             | Command::Vens(_)
+            | Command::Readings(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Health(_)
@@ -165,6 +169,7 @@ pub fn main() -> ExitCode {
             Command::Ven(args) => ven::run(*args).await,
             Command::Event(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Readings(args) => args.run().await.map(success).map_err(Into::into),
             Command::Health(args) => args.run().await.map(success).map_err(Into::into),
             Command::Backup(args) => args.run().map(success),
             Command::Restore(args) => args.run().map(success),
