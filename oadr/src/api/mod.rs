@@ -1,4 +1,4 @@
-//! The operator API: events, VENs and readings as JSON over HTTP.
+//! The operator API: events, VENs, report policies and readings as JSON over HTTP.
 //!
 //! Knows nothing of OpenADR's messages. Errors are RFC 9457 problem details that name the field.
 
@@ -10,6 +10,7 @@ mod health;
 mod metrics;
 mod problem;
 mod readings;
+mod report_policies;
 mod serve;
 pub(crate) mod token;
 mod unblocked;
@@ -59,6 +60,13 @@ pub(crate) fn router(metrics: Metrics, gate: Gate) -> Router {
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
         .route("/api/v1/groups", get(groups::list))
         .route("/api/v1/readings", get(readings::list))
+        .route("/api/v1/report-policies", get(report_policies::list))
+        .route(
+            "/api/v1/report-policies/{name}",
+            get(report_policies::show)
+                .put(report_policies::put)
+                .delete(report_policies::remove),
+        )
         .merge(metrics::router(metrics))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -14,6 +14,7 @@ mod exit;
 mod health;
 mod http_flags;
 mod notify;
+mod policy_flag;
 mod readings;
 #[cfg(test)]
 mod scripted_api;

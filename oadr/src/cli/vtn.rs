@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::http_flags::HttpArgs;
+use super::policy_flag::{self, PolicyFlag};
 use super::settings::ConfigArgs;
 use super::{api_token, descriptors, notify, say};
 use crate::vtn::{self, Config};
@@ -74,6 +75,15 @@ pub(super) struct VtnSettings {
     /// duration such as P2Y [default: for ever]
     #[arg(long, value_name = "DURATION")]
     readings_retention: Option<Duration>,
+    /// Which reports are requested of every VEN that offers them, as NAME:KEY=VALUE,… with the keys
+    /// granularity, back, duration, report, measurement, resource, ven, group; may be given several
+    /// times. Several in the variable are separated by ;
+    #[arg(
+        long = "report-policy",
+        value_name = "POLICY",
+        value_delimiter = policy_flag::BETWEEN
+    )]
+    report_policies: Vec<PolicyFlag>,
     /// For trials on this machine: any VEN may register
     #[arg(long)]
     dev: bool,
@@ -93,6 +103,7 @@ const EXAMPLES: &str = "\
 Examples:
   oadr vtn --dev
   oadr vtn --dev --listen 127.0.0.1:0 --api-listen 127.0.0.1:0 --data /tmp/vtn --poll-interval PT1S
+  oadr vtn --report-policy meters:report=TELEMETRY_USAGE,granularity=PT1M,back=PT15M
   oadr vtn --poll-interval PT30S --print-config > vtn.toml
   oadr vtn --config vtn.toml";
 
@@ -134,6 +145,11 @@ impl VtnSettings {
                 Admission::Enrolled
             },
             readings_retention: self.readings_retention,
+            report_policies: self
+                .report_policies
+                .into_iter()
+                .map(|flag| flag.policy.into_policy(flag.name))
+                .collect(),
             insecure_plain_http: self.insecure_plain_http,
             insecure_plain_api: self.insecure_plain_api,
             http: self.http.bounds()?,

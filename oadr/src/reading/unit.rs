@@ -26,6 +26,7 @@ pub(crate) fn in_short(unit: &ItemBaseForm) -> String {
                 TemperatureUnit::Fahrenheit => "fahrenheit",
             },
         ),
+        Unit::GreenButton { .. } => return "Green Button".to_owned(),
         Unit::PulseCount { pulse_factor } => return pulse_factor.to_string(),
         Unit::Voltage { scale } => (scale, "V"),
         Unit::EnergyReal { scale } => (scale, "Wh"),

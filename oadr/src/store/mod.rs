@@ -13,6 +13,7 @@ mod reading_pages;
 #[cfg(test)]
 mod reading_tests;
 mod readings;
+mod report_policies;
 mod retention;
 #[cfg(test)]
 mod tests;

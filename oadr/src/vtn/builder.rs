@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use oadr_core::payload::Extensions;
 use oadr_core::value::{self, ValueError, VenId, VtnId};
-use oadr_core::vtn::{Admission, Effect, RegistrationAnswer, RegistrationQuery};
+use oadr_core::vtn::{Admission, Effect, RegistrationAnswer, RegistrationQuery, ReportPolicy};
 
 use super::application::{Application, boxed};
 use super::directory::{Directory, Lookup};
@@ -140,6 +140,12 @@ impl Vtn {
         A: Future<Output = Result<Option<PollItem>, HandlerError>> + Send + 'static,
     {
         self.application.poll = Some(boxed(handler));
+        self
+    }
+
+    /// A policy: which reports are requested of every VEN that offers them. Each has a name of its own.
+    pub fn report_policy(mut self, policy: ReportPolicy) -> Self {
+        self.config.report_policies.push(policy);
         self
     }
 

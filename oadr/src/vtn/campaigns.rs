@@ -1,4 +1,5 @@
-//! The campaigns that are not closed, in memory, as an immutable set per version.
+//! The campaigns that are not closed, and the report policies, in memory, as an immutable set per
+//! version.
 //!
 //! Knows nothing of VENs, nor of the database: what is put here was committed before.
 
@@ -6,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use oadr_core::value::DateTime;
-use oadr_core::vtn::{Campaign, Context};
+use oadr_core::vtn::{Campaign, Context, ReportPolicy};
 
 use crate::store::Place;
 
@@ -25,15 +26,22 @@ pub(crate) struct Open {
     pub(crate) version: u64,
     /// In the order of the events' creation.
     pub(crate) list: BTreeMap<Place, Arc<Campaign>>,
+    /// In the order in which they are applied.
+    pub(crate) report_policies: Arc<[ReportPolicy]>,
     /// The contexts made of it: VENs for which the same campaigns are open share one.
     contexts: Mutex<HashMap<Vec<Place>, Arc<Context>>>,
 }
 
 impl Open {
-    fn new(version: u64, list: BTreeMap<Place, Arc<Campaign>>) -> Self {
+    fn new(
+        version: u64,
+        list: BTreeMap<Place, Arc<Campaign>>,
+        report_policies: Arc<[ReportPolicy]>,
+    ) -> Self {
         Self {
             version,
             list,
+            report_policies,
             contexts: Mutex::default(),
         }
     }
@@ -50,6 +58,7 @@ impl Open {
             campaigns: places
                 .filter_map(|place| self.list.get(place).cloned())
                 .collect(),
+            report_policies: Arc::clone(&self.report_policies),
             ..base.clone()
         });
         // No more than VENs have, and some that they have let go since the last time it grew.
@@ -75,7 +84,7 @@ impl Campaigns {
     pub(crate) fn load(campaigns: Vec<(Place, Arc<Campaign>)>, now: DateTime) -> Self {
         let newest = campaigns.iter().map(|(_, campaign)| campaign.modified);
         let version = version_at(newest.max().map_or(now, |newest| newest.max(now)));
-        let open = Open::new(version, campaigns.into_iter().collect());
+        let open = Open::new(version, campaigns.into_iter().collect(), Arc::default());
         Self {
             current: RwLock::new(Arc::new(open)),
             turn: tokio::sync::Mutex::new(()),
@@ -94,7 +103,16 @@ impl Campaigns {
         let mut list = current.list.clone();
         list.retain(|_, campaign| is_open(campaign, now));
         list.insert(place, campaign);
-        *current = Arc::new(Open::new(version, list));
+        let policies = Arc::clone(&current.report_policies);
+        *current = Arc::new(Open::new(version, list, policies));
+    }
+
+    /// Puts other report policies in force.
+    pub(crate) fn set_report_policies(&self, policies: Arc<[ReportPolicy]>, now: DateTime) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let version = version_at(now).max(current.version.saturating_add(1));
+        let list = current.list.clone();
+        *current = Arc::new(Open::new(version, list, policies));
     }
 }
 

@@ -16,6 +16,7 @@ use super::ask::Asked;
 use super::campaigns::{Campaigns, Open};
 use super::outbox::{Callbacks, Teller};
 use super::registry::{Gathered, Registry, Slot};
+use super::report_policies::ReportPolicies;
 use crate::clock;
 use crate::log_ration::LogRation;
 use crate::logging::{self, Kind};
@@ -32,7 +33,8 @@ pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) campaigns: Campaigns,
-    /// What decisions know of the configuration; without campaigns.
+    pub(crate) report_policies: ReportPolicies,
+    /// What decisions know of the configuration; without campaigns and report policies.
     base: Context,
     pub(super) application: Arc<Application>,
     pub(super) callbacks: Arc<Callbacks>,
@@ -125,6 +127,7 @@ impl Host {
         store: Store,
         registry: Registry,
         campaigns: Campaigns,
+        report_policies: ReportPolicies,
         base: Context,
         application: Application,
         outbox: mpsc::Sender<Vec<Pending>>,
@@ -134,6 +137,7 @@ impl Host {
             store,
             registry,
             campaigns,
+            report_policies,
             base,
             application: Arc::new(application),
             callbacks: Arc::default(),

@@ -61,6 +61,7 @@ mod interval;
 mod outbox;
 mod registration_info;
 mod registry;
+mod report_policies;
 mod retention;
 mod timer;
 
@@ -72,7 +73,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use oadr_core::payload::{Profile, Transport};
 use oadr_core::value::{
-    Duration, NonEmpty, OptType, ProfileName, TransportName, ValueError, VtnId,
+    Duration, NonEmpty, OptType, ProfileName, Text, TransportName, ValueError, VtnId,
 };
 use oadr_core::vtn::{Context, UnregisteredPoll};
 use oadr_http::Prefix;
@@ -102,10 +103,13 @@ pub(crate) use handler::HttpHandler;
 pub use happening::{EventAnswered, Happening};
 pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
-pub use oadr_core::vtn::{Admission, Effect, RegistrationAnswer};
+pub use oadr_core::vtn::{Admission, Effect, RegistrationAnswer, ReportPolicy};
 pub use registration_info::RegistrationInfo;
 use registry::Registry;
 pub(crate) use registry::Slot;
+pub(crate) use report_policies::PolicyFailure;
+use report_policies::ReportPolicies;
+pub use report_policies::{ReportPolicyError, ReportPolicyFault};
 
 /// The VTN's ID if none is chosen. With capitals, because some peers refuse others (quirk Q3).
 pub const DEFAULT_VTN_ID: &str = "OadrVTN";
@@ -133,6 +137,8 @@ pub struct Config {
     pub admission: Admission,
     /// How long readings are kept, from their start; for ever if absent.
     pub readings_retention: Option<Duration>,
+    /// Which reports are requested of every VEN that offers them.
+    pub report_policies: Vec<ReportPolicy>,
     /// Plain HTTP for VENs on addresses that others can reach.
     pub insecure_plain_http: bool,
     /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
@@ -154,6 +160,7 @@ impl Default for Config {
             poll_interval: Duration::seconds(10),
             admission: Admission::Enrolled,
             readings_retention: None,
+            report_policies: Vec::new(),
             insecure_plain_http: false,
             insecure_plain_api: false,
             http: ServerConfig::default(),
@@ -198,6 +205,14 @@ pub enum StartError {
     /// Readings would be forgotten as they come.
     #[error("readings cannot be kept for {0}: that is no positive time")]
     ReadingsRetention(Duration),
+    /// A report policy cannot be.
+    #[error("the report policy {name}: {source}")]
+    ReportPolicy {
+        /// Its name.
+        name: Text,
+        /// What is wrong with it.
+        source: ReportPolicyError,
+    },
     /// Peers cannot be told of an empty ID.
     #[error("the VTN's ID must not be empty")]
     EmptyVtnId,
@@ -252,6 +267,9 @@ async fn launch(
         return Err(StartError::ReadingsRetention(retention));
     }
 
+    report_policies::check_all(&config.report_policies)
+        .map_err(|(name, source)| StartError::ReportPolicy { name, source })?;
+
     let data = DataDir::open(&config.data)?;
     let gate = Gate {
         token: Token::at(&data.file(token::FILE))?,
@@ -262,6 +280,8 @@ async fn launch(
     let mut contents = store.contents(now).await?;
     let registry = Registry::load(&mut contents);
     let campaigns = Campaigns::load(contents.campaigns, now);
+    let made = store.report_policies().await?;
+    let report_policies = ReportPolicies::new(config.report_policies, made);
     let base = Context {
         version: 0,
         vtn_id: vtn_id(&store, config.vtn_id).await?,
@@ -284,7 +304,16 @@ async fn launch(
     let (vens, vtn) = listen(config.listen).await?;
     let (operators, api) = listen(config.api).await?;
     let (told, to_tell) = mpsc::channel(OUTBOX);
-    let host = Host::new(store, registry, campaigns, base, application, told);
+    let host = Host::new(
+        store,
+        registry,
+        campaigns,
+        report_policies,
+        base,
+        application,
+        told,
+    );
+    host.put_in_force(&host.report_policies.all().await.1, now);
     let host = Arc::new(host);
     handle.hold(&host);
     let ration = Arc::clone(&host.ration);

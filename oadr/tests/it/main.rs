@@ -10,6 +10,7 @@
 mod api_access;
 mod api_events;
 mod api_readings;
+mod api_report_policies;
 mod api_vens;
 mod backup;
 mod folder;

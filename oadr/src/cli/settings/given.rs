@@ -70,14 +70,16 @@ impl Given {
         }
     }
 
-    /// What a variable says; the members of a list are separated by commas.
+    /// What a variable says; the members of a list are separated by commas, or by the setting's own
+    /// delimiter.
     ///
     /// # Errors
     /// The setting cannot have it.
     pub(super) fn of_variable(setting: &Arg, name: String, value: OsString) -> Result<Self, Error> {
         let values = match value.to_str() {
             Some(text) if is_list(setting) => {
-                let members = text.split(',').map(|member| member.trim().into());
+                let delimiter = setting.get_value_delimiter().unwrap_or(',');
+                let members = text.split(delimiter).map(|member| member.trim().into());
                 members.collect()
             }
             Some(_) | None => vec![value],

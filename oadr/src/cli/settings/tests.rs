@@ -158,6 +158,39 @@ fn lists_and_numbers_are_printed_as_such_and_secrets_not_at_all() {
 }
 
 #[test]
+fn report_policies_have_commas_of_their_own() {
+    let temp = TempDir::new("settings").unwrap();
+    let names = |config: crate::vtn::Config| {
+        let policies = config.report_policies.into_iter();
+        let told = policies.map(|policy| format!("{} {}", policy.name, policy.report_back));
+        told.collect::<Vec<_>>()
+    };
+    let text = "a:granularity=PT1M,back=PT15M; b:granularity=PT1M";
+    let variables = [("OADR_REPORT_POLICIES", text)];
+    assert_eq!(names(vtn(&[], &variables)), ["a PT15M", "b PT1M"]);
+    let words = [
+        "--report-policy",
+        text,
+        "--report-policy=c:granularity=PT1S",
+    ];
+    let config = vtn(&words, &variables);
+    assert_eq!(names(config), ["a PT15M", "b PT1M", "c PT1S"]);
+    let path = file(
+        &temp,
+        "report_policies = [\"a:granularity=PT1M,back=PT15M\"]",
+    );
+    assert_eq!(names(vtn(&["--config", &path], &[])), ["a PT15M"]);
+    let printed = printed(&["vtn", "--config", &path], &[]);
+    let line = "report_policies = [\"a:granularity=PT1M,back=PT15M\"] # ";
+    assert!(printed.contains(line), "{printed}");
+
+    let path = file(&temp, "\nreport_policies = [\"a:every=PT1M\"]");
+    let error = refusal(&["vtn", "--config", &path], &[]);
+    let said = "line 2: report_policies: every is not known; there are ven,";
+    assert!(error.contains(said), "{error}");
+}
+
+#[test]
 fn a_slip_is_told_with_its_place() {
     let temp = TempDir::new("settings").unwrap();
     for (text, said) in [
