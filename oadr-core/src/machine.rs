@@ -276,6 +276,10 @@ impl<R: Role> Draft<R> {
         self.changes.push(change);
     }
 
+    pub(crate) fn changes(&self) -> &[R::Change] {
+        &self.changes
+    }
+
     pub(crate) fn fact(&mut self, fact: R::Fact) {
         self.facts.push(fact);
     }

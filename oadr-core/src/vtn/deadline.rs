@@ -1,11 +1,14 @@
-//! What time alone brings: events end, and operations that nobody answered are given up.
+//! What time alone brings: events and reports end, and operations that nobody answered are given up.
 //!
 //! Knows nothing of messages.
 
+use super::cancel_report;
 use super::decide::Case;
+use super::delivery::later;
 use super::registration::forget;
+use super::requested_report::GRACE;
 use super::state::Task;
-use super::{Change, DeliveryStatus, Effect, Fact, Reply, Vtn, opt};
+use super::{Change, DeliveryStatus, Effect, Fact, Reply, ReportChange, ReportProgress, Vtn, opt};
 use crate::machine::Decision;
 use crate::value::{DateTime, VenId};
 
@@ -31,6 +34,7 @@ pub(super) fn decide(case: &Case<'_>) -> Decision<Vtn> {
             answers: metadata.answers.clone(),
         });
     }
+    end_reports(case, &mut draft);
     // Last, for nothing is left after it.
     if state
         .removal
@@ -80,5 +84,33 @@ fn end_events(case: &Case<'_>, draft: &mut crate::machine::Draft<Vtn>, ven_id: &
         draft.change(Change::EventEnded {
             event_id: event_id.clone(),
         });
+    }
+}
+
+/// Requests whose time is over, cancellations that nobody answers, finished requests that need not be
+/// known any longer.
+fn end_reports(case: &Case<'_>, draft: &mut crate::machine::Draft<Vtn>) {
+    let now = case.env.now;
+    let due = |at: Option<DateTime>| at.is_some_and(|at| at <= now);
+    for wanted in case.state().reports.iter().filter(|r| due(r.deadline())) {
+        let report_request_id = wanted.report_request_id.clone();
+        match &wanted.progress {
+            ReportProgress::Unoffered
+            | ReportProgress::Waiting { .. }
+            | ReportProgress::Sent { .. }
+            | ReportProgress::Accepted => draft.change(Change::Report(ReportChange::Progressed {
+                report_request_id,
+                progress: ReportProgress::Over {
+                    forget_at: later(now, GRACE),
+                    to_follow: None,
+                },
+            })),
+            ReportProgress::Cancelling(_) => cancel_report::over(case, draft, wanted, 0),
+            ReportProgress::Refused { .. } | ReportProgress::Over { .. } => {
+                draft.change(Change::Report(ReportChange::Forgotten {
+                    report_request_id,
+                }));
+            }
+        }
     }
 }

@@ -6,8 +6,8 @@ use super::input::{Answer, Input, Reply};
 use super::refusal::{Refusal, refuse};
 use super::state::{Decided, Registration, State};
 use super::{
-    Context, UnregisteredPoll, Vtn, claim, created_event, deadline, distribute, opt, poll,
-    registration, report,
+    Context, UnregisteredPoll, Vtn, cancel_report, claim, create_report, created_event, deadline,
+    distribute, opt, poll, register_report, registration, report, update_report,
 };
 use crate::machine::{Decision, Draft, Env, Loaded, Random, Step};
 use crate::payload::{EiResponse, Message, RequestReregistration, Response};
@@ -156,15 +156,17 @@ fn on_admitted(
         Message::CreatedEvent(m) => created_event::created_event(case, sender, m),
         Message::CancelPartyRegistration(m) => registration::cancel(case, sender, m),
         Message::CanceledPartyRegistration(m) => registration::canceled(case, sender, m),
-        Message::RegisterReport(m) => report::register(case, sender, m),
+        Message::RegisterReport(m) => {
+            return register_report::register(case, sender, m, answers);
+        }
         Message::RegisteredReport(m) => report::registered(case, sender, m),
         Message::CreateReport(m) => report::create(case, sender, m),
         Message::CancelReport(m) => report::cancel(case, sender, m),
-        Message::UpdateReport(m) => report::update(case, sender, m),
-        // Answers to what we do not ask yet: nothing follows from them (quirk Q25).
-        Message::CreatedReport(m) => acknowledge(case, sender, &m.ei_response),
+        Message::UpdateReport(m) => update_report::update(case, sender, m),
+        Message::CreatedReport(m) => create_report::created(case, sender, m),
+        Message::CanceledReport(m) => cancel_report::canceled(case, sender, m),
+        // We send no data, so nothing follows from an answer to them (quirk Q25).
         Message::UpdatedReport(m) => acknowledge(case, sender, &m.ei_response),
-        Message::CanceledReport(m) => acknowledge(case, sender, &m.ei_response),
         // Answering a response with another would never end.
         Message::Response(_) => Decision::unchanged(case.at.version, Reply::Empty),
         Message::CreateOpt(m) => return opt::create(case, sender, m, answers),

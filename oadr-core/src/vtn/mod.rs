@@ -1,4 +1,4 @@
-//! The VTN machine: one VEN's registration, events, offers and queue.
+//! The VTN machine: one VEN's registration, events, reports and queue.
 //!
 //! Knows nothing of the other VENs, of transports or of stores.
 //!
@@ -6,14 +6,19 @@
 //! the machine [`decide`] and follows the contract in [`machine`](crate::machine). Operators act on one
 //! VEN by [`command`], and on many by a [`Campaign`]: the events of a VEN are those of the campaigns in
 //! its context, sent in its own numbering and repeated until it answers.
+//!
+//! Reports are requested of a VEN when it says what it offers, as policies, operators and the
+//! application want them; what comes are [facts](ReadingsFact).
 
 mod assignment;
 mod audience;
 mod campaign;
+mod cancel_report;
 mod change;
 mod claim;
 mod command;
 mod context;
+mod create_report;
 mod created_event;
 mod deadline;
 mod decide;
@@ -31,9 +36,11 @@ mod opts;
 mod poll;
 mod readings_fact;
 mod refusal;
+mod register_report;
 mod registration;
 mod report;
 mod report_command;
+mod report_intervals;
 mod report_policy;
 mod reports;
 mod requested_report;
@@ -42,6 +49,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod update_report;
 mod wanted_report;
 
 pub use assignment::Assignment;

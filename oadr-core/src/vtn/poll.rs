@@ -8,7 +8,7 @@ use super::delivery::{later, resend_at};
 use super::input::{Answer, PollAnswer, Question};
 use super::registration::PATIENCE;
 use super::state::Task;
-use super::{Change, Vtn, distribute};
+use super::{Change, Vtn, cancel_report, create_report, distribute};
 use crate::machine::{Decision, Draft, Step};
 use crate::payload::{CancelPartyRegistration, RegisterReport, RequestReregistration};
 use crate::value::{DateTime, RequestId};
@@ -77,7 +77,10 @@ fn pending(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
             report_request_id: metadata.answers.clone(),
         })));
     }
-    distribute::is_due(case, sender).then(|| distribute::poll(case, sender))
+    if distribute::is_due(case, sender) {
+        return Some(distribute::poll(case, sender));
+    }
+    cancel_report::poll(case, sender).or_else(|| create_report::poll(case, sender))
 }
 
 fn remove(case: &Case<'_>, sender: Sender<'_>, mut draft: Draft<Vtn>) -> Decision<Vtn> {

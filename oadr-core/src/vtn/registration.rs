@@ -9,7 +9,7 @@ use super::delivery::later;
 use super::input::{Answer, Question, RegistrationAnswer, RegistrationQuery, RegistrationRequest};
 use super::refusal::{Refusal, refuse};
 use super::state::{KnownBy, Registration, State, Task};
-use super::{Admission, Change, Claim, Effect, UnregisteredPoll, Vtn, opt};
+use super::{Admission, Change, Claim, Effect, UnregisteredPoll, Vtn, opt, register_report};
 use crate::Peer;
 use crate::machine::{Decision, Draft, Random, Step};
 use crate::payload::{
@@ -90,6 +90,7 @@ pub(super) fn cancel(
         forget(&mut draft);
     } else {
         opt::unregister(&mut draft);
+        register_report::suspend(case, &mut draft);
         draft.change(Change::RegistrationCancelled);
     }
     draft.effect(Effect::RegistrationCancelled {
@@ -313,6 +314,7 @@ fn register(
             // What an operator knew of it went with its removal.
             draft.change(Change::Forgotten);
         }
+        register_report::suspend(case, &mut draft);
         draft.change(Change::Registered {
             ven_id: ven_id.clone(),
             ven_name,

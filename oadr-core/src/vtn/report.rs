@@ -1,47 +1,23 @@
-//! EiReport as far as metadata go: what a VEN offers, and that we offer nothing (rules 301 to 311).
+//! EiReport where a VEN asks us: all that we offer are metadata, which say that we have nothing to
+//! report (rules 301 to 311, 327).
 //!
-//! Knows nothing of data: nobody asked for any, so what comes unasked is refused.
+//! Knows nothing of what we ask of VENs.
 
 use super::decide::{Case, Sender, reply};
 use super::delivery::later;
 use super::refusal::Refusal;
 use super::registration::PATIENCE;
 use super::state::State;
-use super::{Change, Effect, Vtn};
+use super::{Change, Vtn};
 use crate::machine::Decision;
 use crate::payload::{
     CancelReport, CanceledReport, CreateReport, CreatedReport, EiResponse, PendingReports,
-    RegisterReport, RegisteredReport, ReportRequest, Response, UpdateReport, UpdatedReport,
+    RegisteredReport, ReportRequest, Response,
 };
 use crate::value::ReportRequestId;
 
 /// So many requests for our metadata may be open.
 const MOST_REQUESTS: usize = 16;
-
-/// `oadrRegisterReport`: what the VEN offers from now on (rule 306).
-pub(super) fn register(
-    case: &Case<'_>,
-    sender: Sender<'_>,
-    register: &RegisterReport,
-) -> Decision<Vtn> {
-    let answer = RegisteredReport {
-        ei_response: EiResponse::ok(register.request_id.clone()),
-        report_requests: Vec::new(),
-        ven_id: Some(sender.ven_id.clone()),
-    };
-    if case.state().offers == register.reports {
-        return case.unchanged(answer);
-    }
-    let mut draft = case.draft();
-    draft.change(Change::OffersRegistered {
-        offers: register.reports.clone(),
-    });
-    draft.effect(Effect::ReportsRegistered {
-        ven_id: sender.ven_id.clone(),
-        reports: register.reports.len(),
-    });
-    draft.decide(reply(answer))
-}
 
 /// `oadrRegisteredReport`: the VEN knows what we offer. What it asks for with it counts as a request
 /// of its own (rule 344).
@@ -135,20 +111,6 @@ pub(super) fn cancel(case: &Case<'_>, sender: Sender<'_>, cancel: &CancelReport)
     }
     let answer = answer(&draft.state, EiResponse::ok(request_id));
     draft.decide(reply(answer))
-}
-
-/// `oadrUpdateReport`: nobody asked for it (rule 304).
-pub(super) fn update(case: &Case<'_>, sender: Sender<'_>, update: &UpdateReport) -> Decision<Vtn> {
-    let request_id = update.request_id.clone();
-    case.unchanged(UpdatedReport {
-        ei_response: if update.reports.is_empty() {
-            EiResponse::ok(request_id)
-        } else {
-            Refusal::UNKNOWN_REPORT_REQUEST.response(request_id)
-        },
-        cancel_report: None,
-        ven_id: Some(sender.ven_id.clone()),
-    })
 }
 
 /// The requests that are not open yet, if all of them are for METADATA (rule 327).

@@ -49,6 +49,7 @@ pub(super) fn request(
             since: now,
             points,
             progress: ReportProgress::Waiting { alone: false },
+            resumed: None,
             last: None,
         },
     ))));

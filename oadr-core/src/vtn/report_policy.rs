@@ -4,8 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Member;
-use crate::value::{Duration, GroupId, ReportName, ResourceId, Text};
+use super::{Member, WantedReport};
+use crate::payload::{Report, ReportDescription, Target};
+use crate::value::{Duration, GroupId, RId, ReportName, ResourceId, Text};
 
 /// What operators want of every VEN that offers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +19,10 @@ pub struct ReportPolicy {
     pub groups: Vec<GroupId>,
     /// Only reports of this name, without `METADATA_`.
     pub report_name: Option<ReportName>,
-    /// Only data points of this [measurement](crate::payload::ReportDescription::measurement).
+    /// Only data points of this [measurement](ReportDescription::measurement).
     pub measurement: Option<Text>,
-    /// Only data points of this resource.
+    /// Only data points of this resource. One that names nothing is about all that the VEN has (rule
+    /// 343).
     pub resource: Option<ResourceId>,
     /// The sampling interval; zero is on change. Where an offer has no such pace the nearest one is
     /// taken (rule 340).
@@ -51,4 +53,47 @@ impl ReportPolicy {
                 .iter()
                 .any(|group| member.groups.contains(group))
     }
+
+    /// What it wants of this offer of this VEN, if anything.
+    pub(super) fn wants(&self, offer: &Report, member: &Member) -> Option<WantedReport> {
+        let name = offer.report_name.as_ref().map(ReportName::of_data);
+        if self.report_name.is_some() && self.report_name != name {
+            return None;
+        }
+        let matches = |point: &&ReportDescription| {
+            self.measurement
+                .as_ref()
+                .is_none_or(|measurement| point.measurement() == Some(measurement.as_str()))
+                && self
+                    .resource
+                    .as_ref()
+                    .is_none_or(|resource| is_about(point, resource, member))
+        };
+        let points = offer.descriptions.iter().filter(matches);
+        let r_ids: Vec<RId> = points.map(|point| point.r_id.clone()).collect();
+        if r_ids.is_empty() {
+            return None;
+        }
+        Some(WantedReport {
+            report_specifier_id: offer.report_specifier_id.clone(),
+            r_ids: if r_ids.len() == offer.descriptions.len() {
+                Vec::new()
+            } else {
+                r_ids
+            },
+            granularity: self.granularity,
+            report_back: self.report_back,
+            start: None,
+            duration: self.duration,
+        })
+    }
+}
+
+fn is_about(point: &ReportDescription, resource: &ResourceId, member: &Member) -> bool {
+    let names_nothing = |target: &Option<Target>| target.as_ref().is_none_or(Target::is_empty);
+    let is_about_all = names_nothing(&point.data_source)
+        && names_nothing(&point.subject)
+        && point.market_context.is_none();
+    point.resource_ids().any(|id| id == resource)
+        || (is_about_all && member.resources.contains(resource))
 }

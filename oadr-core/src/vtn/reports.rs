@@ -5,10 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{LastReport, ReportProgress, RequestedReport};
-use crate::value::ReportRequestId;
+use crate::value::{DateTime, ReportRequestId};
 
 /// So many requests of a VEN may be open.
 pub(super) const MOST_OPEN: usize = 64;
+/// So many that are not any more stay known; beyond that the oldest is forgotten early.
+pub(super) const MOST_FINISHED: usize = 64;
 
 /// The requests, in the order of their making.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +58,11 @@ impl Reports {
     /// How many are open.
     pub(super) fn open(&self) -> usize {
         self.iter().filter(|known| known.is_open()).count()
+    }
+
+    /// When time alone moves one on.
+    pub(super) fn next_deadline(&self) -> Option<DateTime> {
+        self.iter().filter_map(RequestedReport::deadline).min()
     }
 
     pub(super) fn apply(&mut self, change: &ReportChange) {

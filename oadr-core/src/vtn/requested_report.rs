@@ -5,9 +5,12 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::later;
 use super::{PointFact, WantedReport};
-use crate::payload::ResponseCode;
-use crate::value::{DateTime, ReportRequestId, RequestId, Text};
+use crate::payload::{Properties, ReportRequest, ReportSpecifier, ResponseCode, SpecifierPayload};
+use crate::value::{
+    DateTime, Duration, NonEmpty, RId, ReadingType, ReportRequestId, RequestId, Text,
+};
 
 /// So long a finished request stays known: data that an outage held up are still taken.
 pub(super) const GRACE: TimeDelta = TimeDelta::days(7);
@@ -27,6 +30,9 @@ pub struct RequestedReport {
     pub points: Vec<PointFact>,
     /// How far it has come.
     pub progress: ReportProgress,
+    /// From when the VEN is to report, where that is not the start that was wanted: it was asked again
+    /// later on, and what came before is not wanted twice.
+    pub resumed: Option<DateTime>,
     /// The last data, if there were any.
     pub last: Option<LastReport>,
 }
@@ -123,5 +129,91 @@ impl RequestedReport {
             | ReportProgress::Cancelling(_)
             | ReportProgress::Over { .. } => false,
         }
+    }
+
+    /// Whether a poll now brings the request.
+    pub(super) fn is_due(&self, now: DateTime) -> bool {
+        match &self.progress {
+            ReportProgress::Waiting { .. } => true,
+            ReportProgress::Sent { resend_at, .. } => *resend_at <= now,
+            ReportProgress::Unoffered
+            | ReportProgress::Accepted
+            | ReportProgress::Refused { .. }
+            | ReportProgress::Cancelling(_)
+            | ReportProgress::Over { .. } => false,
+        }
+    }
+
+    /// The cancellation that is on its way, if there is one.
+    pub(super) fn cancelling(&self) -> Option<&Cancelling> {
+        match &self.progress {
+            ReportProgress::Cancelling(cancelling) => Some(cancelling),
+            ReportProgress::Unoffered
+            | ReportProgress::Waiting { .. }
+            | ReportProgress::Sent { .. }
+            | ReportProgress::Accepted
+            | ReportProgress::Refused { .. }
+            | ReportProgress::Over { .. } => None,
+        }
+    }
+
+    /// `oadrReportRequest`.
+    pub(super) fn request(&self) -> ReportRequest {
+        // Rules 321 and 338.
+        let payload = |r_id: RId| SpecifierPayload {
+            r_id,
+            item_base: None,
+            reading_type: ReadingType::NotApplicable,
+        };
+        let payloads = self.points.iter().map(|point| payload(point.r_id.clone()));
+        let wanted = &self.wanted;
+        // Whenever it begins, it ends when it was to end.
+        let rest = |start| match (wanted.ends(), self.resumed) {
+            (Some(ends), Some(_)) => Duration::from_time_delta(ends.signed_duration_since(start)),
+            (Some(_) | None, _) => wanted.duration,
+        };
+        let start = self.resumed.or(wanted.start);
+        ReportRequest {
+            report_request_id: self.report_request_id.clone(),
+            specifier: ReportSpecifier {
+                report_specifier_id: wanted.report_specifier_id.clone(),
+                granularity: wanted.granularity,
+                report_back: wanted.report_back,
+                interval: start.map(|start| Properties::new(start, rest(start))),
+                // Rule 308: METADATA have one point, and it means nothing.
+                payloads: NonEmpty::try_from(payloads.collect::<Vec<_>>())
+                    .unwrap_or_else(|_| NonEmpty::one(payload(RId::new("0").unwrap_or_default()))),
+            },
+        }
+    }
+
+    /// When time alone moves it on.
+    pub(super) fn deadline(&self) -> Option<DateTime> {
+        match &self.progress {
+            ReportProgress::Unoffered
+            | ReportProgress::Waiting { .. }
+            | ReportProgress::Sent { .. }
+            | ReportProgress::Accepted => {
+                let rhythm = self.wanted.rhythm(self.since);
+                // The last report comes after the last period.
+                self.wanted.ends().map(|ends| later(ends, rhythm))
+            }
+            ReportProgress::Refused { forget_at, .. } | ReportProgress::Over { forget_at, .. } => {
+                Some(*forget_at)
+            }
+            ReportProgress::Cancelling(cancelling) => Some(cancelling.give_up_at),
+        }
+    }
+}
+
+impl Cancelling {
+    /// Whether a poll now brings it.
+    pub(super) fn is_due(&self, now: DateTime) -> bool {
+        self.resend_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether all that the VEN got of it went with the answer to a report.
+    pub(super) fn is_ridden(&self) -> bool {
+        self.resend_at.is_none()
     }
 }

@@ -273,6 +273,7 @@ impl State {
                     .filter_map(|delivery| delivery.closes()),
             )
             .chain(self.opts.next_deadline())
+            .chain(self.reports.next_deadline())
             .min()
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of who wants it, nor of how far the request has come.
 
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::PointFact;
@@ -78,16 +81,11 @@ impl WantedReport {
             return Ok(Vec::new());
         }
         let offer = self.offer(offers)?;
-        let of = |r_id: &RId| offer.descriptions.iter().find(|d| d.r_id == *r_id);
-        if self.r_ids.iter().any(|r_id| of(r_id).is_none()) {
+        let offered: BTreeSet<&RId> = offer.descriptions.iter().map(|d| &d.r_id).collect();
+        if offered.is_empty() || self.r_ids.iter().any(|r_id| !offered.contains(r_id)) {
             return Err(NotOffered::Point);
         }
-        let wanted = |d: &&ReportDescription| self.r_ids.is_empty() || self.r_ids.contains(&d.r_id);
-        let points: Vec<_> = offer.descriptions.iter().filter(wanted).collect();
-        if points.is_empty() {
-            return Err(NotOffered::Point);
-        }
-        Ok(points.into_iter().map(PointFact::of).collect())
+        Ok(self.selected(offer).map(PointFact::of).collect())
     }
 
     /// Whether the offer has it at this pace (rules 317, 324, 340).
@@ -126,9 +124,8 @@ impl WantedReport {
             return Ok(fitted);
         }
         let span = |duration: &Duration| duration.span_from(EPOCH);
-        let wanted = |d: &&ReportDescription| self.r_ids.is_empty() || self.r_ids.contains(&d.r_id);
         // An offer without a sampling rate is taken at its word: anything goes (quirk Q16).
-        let points = offer.descriptions.iter().filter(wanted);
+        let points = self.selected(offer);
         let rates: Vec<_> = points.filter_map(|d| d.sampling_rate.as_ref()).collect();
         let is_on_change = fitted.granularity.is_zero() && rates.iter().all(|rate| rate.on_change);
         if !is_on_change {
@@ -153,15 +150,31 @@ impl WantedReport {
         if self.start.is_some() {
             return self;
         }
-        let kept = self.offer(offers).ok().and_then(|offer| offer.duration);
         self.start = if self.is_history(offers) {
-            Some(kept.map_or(now, |kept| kept.before(now)))
+            Some(self.oldest(offers, now))
         } else if self.is_once() {
             None
         } else {
             Some(now)
         };
         self
+    }
+
+    /// How far one report is from the next.
+    pub(super) fn rhythm(&self, now: DateTime) -> TimeDelta {
+        self.report_back.span_from(now).max(TimeDelta::zero())
+    }
+
+    /// The oldest that the VEN still has (rule 312); if it does not say, nothing that is past.
+    pub(super) fn oldest(&self, offers: &[Report], now: DateTime) -> DateTime {
+        let kept = self.offer(offers).ok().and_then(|offer| offer.duration);
+        kept.map_or(now, |kept| kept.before(now)).min(now)
+    }
+
+    fn selected<'a>(&self, offer: &'a Report) -> impl Iterator<Item = &'a ReportDescription> {
+        let r_ids: BTreeSet<&RId> = self.r_ids.iter().collect();
+        let points = offer.descriptions.iter();
+        points.filter(move |d| r_ids.is_empty() || r_ids.contains(&d.r_id))
     }
 
     fn offer<'a>(&self, offers: &'a [Report]) -> Result<&'a Report, NotOffered> {

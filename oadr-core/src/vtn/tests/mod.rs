@@ -17,8 +17,11 @@ mod operator;
 mod polling;
 mod properties;
 mod registering;
+mod renewing;
 mod reporting;
+mod requesting;
 mod standing;
+mod updating;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

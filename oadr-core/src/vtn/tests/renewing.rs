@@ -1,0 +1,624 @@
+//! What a VEN offers, and what is wanted of it as soon as it says so: policies, applications, and what
+//! operators wanted before.
+
+use super::requesting::{id, ids, offer, offers, once, point, status, wanted};
+use super::*;
+use crate::payload::{
+    CancelPartyRegistration, ItemBase, RegisterReport, Report, ReportRequest, UpdateReport,
+};
+use crate::value::{
+    GroupId, RId, RegistrationId, ReportName, ReportRequestId, ReportSpecifierId, ResourceId,
+    SiScaleCode,
+};
+
+/// All usage, a sample a minute, five at a time.
+fn policy(name: &str) -> ReportPolicy {
+    ReportPolicy {
+        name: Text::new(name).unwrap(),
+        vens: Vec::new(),
+        groups: Vec::new(),
+        report_name: Some(ReportName::TelemetryUsage),
+        measurement: None,
+        resource: None,
+        granularity: Duration::minutes(1),
+        report_back: Duration::minutes(5),
+        duration: Duration::ZERO,
+    }
+}
+
+fn under(policies: Vec<ReportPolicy>) -> Rig {
+    let mut rig = Rig::registered();
+    rig.context.report_policies = policies.into();
+    rig
+}
+
+/// Offer, data points, granularity and report-back in minutes.
+fn asked(requests: &[ReportRequest]) -> Vec<(&str, Vec<&str>, i64, i64)> {
+    let minutes = |d: Duration| d.span_from(midnight()).num_minutes();
+    let requests = requests.iter().map(|request| {
+        let specifier = &request.specifier;
+        let r_ids = specifier.payloads.iter().map(|p| p.r_id.as_str());
+        (
+            specifier.report_specifier_id.as_str(),
+            r_ids.collect(),
+            minutes(specifier.granularity),
+            minutes(specifier.report_back),
+        )
+    });
+    requests.collect()
+}
+
+fn data(request: &str, specifier: &str, minute: i64) -> Report {
+    let start = midnight() + TimeDelta::minutes(minute);
+    Report {
+        start: Some(start),
+        duration: None,
+        intervals: Some(NonEmpty::one(Interval {
+            start: Some(start),
+            duration: Some(Duration::minutes(1)),
+            uid: None,
+            payloads: NonEmpty::one(StreamPayload::Report(crate::payload::ReportPayload {
+                r_id: RId::new("a").unwrap(),
+                confidence: None,
+                accuracy: None,
+                payload: Payload::Float(Float::from(1.0)),
+                data_quality: None,
+            })),
+        })),
+        ei_report_id: None,
+        descriptions: Vec::new(),
+        report_request_id: id(request),
+        report_specifier_id: ReportSpecifierId::new(specifier).unwrap(),
+        report_name: Some(ReportName::TelemetryUsage),
+        created: start,
+    }
+}
+
+impl Rig {
+    fn report(&mut self, report: Report) -> u16 {
+        self.send(UpdateReport {
+            request_id: RequestId::default(),
+            reports: vec![report],
+            ven_id: None,
+        })
+        .code()
+    }
+
+    /// The VEN says what it offers, in answer to this request for METADATA.
+    fn offer_for(&mut self, request: Option<&str>, reports: Vec<Report>) -> Vec<ReportRequest> {
+        let answer = self.send(RegisterReport {
+            request_id: RequestId::default(),
+            reports,
+            ven_id: None,
+            report_request_id: request.map(|request| ReportRequestId::new(request).unwrap()),
+        });
+        match answer.message() {
+            Message::RegisteredReport(registered) => registered.report_requests,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn rule_344_what_policies_want_goes_with_the_answer_to_metadata() {
+    let mut rig = under(vec![policy("usage")]);
+    let requests = rig.offer(offers());
+    assert_eq!(asked(&requests), [("usage", vec!["a", "b"], 1, 5)]);
+    let request = ids(&requests)[0].to_owned();
+    let known = rig.state().report_request(&id(&request)).unwrap();
+    assert_eq!(
+        known.origin,
+        RequestOrigin::Policy(Text::new("usage").unwrap())
+    );
+    assert_eq!(
+        rig.effects,
+        [
+            Effect::ReportsRegistered {
+                ven_id: rig.ven_id(),
+                reports: 3,
+            },
+            Effect::ReportRequested {
+                ven_id: rig.ven_id(),
+                report_request_id: id(&request),
+                report_specifier_id: ReportSpecifierId::new("usage").unwrap(),
+            }
+        ]
+    );
+    assert!(rig.polls_in_vain());
+    // The answer names the VEN's own message.
+    rig.created(200, "offer", &[]);
+    assert_eq!(*rig.progress(&request), ReportProgress::Accepted);
+}
+
+#[test]
+fn a_request_that_went_with_an_answer_comes_with_a_poll_if_nobody_answers() {
+    let mut rig = under(vec![policy("usage")]);
+    let requests = rig.offer(offers());
+    rig.advance(5);
+    let again = rig.polled_requests();
+    assert_eq!(again.report_requests.into_vec(), requests);
+}
+
+#[test]
+fn rule_331_policies_choose_by_report_measurement_and_resource() {
+    let energy = crate::payload::ReportDescription {
+        item_base: Some(ItemBase::EnergyReal(SiScaleCode::Kilo)),
+        ..point("e", "pump")
+    };
+    let reports = vec![
+        offer(
+            "usage",
+            ReportName::MetadataTelemetryUsage,
+            vec![point("a", "boiler"), point("b", "pump"), energy],
+        ),
+        offer(
+            "status",
+            ReportName::MetadataTelemetryStatus,
+            vec![status("s", "boiler"), status("t", "pump")],
+        ),
+    ];
+    let any = ReportPolicy {
+        report_name: None,
+        ..policy("any")
+    };
+    let measured = |measurement: &str| ReportPolicy {
+        measurement: Text::new(measurement).ok(),
+        ..any.clone()
+    };
+    let about = |resource: &str, policy: ReportPolicy| ReportPolicy {
+        resource: ResourceId::new(resource).ok(),
+        ..policy
+    };
+    for (policy, chosen) in [
+        (policy("usage"), vec![("usage", vec!["a", "b", "e"])]),
+        (
+            any.clone(),
+            vec![("usage", vec!["a", "b", "e"]), ("status", vec!["s", "t"])],
+        ),
+        (measured("powerReal"), vec![("usage", vec!["a", "b"])]),
+        (measured("energyReal"), vec![("usage", vec!["e"])]),
+        (measured("status"), vec![("status", vec!["s", "t"])]),
+        (measured("voltage"), vec![]),
+        (
+            about("pump", any.clone()),
+            vec![("usage", vec!["b", "e"]), ("status", vec!["t"])],
+        ),
+        (
+            about("pump", measured("powerReal")),
+            vec![("usage", vec!["b"])],
+        ),
+        (about("fridge", any.clone()), vec![]),
+    ] {
+        let mut rig = under(vec![policy.clone()]);
+        let requests = rig.offer(reports.clone());
+        let requests = asked(&requests)
+            .into_iter()
+            .map(|(id, points, ..)| (id, points));
+        assert_eq!(requests.collect::<Vec<_>>(), chosen, "{policy:?}");
+    }
+}
+
+#[test]
+fn policies_are_for_vens_and_groups() {
+    let text = |text: &str| Text::new(text).unwrap();
+    for (vens, groups, is_for) in [
+        (vec![], vec![], true),
+        (vec!["house"], vec![], true),
+        (vec!["villa"], vec![], false),
+        (vec!["villa"], vec!["north"], true),
+        (vec![], vec!["south"], false),
+    ] {
+        let mut rig = under(vec![ReportPolicy {
+            vens: vens.iter().map(|ven| text(ven)).collect(),
+            groups: groups.iter().map(|g| GroupId::new(g).unwrap()).collect(),
+            ..policy("p")
+        }]);
+        rig.command(&Command::Assign {
+            groups: Assignment::Exactly(vec![GroupId::new("north").unwrap()]),
+            resources: Assignment::default(),
+        })
+        .unwrap();
+        assert_eq!(
+            !rig.offer(offers()).is_empty(),
+            is_for,
+            "{vens:?} {groups:?}"
+        );
+    }
+}
+
+#[test]
+fn rule_317_policies_want_the_nearest_pace_that_is_offered() {
+    let paced = |granularity, report_back, report_name| ReportPolicy {
+        granularity,
+        report_back,
+        report_name: Some(report_name),
+        ..policy("p")
+    };
+    let usage = ReportName::TelemetryUsage;
+    for (policy, pace) in [
+        // On change is not on offer: as often as possible.
+        (
+            paced(Duration::ZERO, Duration::minutes(1), usage.clone()),
+            (0, 1),
+        ),
+        (
+            paced(Duration::hours(2), Duration::hours(2), usage.clone()),
+            (60, 120),
+        ),
+        (
+            paced(Duration::minutes(9), Duration::minutes(3), usage),
+            (9, 9),
+        ),
+        // Rule 324.
+        (
+            paced(
+                Duration::minutes(1),
+                Duration::minutes(1),
+                ReportName::HistoryUsage,
+            ),
+            (0, 0),
+        ),
+    ] {
+        let mut rig = under(vec![policy]);
+        let requests = rig.offer(offers());
+        let (_, _, granularity, report_back) = asked(&requests)[0];
+        assert_eq!((granularity, report_back), pace);
+        let is_history = report_back == 0;
+        let granularity = requests[0].specifier.granularity;
+        assert_eq!(granularity.is_zero(), is_history);
+    }
+}
+
+#[test]
+fn rule_306_metadata_end_requests_and_what_is_wanted_is_asked_for_again() {
+    let mut rig = under(vec![policy("usage")]);
+    rig.offer(offers());
+    let by_policy = rig.state().report_requests().next().unwrap();
+    let by_policy = by_policy.report_request_id.to_string();
+    rig.accepted("s", wanted("status"));
+    rig.accepted("gone", once("past"));
+    rig.accepted("unwanted", wanted("status").at_another_pace());
+    rig.want_no_more("unwanted", false);
+    rig.effects.clear();
+
+    let requests = rig.offer(offers());
+    assert_eq!(ids(&requests), ["s", "gone", &by_policy]);
+    assert_eq!(
+        rig.effects,
+        [Effect::ReportCancelled {
+            ven_id: rig.ven_id(),
+            report_request_id: id("unwanted"),
+        }],
+        "the metadata did it"
+    );
+    rig.created(200, "offer", &["s", &by_policy]);
+    assert_eq!(*rig.progress("s"), ReportProgress::Accepted);
+
+    // Gone from the offers, and there again.
+    let reports = offers();
+    let requests = rig.offer(vec![reports[0].clone()]);
+    assert_eq!(ids(&requests), [&by_policy]);
+    assert_eq!(*rig.progress("s"), ReportProgress::Unoffered);
+    assert!(rig.polls_in_vain());
+    let requests = rig.offer(reports);
+    assert_eq!(ids(&requests), ["s", "gone", &by_policy]);
+}
+
+impl WantedReport {
+    fn at_another_pace(self) -> Self {
+        Self {
+            granularity: Duration::minutes(2),
+            ..self
+        }
+    }
+}
+
+#[test]
+fn rule_306_nothing_lies_between_the_data_before_and_after_metadata() {
+    let mut rig = Rig::offering(offers());
+    let open = wanted("usage");
+    let day = WantedReport {
+        duration: Duration::days(1),
+        ..wanted("usage").at_another_pace()
+    };
+    rig.accepted("open", open);
+    rig.accepted("day", day);
+    assert_eq!(rig.report(data("open", "usage", 9)), 200);
+    assert_eq!(rig.report(data("day", "usage", 29)), 200);
+    rig.advance(3_600);
+    let spans = |requests: &[ReportRequest]| -> Vec<(i64, i64)> {
+        let intervals = requests
+            .iter()
+            .map(|r| r.specifier.interval.clone().unwrap());
+        let minutes = |span: TimeDelta| span.num_minutes();
+        intervals
+            .map(|i| {
+                (
+                    minutes(i.start - midnight()),
+                    minutes(i.duration.span_from(i.start)),
+                )
+            })
+            .collect()
+    };
+    let requests = rig.offer(offers());
+    // Each goes on where its data end, and ends when it was to end.
+    assert_eq!(spans(&requests), [(10, 0), (30, 24 * 60 - 30)]);
+    // Rule 312: no farther back than the VEN keeps its data.
+    rig.advance(5 * 3_600);
+    let requests = rig.offer(offers());
+    assert_eq!(spans(&requests), [(240, 0), (240, 20 * 60)]);
+    // What it comes to is kept under the same request.
+    assert_eq!(rig.report(data("day", "usage", 240)), 200);
+}
+
+#[test]
+fn rule_306_a_policy_that_wants_it_no_more_lets_it_end_with_the_metadata() {
+    let mut rig = under(vec![policy("usage")]);
+    let requests = rig.offer(offers());
+    let request = ids(&requests)[0].to_owned();
+    rig.created(200, "offer", &[&request]);
+    let slower = ReportPolicy {
+        granularity: Duration::minutes(2),
+        ..policy("usage")
+    };
+    rig.context.report_policies = vec![slower].into();
+    let requests = rig.offer(offers());
+    assert_eq!(requests.len(), 1);
+    let slower = ids(&requests)[0].to_owned();
+    assert_ne!(slower, request, "it is another wish");
+    assert!(matches!(
+        rig.progress(&request),
+        ReportProgress::Over { .. }
+    ));
+    // Late data of the first are welcome. If they go on, it is not over.
+    assert_eq!(rig.report(data(&request, "usage", 1)), 200);
+    assert_eq!(rig.polled_cancellation().0, request);
+}
+
+#[test]
+fn wishes_that_are_alike_are_one_request() {
+    let mut rig = under(vec![policy("one"), policy("two")]);
+    rig.accepted_by_offer(offers());
+    assert_eq!(rig.state().report_requests().count(), 1);
+    rig.context.asks.reports = true;
+    let message = RegisterReport {
+        request_id: RequestId::default(),
+        reports: offers(),
+        ven_id: None,
+        report_request_id: None,
+    };
+    let alike = WantedReport {
+        report_back: Duration::minutes(5),
+        ..wanted("usage")
+    };
+    let input = rig.input(message.into());
+    rig.run(&input, &[Answer::Reports(vec![alike.clone(), alike])]);
+    assert_eq!(rig.state().report_requests().count(), 1);
+}
+
+impl Rig {
+    fn accepted_by_offer(&mut self, reports: Vec<Report>) -> Vec<String> {
+        let requests = self.offer(reports);
+        let ids: Vec<String> = ids(&requests).into_iter().map(str::to_owned).collect();
+        let pending: Vec<&str> = ids.iter().map(String::as_str).collect();
+        self.created(200, "offer", &pending);
+        ids
+    }
+}
+
+#[test]
+fn the_application_says_what_it_wants_of_the_offers() {
+    let mut rig = Rig::registered();
+    rig.context.asks.reports = true;
+    let register = RegisterReport {
+        request_id: RequestId::new("offer").unwrap(),
+        reports: offers(),
+        ven_id: None,
+        report_request_id: None,
+    };
+    let input = rig.input(register.clone().into());
+    match rig.step(&input, &[]) {
+        Step::Ask(Question::Reports(asked)) => {
+            assert_eq!(asked.ven_id, rig.ven_id());
+            assert_eq!(asked.reports, offers());
+        }
+        other => panic!("{other:?}"),
+    }
+    let one = WantedReport {
+        r_ids: vec![RId::new("b").unwrap()],
+        granularity: Duration::hours(9),
+        report_back: Duration::hours(9),
+        ..wanted("usage")
+    };
+    // What is not on offer is left out, and so are the offers themselves: they would never end.
+    let said = vec![one, wanted("nothing"), once("METADATA")];
+    let outcome = rig.run(&input, &[Answer::Reports(said.clone())]);
+    let requests = match outcome.message() {
+        Message::RegisteredReport(registered) => registered.report_requests,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(&requests), [("usage", vec!["b"], 60, 9 * 60)]);
+    // The same answer keeps the request; another one ends it.
+    let before = requests[0].report_request_id.clone();
+    rig.run(&input, &[Answer::Reports(said)]);
+    assert_eq!(rig.state().report_requests().count(), 1);
+    rig.run(&input, &[Answer::Reports(Vec::new())]);
+    assert!(matches!(
+        rig.progress(before.as_str()),
+        ReportProgress::Over { .. }
+    ));
+    // Without an offer there is nothing to ask.
+    let none = RegisterReport {
+        reports: Vec::new(),
+        ..register
+    };
+    let input = rig.input(none.into());
+    assert!(matches!(rig.step(&input, &[]), Step::Decided(_)));
+}
+
+#[test]
+fn rule_305_a_ven_without_reports_is_asked_for_none() {
+    let mut rig = under(vec![policy("usage")]);
+    assert!(rig.offer(Vec::new()).is_empty());
+    let bare = offer("usage", ReportName::MetadataTelemetryUsage, Vec::new());
+    assert!(rig.offer(vec![bare]).is_empty());
+}
+
+#[test]
+fn rule_311_metadata_that_were_asked_for_say_so() {
+    let mut rig = Rig::offering(offers());
+    rig.accepted("m", once("METADATA"));
+    // Of their own accord.
+    rig.offer_for(Some("other"), offers());
+    assert_eq!(*rig.progress("m"), ReportProgress::Accepted);
+    rig.offer_for(Some("m"), offers());
+    assert!(matches!(rig.progress("m"), ReportProgress::Over { .. }));
+    let last = rig.state().report_request(&id("m")).unwrap().last;
+    assert_eq!(last.map(|last| last.received), Some(rig.now));
+}
+
+#[test]
+fn quirk_q22_metadata_that_cannot_say_what_they_answer_answer_what_was_asked() {
+    let mut rig = Rig::offering(offers());
+    rig.want("m", once("METADATA")).unwrap();
+    rig.polled_requests();
+    rig.offer_for(None, offers());
+    assert!(matches!(rig.progress("m"), ReportProgress::Over { .. }));
+}
+
+#[test]
+fn rule_327_periodic_metadata_go_on_whatever_they_say() {
+    let mut rig = under(vec![policy("usage")]);
+    rig.offer(offers());
+    rig.created(200, "offer", &[]);
+    let hourly = WantedReport {
+        report_back: Duration::hours(1),
+        ..wanted("METADATA")
+    };
+    rig.accepted("m", hourly);
+    for _ in 0..3 {
+        // Data are asked for again (rule 306), but not metadata: that would never end.
+        let requests = rig.offer_for(Some("m"), offers());
+        assert_eq!(asked(&requests).len(), 1);
+        assert_eq!(requests[0].specifier.report_specifier_id.as_str(), "usage");
+        assert_eq!(*rig.progress("m"), ReportProgress::Accepted);
+        rig.created(200, "", &[]);
+    }
+    assert!(rig.polls_in_vain());
+}
+
+#[test]
+fn metadata_are_asked_for_by_themselves() {
+    let mut rig = Rig::offering(offers());
+    rig.want("u", wanted("usage")).unwrap();
+    rig.want("m", once("METADATA")).unwrap();
+    assert_eq!(ids(&rig.polled_requests().report_requests), ["m"]);
+    assert_eq!(ids(&rig.polled_requests().report_requests), ["u"]);
+}
+
+#[test]
+fn rule_406_what_is_wanted_outlives_a_registration_and_waits_for_the_offers_of_the_next() {
+    let mut rig = under(vec![policy("usage")]);
+    let by_policy = rig.accepted_by_offer(offers()).remove(0);
+    rig.accepted("s", wanted("status"));
+    rig.accepted(
+        "m",
+        WantedReport {
+            report_back: Duration::hours(1),
+            ..wanted("METADATA")
+        },
+    );
+    rig.accepted("dropped", wanted("status").at_another_pace());
+    rig.want_no_more("dropped", false);
+    rig.register();
+    for request in ["s", "m", &by_policy] {
+        assert_eq!(*rig.progress(request), ReportProgress::Unoffered);
+    }
+    assert!(matches!(
+        rig.progress("dropped"),
+        ReportProgress::Over { .. }
+    ));
+    rig.exchange_metadata();
+    assert!(
+        rig.polls_in_vain(),
+        "nothing is asked for before it is offered"
+    );
+    let requests = rig.offer(offers());
+    assert_eq!(ids(&requests), ["s", &by_policy]);
+    assert_eq!(ids(&rig.polled_requests().report_requests), ["m"]);
+}
+
+#[test]
+fn rule_405_registering_again_changes_nothing_about_requests() {
+    let mut rig = Rig::offering(offers());
+    rig.accepted("s", wanted("status"));
+    let registration = rig.state().registration().unwrap();
+    let registration_id: Option<RegistrationId> = Some(registration.registration_id.clone());
+    let again = CreatePartyRegistration {
+        registration_id,
+        ven_id: Some(rig.ven_id()),
+        ..create("house")
+    };
+    rig.create(again);
+    assert_eq!(*rig.progress("s"), ReportProgress::Accepted);
+}
+
+#[test]
+fn rule_407_a_ven_that_left_is_asked_again_when_it_is_back() {
+    let mut rig = Rig::offering(offers());
+    rig.accepted("s", wanted("status"));
+    let registration = rig.state().registration().unwrap();
+    let cancel = CancelPartyRegistration {
+        request_id: RequestId::default(),
+        registration_id: registration.registration_id.clone(),
+        ven_id: Some(rig.ven_id()),
+    };
+    rig.send(cancel);
+    assert_eq!(*rig.progress("s"), ReportProgress::Unoffered);
+    rig.register();
+    assert_eq!(ids(&rig.offer(offers())), ["s"]);
+}
+
+#[test]
+fn finished_requests_are_bounded_however_often_the_offers_change() {
+    let mut rig = under(vec![policy("usage")]);
+    for n in 0..70 {
+        let name = ReportName::MetadataTelemetryUsage;
+        let changing = offer(&format!("usage-{n}"), name, vec![point("a", "boiler")]);
+        assert_eq!(rig.offer(vec![changing]).len(), 1);
+    }
+    assert_eq!(rig.state().report_requests().count(), 65);
+    // And so are those that are open, whatever is offered.
+    let many = (0..70).map(|n| {
+        let name = ReportName::MetadataTelemetryUsage;
+        offer(&format!("usage-{n}"), name, vec![point("a", "boiler")])
+    });
+    assert_eq!(rig.offer(many.collect()).len(), 64);
+    assert!(rig.state().report_requests().count() <= 128);
+}
+
+#[test]
+fn rule_343_a_point_that_names_no_resource_is_about_all_of_them() {
+    let mut everything = point("a", "boiler");
+    everything.data_source = None;
+    let name = ReportName::MetadataTelemetryUsage;
+    let reports = vec![offer("usage", name, vec![everything])];
+    for (resource, chosen) in [(None, 1), (Some("boiler"), 1), (Some("fridge"), 0)] {
+        let resource = resource.map(|resource| ResourceId::new(resource).unwrap());
+        let mut rig = under(vec![ReportPolicy {
+            resource,
+            ..policy("p")
+        }]);
+        rig.command(&Command::Assign {
+            groups: Assignment::default(),
+            resources: Assignment::Exactly(vec![ResourceId::new("boiler").unwrap()]),
+        })
+        .unwrap();
+        assert_eq!(rig.offer(reports.clone()).len(), chosen);
+        let mut points = rig
+            .state()
+            .report_requests()
+            .flat_map(|known| &known.points);
+        assert!(points.all(|point| point.resource_ids.is_empty()));
+    }
+}
