@@ -144,8 +144,12 @@ fn wishes<'a>(case: &Case<'a>, offers: &[Report], said: &[WantedReport]) -> Vec<
     let mut wish = |origin: RequestOrigin, wanted: &WantedReport| {
         let is_twice = |wanted: &WantedReport| wishes.iter().any(|w| w.wanted.is_like(wanted));
         if let Some(wanted) = fitting(wanted, offers).filter(|wanted| !is_twice(wanted)) {
-            let is_this =
-                |known: &&RequestedReport| known.origin == origin && known.wanted.is_like(&wanted);
+            let points = wanted.points(offers).unwrap_or_default();
+            let is_this = |known: &&RequestedReport| {
+                known.origin == origin
+                    && known.wanted.is_like(&wanted)
+                    && !known.contradicts(&points)
+            };
             wishes.push(Wish {
                 known: state.reports.iter().find(is_this),
                 origin,

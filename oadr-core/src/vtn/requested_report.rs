@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of messages; see [`ReportChange`](super::ReportChange) for what can happen to it.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +144,21 @@ impl RequestedReport {
             | ReportProgress::Cancelling(_)
             | ReportProgress::Over { .. } => false,
         }
+    }
+
+    /// Whether a data point is not any more what it was, its unit perhaps: data before and after would
+    /// not be told apart under the same ID.
+    pub(super) fn contradicts(&self, points: &[PointFact]) -> bool {
+        let before: BTreeMap<&RId, &PointFact> = self
+            .points
+            .iter()
+            .map(|point| (&point.r_id, point))
+            .collect();
+        let mut known = points.iter().filter_map(|point| {
+            let before = before.get(&point.r_id)?;
+            Some(**before == *point)
+        });
+        known.any(|is_same| !is_same)
     }
 
     /// The cancellation that is on its way, if there is one.

@@ -622,3 +622,22 @@ fn rule_343_a_point_that_names_no_resource_is_about_all_of_them() {
         assert!(points.all(|point| point.resource_ids.is_empty()));
     }
 }
+
+#[test]
+fn data_in_another_unit_answer_another_request() {
+    let mut rig = under(vec![policy("usage")]);
+    let first = rig.accepted_by_offer(offers());
+    // A data point more is no other wish.
+    let mut reports = offers();
+    reports[0].descriptions.push(point("c", "fridge"));
+    assert_eq!(rig.accepted_by_offer(reports.clone()), first);
+    reports[0].descriptions[0].item_base = Some(ItemBase::EnergyReal(SiScaleCode::None));
+    let second = rig.accepted_by_offer(reports);
+    assert_ne!(second, first);
+    let unit = |request: &str| {
+        let known = rig.state().report_request(&id(request)).unwrap();
+        known.points[0].measurement().unwrap().to_owned()
+    };
+    assert_eq!(unit(&first[0]), "powerReal");
+    assert_eq!(unit(&second[0]), "energyReal");
+}
