@@ -17,9 +17,9 @@ use crate::value::{
 };
 use crate::vtn::{
     Admission, Answer, Asks, Audience, Campaign, CampaignError, Claim, Command, CommandError,
-    Context, DeliveryFact, Effect, EventBody, Fact, Input, OptDecision, OptFact, PollAnswer,
-    Question, RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy, State,
-    UnregisteredPoll, Vtn, claims_of, command, decide,
+    Context, DeliveryFact, Effect, EventBody, Fact, Input, OfferedReports, OptDecision, OptFact,
+    PollAnswer, Question, RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy, State,
+    UnregisteredPoll, Vtn, WantedReport, claims_of, command, decide,
 };
 use crate::{Peer, Profile};
 
@@ -84,10 +84,14 @@ pub enum EventsError {
 /// Who says whether a VEN may register.
 type Admit = Box<dyn FnMut(&RegistrationRequest) -> RegistrationAnswer + Send>;
 
+/// Who says which of the reports that a VEN offers are wanted, beside what policies want.
+type Want = Box<dyn FnMut(&OfferedReports) -> Vec<WantedReport> + Send>;
+
 /// A VTN in memory.
 pub struct VtnHost {
     config: VtnConfig,
     admit: Option<Admit>,
+    want: Option<Want>,
     partitions: BTreeMap<u64, Loaded<Vtn>>,
     next_partition: u64,
     claims: BTreeMap<Claim, u64>,
@@ -99,6 +103,7 @@ pub struct VtnHost {
     deliveries: BTreeMap<(u64, EventId), DeliveryFact>,
     readings: Readings,
     opts: BTreeMap<(u64, u64), OptFact>,
+    updates: bool,
     outbox: Vec<(u64, EffectId, Effect)>,
 }
 
@@ -109,6 +114,7 @@ impl VtnHost {
         Self {
             config,
             admit: None,
+            want: None,
             partitions: BTreeMap::new(),
             next_partition: 0,
             claims: BTreeMap::new(),
@@ -118,6 +124,7 @@ impl VtnHost {
             deliveries: BTreeMap::new(),
             readings: Readings::default(),
             opts: BTreeMap::new(),
+            updates: false,
             outbox: Vec::new(),
         }
     }
@@ -129,6 +136,20 @@ impl VtnHost {
         admit: impl FnMut(&RegistrationRequest) -> RegistrationAnswer + Send + 'static,
     ) {
         self.admit = Some(Box::new(admit));
+    }
+
+    /// Lets the application say which of the reports that a VEN offers are wanted, beside what policies
+    /// want. What it says is all that it wants of the VEN from then on.
+    pub fn on_reports(
+        &mut self,
+        want: impl FnMut(&OfferedReports) -> Vec<WantedReport> + Send + 'static,
+    ) {
+        self.want = Some(Box::new(want));
+    }
+
+    /// Puts the readings into the effects, too, for whoever takes them from there.
+    pub fn tell_readings(&mut self) {
+        self.updates = true;
     }
 
     /// Answers a message.
@@ -357,7 +378,11 @@ impl VtnHost {
             poll_frequency: self.config.poll_frequency,
             resend_after: self.config.resend_after,
             admission: self.config.admission,
-            asks: Asks::default(),
+            asks: Asks {
+                reports: self.want.is_some(),
+                updates: self.updates,
+                ..Asks::default()
+            },
             unregistered_poll: self.config.unregistered_poll,
             opt_precedence: self.config.opt_precedence,
             campaigns: self.campaigns.iter().filter(open).cloned().collect(),
@@ -395,7 +420,10 @@ impl VtnHost {
                     answers.push(Answer::CreateOpt(OptDecision::Accept));
                 }
                 Step::Ask(Question::Poll(_)) => answers.push(Answer::Poll(PollAnswer::Nothing)),
-                Step::Ask(Question::Reports(_)) => answers.push(Answer::Reports(Vec::new())),
+                Step::Ask(Question::Reports(offered)) => {
+                    let wanted = self.want.as_mut().map(|want| want(&offered));
+                    answers.push(Answer::Reports(wanted.unwrap_or_default()));
+                }
             }
         }
     }

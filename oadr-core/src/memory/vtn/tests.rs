@@ -5,6 +5,8 @@
     reason = "a test names the message that it wants"
 )]
 
+mod reporting;
+
 use super::*;
 use crate::CertificateHash;
 use crate::payload::{
