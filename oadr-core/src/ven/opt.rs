@@ -45,7 +45,7 @@ pub(super) fn create(turn: &mut Turn<'_>, draft: &OptDraft) -> Result<(), Comman
         Some(opt_id) => opt_id.clone(),
         None => OptId::new(turn.random.id("opt")).unwrap_or_default(),
     };
-    forget(turn, |turn, opt| has_run_out(turn, opt));
+    forget(turn, has_run_out);
     let opts = &turn.state().opts;
     let named = opts.list.iter().map(|opt| opt.terms.size());
     let named = named.fold(terms.size(), usize::saturating_add);

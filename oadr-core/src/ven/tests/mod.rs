@@ -8,6 +8,7 @@ mod judging;
 mod leaving;
 mod linking;
 mod listing;
+mod opting;
 mod random;
 mod registering;
 mod reporting;
