@@ -88,10 +88,11 @@ pub(super) fn read(
 
     let mut given = BTreeMap::new();
     if of_command.is_some() {
+        // What is wrong with another word is found below.
         let named = first
             .subcommand_matches(name)
-            .map(ConfigArgs::from_arg_matches);
-        let named = named.transpose()?.and_then(|args| args.config);
+            .and_then(|matches| matches.try_get_one::<PathBuf>("config").ok().flatten())
+            .cloned();
         if let Some(path) = named.or_else(|| variable(CONFIG).map(PathBuf::from)) {
             given = file::read(&path, &settings)?;
         }

@@ -258,6 +258,21 @@ fn a_slip_is_told_with_its_place() {
 }
 
 #[test]
+fn a_slip_in_an_option_is_told_and_not_that_another_one_is_missing() {
+    for (words, said) in [
+        (&["ven", "--opt", "perhaps"][..], "'perhaps' for '--opt"),
+        (&["ven", "--report", "a unti=x source=file:b"], "unti=x"),
+        (
+            &["vtn", "--poll-interval", "soon"],
+            "'soon' for '--poll-interval",
+        ),
+    ] {
+        let error = refusal(words, &[]);
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn the_commands_take_their_variables_too() {
     let variables = [("OADR_LOG", "debug"), ("OADR_LOG_FORMAT", "json")];
     let Line::Run(cli) = line(&["vens", "list"], &variables).unwrap() else {
