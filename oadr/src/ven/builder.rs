@@ -82,7 +82,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A report that it is to offer.
-    #[error("the report {specifier:?} cannot be offered: {source}")]
+    #[error("the report {:?} cannot be offered: {source}", specifier.as_str())]
     Report {
         /// The report.
         specifier: ReportSpecifierId,

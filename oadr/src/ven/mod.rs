@@ -155,6 +155,7 @@ mod event;
 mod handlers;
 mod happening;
 mod host;
+mod meter;
 mod occasion;
 mod on_event;
 mod reporting;
@@ -178,6 +179,7 @@ pub use answer::Answer;
 pub use builder::{StartError, Ven};
 pub use event::{Event, Interval, Signal};
 pub use happening::{Happening, HappeningId};
+pub use meter::{MeterCommand, MeterFile, Profile, SimulatedMeter, status_of};
 pub use occasion::{
     EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptSent, Registered,
     RegistrationCancelled, RegistrationRefused, ReportCancelled, ReportCompleted, ReportRefused,

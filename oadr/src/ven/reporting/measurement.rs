@@ -68,7 +68,7 @@ impl Measurement {
     }
 
     /// The number, if it is one and nothing is to be said about it.
-    pub(super) fn plain(&self) -> Option<f64> {
+    pub(in crate::ven) fn plain(&self) -> Option<f64> {
         let Payload::Float(number) = self.payload else {
             return None;
         };

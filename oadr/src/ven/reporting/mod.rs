@@ -23,5 +23,5 @@ pub use source::{Moment, Span};
 pub(super) use buffer::FEWEST;
 pub(super) use desk::Desk;
 pub(super) use offered::Offered;
-pub(super) use report::offers;
+pub(crate) use report::offers;
 pub(super) use sampler::Sampler;

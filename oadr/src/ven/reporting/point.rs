@@ -36,7 +36,9 @@ pub struct Point {
 }
 
 impl Point {
-    fn new(r_id: RId, report_type: ReportType, reading_type: ReadingType) -> Self {
+    /// A point that measures something else than the following do; all but a status need a
+    /// [unit](Self::unit).
+    pub fn new(r_id: RId, report_type: ReportType, reading_type: ReadingType) -> Self {
         Self {
             r_id,
             report_type,

@@ -48,7 +48,7 @@ pub enum ReportError {
     #[error("what is kept is no positive time of fixed length: {0} (rule 312)")]
     Kept(Duration),
     /// Something is wrong with one of its points.
-    #[error("its data point {r_id:?} {why}")]
+    #[error("its data point {:?} {why}", r_id.as_str())]
     Point {
         /// The point.
         r_id: RId,
