@@ -16,6 +16,7 @@ mod http_flags;
 mod notify;
 mod policy_flag;
 mod readings;
+mod report_flag;
 #[cfg(test)]
 mod scripted_api;
 mod settings;

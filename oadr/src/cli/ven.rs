@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use oadr_core::value::{MarketContext, OptType, ResourceId, Text, VenId, VtnId};
 use oadr_http::{BaseUrl, Credentials};
 
 use super::exit::Exit;
+use super::report_flag::{self, ReportFlag};
 use super::settings::ConfigArgs;
 use super::{notify, say};
 use crate::ven::{OnEvent, Ven};
@@ -24,14 +25,15 @@ use crate::ven::{OnEvent, Ven};
 ///
 /// What happens is printed on stdout, one JSON object a line: `registered`, `event_received`,
 /// `event_modified`, `event_cancelled`, `opt_sent`, `event_started`, `interval_started`,
-/// `event_ended`, `registration_cancelled`, `registration_refused`. After a crash a line can come
+/// `event_ended`, `report_requested`, `report_sent`, `report_refused`, `report_cancelled`,
+/// `report_completed`, `registration_cancelled`, `registration_refused`. After a crash a line can come
 /// again; it has the same `id`.
 ///
 /// Every option but --cancel-registration is also a key of the file given with --config, and a variable.
-/// Those that may be given several times are the lists `resources` and `market_contexts` there; in a
-/// variable commas separate their members.
+/// Those that may be given several times are the lists `resources`, `market_contexts` and `reports` there;
+/// in a variable commas separate their members.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{}\n\n{EXAMPLES}", report_flag::HELP))]
 pub(super) struct VenArgs {
     #[command(flatten)]
     pub(super) settings: VenSettings,
@@ -77,6 +79,20 @@ pub(super) struct VenSettings {
     /// A programme that the VEN takes part in; may be given several times. [default: all]
     #[arg(long = "market-context", value_name = "URI")]
     market_contexts: Vec<MarketContext>,
+    /// A data point that is offered to the VTN; may be given several times. See below.
+    #[arg(long = "report", value_name = "POINT")]
+    reports: Vec<ReportFlag>,
+    /// Do not offer the status of the resources, or of the VEN if it has none: online, overridden while
+    /// it stays out of an event, and what running events ask for. A --report with report=status takes
+    /// its place in any case.
+    #[arg(long)]
+    no_status_report: bool,
+    /// How long the source of a data point may take, in seconds; a command is killed then.
+    #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
+    source_timeout: Duration,
+    /// How many samples of each data point are kept at most, while the VTN is away.
+    #[arg(long, value_name = "COUNT", default_value = "1000000", value_parser = value_parser!(u32).range(100..))]
+    keep_samples: u32,
     /// The user for HTTP Basic authentication, which some VTNs want.
     #[arg(long, value_name = "NAME")]
     http_user: Option<String>,
@@ -89,6 +105,8 @@ const EXAMPLES: &str = "\
 Examples:
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --on-event 'jq -r .market_context | grep -q /dr && echo optIn || echo optOut'
+  oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --report 'power unit=powerReal:kW min=PT1S source=file:/run/meter'
+  oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --report 'power unit=powerReal:kW source=simulated:office,peak=50000'
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --cancel-registration";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -141,9 +159,21 @@ fn ven(args: VenSettings) -> Result<Ven, Box<dyn Error>> {
             Opt::In => OptType::OptIn,
             Opt::Out => OptType::OptOut,
         })
-        .resources(args.resources)
+        .resources(args.resources.clone())
         .market_contexts(args.market_contexts)
-        .answer_within(args.on_event_timeout);
+        .answer_within(args.on_event_timeout)
+        .source_within(args.source_timeout)
+        .keep_samples(args.keep_samples);
+    let has_status = args.reports.iter().any(ReportFlag::is_status);
+    for report in report_flag::reports(args.reports) {
+        ven = ven.report(report);
+    }
+    if !has_status
+        && !args.no_status_report
+        && let Some(report) = report_flag::status_report(&args.resources)
+    {
+        ven = ven.report(report);
+    }
     if let Some(command) = args.on_event {
         let on_event = OnEvent { command };
         ven = ven.on_event(move |event| {

@@ -186,6 +186,8 @@ pub use occasion::{
     ReportRequested, ReportSent,
 };
 pub use on_event::{OnEvent, OnEventError};
+#[cfg(test)]
+pub(crate) use reporting::offers;
 pub use reporting::{
     Measurement, Moment, Point, PointError, Report, ReportError, Sample, SampleCounts, Series, Span,
 };

@@ -110,7 +110,8 @@ pub(super) fn scale(unit: &ItemBase) -> Option<f64> {
         | ItemBase::Voltage(_)
         | ItemBase::EnergyReal(_)
         | ItemBase::EnergyReactive(_)
-        | ItemBase::EnergyApparent(_) => return None,
+        | ItemBase::EnergyApparent(_)
+        | ItemBase::GreenButton(_) => return None,
     };
     Some(power_of_ten(scale))
 }
