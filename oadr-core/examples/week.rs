@@ -305,6 +305,11 @@ fn told(effect: &Effect) -> String {
         Effect::EventStarted { .. } => "event started".to_owned(),
         Effect::IntervalStarted { payload, .. } => format!("level {payload}"),
         Effect::EventEnded { reason, .. } => format!("event ended: {reason:?}"),
+        Effect::ReportRequested { .. } => "report wanted".to_owned(),
+        Effect::ReportSent { readings, .. } => format!("{readings} readings reported"),
+        Effect::ReportRefused { .. } => "report refused".to_owned(),
+        Effect::ReportCancelled { .. } => "report not wanted any more".to_owned(),
+        Effect::ReportCompleted { .. } => "last report sent".to_owned(),
         // Whatever is added to the effects one day.
         _ => format!("{effect:?}"),
     }

@@ -106,7 +106,13 @@ impl VenHost {
         entropy: [u8; 32],
     ) -> Result<Option<Outgoing>, CommandError> {
         let decision = command(&self.at, &self.context, Env { now, entropy }, wanted)?;
-        Ok(self.commit(decision))
+        let outgoing = self.commit(decision);
+        let is_due = self.next_deadline().is_some_and(|at| at <= now);
+        if outgoing.is_none() && is_due {
+            // A report is due, for which a command does not ask; drawn from other entropy.
+            return Ok(self.wake(now, entropy.map(|byte| !byte)));
+        }
+        Ok(outgoing)
     }
 
     /// When to call [`wake`](Self::wake) next, if ever.

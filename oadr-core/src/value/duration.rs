@@ -132,7 +132,20 @@ impl Duration {
     /// of January is the last day of February. Saturates at the ends of the calendar.
     #[must_use]
     pub fn after(&self, start: DateTime) -> DateTime {
+        self.times_after(1, start)
+    }
+
+    /// The instant so many times this much later, by the calendar and without drift: two months after
+    /// the 31st of January is the 31st of March, although a month after is the 28th of February.
+    /// Saturates at the ends of the calendar.
+    #[must_use]
+    pub fn times_after(&self, times: u32, start: DateTime) -> DateTime {
         let (months, days, seconds) = self.parts();
+        let (months, days, seconds) = (
+            months.saturating_mul(times),
+            days.saturating_mul(u64::from(times)),
+            seconds.saturating_mul(i64::from(times)),
+        );
         let edge = if self.negative {
             DateTime::MIN_UTC
         } else {

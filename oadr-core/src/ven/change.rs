@@ -279,6 +279,7 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         Change::Registered { registered, .. } => {
             state.registration = Registration::Registered(registered.clone());
             state.owed.clear();
+            state.reporting = Default::default();
             state.link.refusals = 0;
             state.link.failures = 0;
             state.link.poll_at = None;
@@ -293,6 +294,7 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         Change::RegistrationLost => {
             state.registration = Registration::Wanted;
             state.owed.clear();
+            state.reporting = Default::default();
             state.link.refusals = 0;
             state.link.query = Query::Closed;
         }
@@ -419,6 +421,7 @@ fn forget(state: &mut State) {
     state.stopping.clear();
     state.owed.clear();
     state.opts.list.clear();
+    state.reporting = Default::default();
     state.link.refusals = 0;
     state.link.query = Query::Closed;
 }

@@ -72,7 +72,8 @@ pub enum CommandError {
     EmptyDeviceClass,
 }
 
-/// What a VEN says to a command. The reply is what is sent next, as with any input.
+/// What a VEN says to a command. The reply is what is sent next, as with any input; but for a report,
+/// which needs answers: if one is due, the reply is to be woken at once.
 ///
 /// # Errors
 /// The command makes no sense as things stand; nothing happened.
@@ -101,7 +102,7 @@ pub fn command(
             }
         }
     }
-    Ok(turn.decide())
+    Ok(turn.decide_unasked())
 }
 
 fn register(turn: &mut Turn<'_>) -> Result<(), CommandError> {

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::state::Query;
 use super::{
     Answer, Change, Context, Effect, Exchange, Input, Next, Outgoing, Owed, Question, Registered,
-    Registration, Request, State, Ven, poll, registration, reply, run,
+    Registration, Request, State, Ven, poll, registration, reply, report_data, report_pending, run,
 };
 use crate::machine::{Decision, Draft, Env, Loaded, Random, Role as _, Step};
 use crate::payload::{Message, Poll};
@@ -27,9 +27,15 @@ pub fn decide(
     let mut turn = Turn::new(at, context, env, answers);
     // What was due before comes before what the input brings, and what the input brings may be due.
     run::catch_up(&mut turn);
-    match take(&mut turn, input) {
+    let decided = take(&mut turn, input).and_then(|()| match input {
+        Input::Meanwhile => Ok(turn.decide_unsaid()),
+        Input::Started | Input::Wake | Input::Replied { .. } | Input::Failed { .. } => {
+            turn.decide()
+        }
+    });
+    match decided {
         Err(question) => Step::Ask(question),
-        Ok(()) => Step::Decided(turn.decide()),
+        Ok(decision) => Step::Decided(decision),
     }
 }
 
@@ -41,6 +47,7 @@ fn take(turn: &mut Turn<'_>, input: &Input) -> Result<(), Question> {
             if turn.state().registration == Registration::None {
                 turn.change(Change::RegistrationWanted);
             }
+            report_pending::offer_anew(turn, true);
             Ok(())
         }
         Input::Wake | Input::Meanwhile => Ok(()),
@@ -58,6 +65,18 @@ fn take(turn: &mut Turn<'_>, input: &Input) -> Result<(), Question> {
             Ok(())
         }
     }
+}
+
+/// What is sent: what for, where to, and the message.
+type Addressed = (Request, (ServiceName, Message));
+
+/// What may be said at the end of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum May {
+    /// Whatever is due, asking the application where it takes that.
+    Ask,
+    /// Nothing that the application has to be asked for first.
+    NotAsk,
 }
 
 /// A decision in the making, and all it may look at.
@@ -127,45 +146,76 @@ impl<'a> Turn<'a> {
     }
 
     /// Completes the decision with what is sent next, if anything is.
-    pub(super) fn decide(mut self) -> Decision<Ven> {
-        run::catch_up(&mut self);
-        let send = self.outgoing();
+    fn decide(mut self) -> Result<Decision<Ven>, Question> {
+        self.catch_up();
+        let send = self.outgoing(May::Ask)?;
+        Ok(self.decide_with(send))
+    }
+
+    /// The same, without questions: a report that needs one is left to the next input.
+    pub(super) fn decide_unasked(mut self) -> Decision<Ven> {
+        self.catch_up();
+        let send = self.outgoing(May::NotAsk).unwrap_or_default();
+        self.decide_with(send)
+    }
+
+    fn catch_up(&mut self) {
+        run::catch_up(self);
+        report_pending::offer_anew(self, false);
+        report_pending::catch_up(self);
+    }
+
+    fn decide_with(self, send: Option<Outgoing>) -> Decision<Ven> {
         let wake = Ven::next_deadline(self.state());
         self.draft.decide(Next { send, wake })
     }
 
+    /// Completes the decision with nothing to be sent, whatever is due.
+    fn decide_unsaid(mut self) -> Decision<Ven> {
+        run::catch_up(&mut self);
+        let wake = self.state().next_happening();
+        self.draft.decide(Next { send: None, wake })
+    }
+
     /// What is to be sent now.
-    fn outgoing(&mut self) -> Option<Outgoing> {
+    fn outgoing(&mut self, may: May) -> Result<Option<Outgoing>, Question> {
         loop {
-            if self.state().next_request()? > self.now {
-                return None;
+            if self.state().next_request().is_none_or(|at| at > self.now) {
+                return Ok(None);
             }
             let (request, (service, message)) = match self.state().owed.front() {
-                Some(owed) => match owed.message(self.state(), self.context) {
-                    Some(message) => (Request::Owed, message),
-                    None => {
+                Some(owed) => {
+                    let offers = matches!(owed, Owed::RegisterReport { .. });
+                    let Some(message) = owed.message(self.state(), self.context) else {
                         self.change(Change::Settled);
                         continue;
+                    };
+                    if offers {
+                        report_pending::offering(self);
                     }
+                    (Request::Owed, message)
+                }
+                None => match self.unprompted(may)? {
+                    Some(unprompted) => unprompted,
+                    None => return Ok(None),
                 },
-                None => self.unprompted()?,
             };
             let exchange = Exchange(self.state().link.exchanges.saturating_add(1));
             self.change(Change::Sent { exchange, request });
-            return Some(Outgoing {
+            return Ok(Some(Outgoing {
                 exchange,
                 service,
                 message: Box::new(message),
-            });
+            }));
         }
     }
 
     /// What a VEN says that owes nothing.
-    fn unprompted(&mut self) -> Option<(Request, (ServiceName, Message))> {
+    fn unprompted(&mut self, may: May) -> Result<Option<Addressed>, Question> {
         let request_id = self.request_id();
         let state = self.state();
         match &state.registration {
-            Registration::None | Registration::Leaving(_) => None,
+            Registration::None | Registration::Leaving(_) => Ok(None),
             Registration::Wanted => {
                 let (request, message) = match &state.link.query {
                     Query::Open => (Request::Query, registration::query(request_id)),
@@ -179,13 +229,23 @@ impl<'a> Turn<'a> {
                         (Request::Register, message.into())
                     }
                 };
-                Some((request, (ServiceName::EiRegisterParty, message)))
+                Ok(Some((request, (ServiceName::EiRegisterParty, message))))
             }
-            Registration::Registered(registered) => {
+            // Events are not to wait for data.
+            Registration::Registered(registered)
+                if state.next_poll(registered).is_some_and(|at| at <= self.now) =>
+            {
                 let ven_id = registered.ven_id.clone();
                 let poll = Poll { ven_id }.into();
-                Some((Request::Poll, (ServiceName::OadrPoll, poll)))
+                Ok(Some((Request::Poll, (ServiceName::OadrPoll, poll))))
             }
+            Registration::Registered(_) => match may {
+                May::NotAsk => Ok(None),
+                May::Ask => {
+                    let report = report_data::next(self)?;
+                    Ok(report.map(|report| (Request::Report, (ServiceName::EiReport, report))))
+                }
+            },
         }
     }
 

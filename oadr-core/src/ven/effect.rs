@@ -167,7 +167,7 @@ pub enum Effect {
         /// The request.
         report_request_id: ReportRequestId,
     },
-    /// The last report of a request was sent.
+    /// All reports of a request were sent or given up.
     ReportCompleted {
         /// The request.
         report_request_id: ReportRequestId,

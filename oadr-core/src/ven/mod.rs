@@ -23,6 +23,10 @@ mod registration;
 mod reply;
 mod report;
 mod report_change;
+mod report_contents;
+mod report_data;
+mod report_pending;
+mod report_request;
 mod reporting;
 mod run;
 mod schedule;
@@ -79,7 +83,11 @@ impl Role for Ven {
     }
 
     fn next_deadline(state: &State) -> Option<DateTime> {
-        let deadlines = [state.next_request(), state.next_happening()];
+        let deadlines = [
+            state.next_request(),
+            state.next_happening(),
+            state.reporting.next_offers(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

@@ -3,7 +3,10 @@
 //! Knows nothing of events beyond that they end with the registration.
 
 use super::decide::Turn;
-use super::{Change, Context, Effect, EndReason, Owed, Registered, Registration, Run, opt, poll};
+use super::{
+    Change, Context, Effect, EndReason, Owed, Registered, Registration, Run, opt, poll,
+    report_pending,
+};
 use crate::payload::{
     CancelPartyRegistration, CanceledPartyRegistration, CreatePartyRegistration,
     CreatedPartyRegistration, EiResponse, Message, QueryRegistration, RequestReregistration,
@@ -139,6 +142,7 @@ fn registered(
 /// Registered under IDs that the VEN did not have: metadata and events come before anything else
 /// (rules 309, 405).
 pub(super) fn begin(turn: &mut Turn<'_>, registered: Registered) {
+    report_pending::end_all(turn);
     let effect = registered_effect(&registered, false);
     turn.change(Change::Registered {
         registered,
@@ -185,6 +189,7 @@ pub(super) fn refused(turn: &mut Turn<'_>, response_code: ResponseCode) {
 /// The VTN knows no such registration (463): register anew, at once the first time.
 pub(super) fn lost(turn: &mut Turn<'_>) {
     denied(turn);
+    report_pending::end_all(turn);
     turn.change(Change::RegistrationLost);
 }
 
@@ -286,7 +291,7 @@ pub(super) fn cancelled(turn: &mut Turn<'_>, message: &CancelPartyRegistration) 
 
 /// The registration is over.
 pub(super) fn end(turn: &mut Turn<'_>, ven_id: &VenId) {
-    end_events(turn);
+    end_all(turn);
     turn.change(Change::RegistrationEnded);
     turn.effect(Effect::RegistrationCancelled {
         ven_id: ven_id.clone(),
@@ -295,7 +300,7 @@ pub(super) fn end(turn: &mut Turn<'_>, ven_id: &VenId) {
 
 /// The VEN gives up before it is registered.
 pub(super) fn give_up(turn: &mut Turn<'_>) {
-    end_events(turn);
+    end_all(turn);
     turn.change(Change::RegistrationEnded);
 }
 
@@ -306,7 +311,7 @@ pub(super) fn leave(turn: &mut Turn<'_>, registered: Registered) {
         registration_id,
         ..
     } = registered;
-    end_events(turn);
+    end_all(turn);
     let request_id = turn.request_id();
     turn.change(Change::RegistrationLeft {
         ven_id: ven_id.clone(),
@@ -325,8 +330,9 @@ pub(super) fn left(turn: &mut Turn<'_>) {
     }
 }
 
-/// What runs ends with the registration.
-fn end_events(turn: &mut Turn<'_>) {
+/// What runs ends with the registration, and so does all that was to be reported.
+fn end_all(turn: &mut Turn<'_>) {
+    report_pending::end_all(turn);
     let state = turn.state();
     let running = state.events.values().filter_map(|event| match event.run {
         Run::Running(_) => Some((event.event_id().clone(), event.modification_number())),

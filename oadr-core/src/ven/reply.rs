@@ -5,10 +5,14 @@
 use super::decide::Turn;
 use super::registration::{self, Outcome};
 use super::state::Query;
-use super::{Change, Effect, Failure, Owed, Question, Request, distribute, opt, poll, report};
+use super::{
+    Change, Effect, Failure, Owed, Question, Request, distribute, opt, poll, report, report_data,
+    report_pending,
+};
 use crate::payload::{
     CreatedEvent, EiCreatedEvent, EventResponse, EventResponses, Message, ResponseCode,
 };
+use crate::value::ReportRequestId;
 
 /// How often a VTN may refuse the same message before it is dropped: one that it cannot digest must
 /// not keep everything after it from being said.
@@ -39,7 +43,8 @@ pub(super) fn taken(
                 settle(turn, &owed, message)?;
             }
         }
-        Request::Report | Request::Abandoned => {}
+        Request::Report => report_data::answered(turn, message),
+        Request::Abandoned => {}
     }
     Ok(())
 }
@@ -50,6 +55,7 @@ pub(super) fn failed(turn: &mut Turn<'_>, request: Request, failure: Failure) {
         Failure::Busy { retry_after } => retry_after,
         Failure::Unreachable | Failure::Refused | Failure::Broken => None,
     };
+    let line_was_well = turn.state().link.failures == 0;
     poll::back_off(turn, retry_after);
     let rejected = match failure {
         Failure::Unreachable | Failure::Busy { .. } => false,
@@ -59,6 +65,7 @@ pub(super) fn failed(turn: &mut Turn<'_>, request: Request, failure: Failure) {
         // A VTN without a mind for queries may still register.
         Request::Query if rejected => turn.change(Change::Queried { known: None }),
         Request::Owed if rejected => reject(turn),
+        Request::Report if rejected && line_was_well => report_data::failed(turn),
         Request::Query
         | Request::Owed
         | Request::Register
@@ -77,9 +84,22 @@ fn reject(turn: &mut Turn<'_>) {
         let owed = turn.state().owed.front().cloned();
         turn.change(Change::Settled);
         registration::left(turn);
-        if let Some(owed) = owed {
-            opt::dropped(turn, &owed);
+        if let Some(owed) = &owed {
+            opt::dropped(turn, owed);
         }
+        if let Some(Owed::RegisterReport {
+            report_request_id, ..
+        }) = owed
+        {
+            offers_settled(turn, report_request_id.as_ref());
+        }
+    }
+}
+
+/// Offers were sent, or given up: those that were asked for once are done with.
+fn offers_settled(turn: &mut Turn<'_>, by_request: Option<&ReportRequestId>) {
+    if let Some(id) = by_request {
+        report_pending::offers_sent(turn, id);
     }
 }
 
@@ -113,7 +133,10 @@ fn settle(turn: &mut Turn<'_>, owed: &Owed, message: Option<&Message>) -> Result
     }
     turn.change(Change::Settled);
     match owed {
-        Owed::RegisterReport { .. } => {
+        Owed::RegisterReport {
+            report_request_id, ..
+        } => {
+            offers_settled(turn, report_request_id.as_ref());
             if let Some(Message::RegisteredReport(message)) = message {
                 report::registered(turn, message);
             }

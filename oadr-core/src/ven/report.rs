@@ -1,17 +1,18 @@
-//! EiReport: what a VEN offers and what it says to requests. Data reports are not among it yet.
+//! EiReport: what a VEN says to requests for reports, to their end and to the VTN's own offers.
 //!
-//! Knows nothing of where the offers come from.
+//! Knows nothing of what a request comes to, nor of the data.
 
 use super::decide::Turn;
-use super::{Change, Owed};
+use super::report_request::Fault;
+use super::{Change, Effect, Owed, PendingReport, ReportChange, report_pending, report_request};
 use crate::payload::{
     CancelReport, CanceledReport, CreateReport, CreatedReport, EiResponse, PendingReports,
     RegisterReport, RegisteredReport, ReportRequest, ResponseCode, UpdateReport, UpdatedReport,
 };
-use crate::value::{ReportRequestId, RequestId, VenId};
+use crate::value::{RequestId, VenId};
 
-/// The specifier that asks for the offers themselves (rule 327).
-const METADATA: &str = "METADATA";
+/// A VTN that asks for more reports than this at a time is refused: each costs memory.
+const MOST_PENDING: usize = 100;
 
 /// `oadrRegisterReport`: the VTN's offers, of which nothing is wanted.
 pub(super) fn offered(turn: &mut Turn<'_>, message: &RegisterReport) {
@@ -58,55 +59,68 @@ fn answer_requests(
     requests: &[ReportRequest],
     request_id: &RequestId,
 ) {
-    if let Some((code, why)) = requests.iter().find_map(|request| fault(turn, request)) {
-        let ei_response = EiResponse::new(code, why, request_id.clone());
-        return refuse(turn, ven_id, ei_response);
+    let granted = match grant_all(turn, requests) {
+        Ok(granted) => granted,
+        Err((code, why)) => {
+            let ei_response = EiResponse::new(code, why, request_id.clone());
+            return refuse(turn, ven_id, ei_response);
+        }
+    };
+    // Offers that are about to be made end what was asked for before them (rule 306).
+    if granted.iter().any(|report| report.offers_due(turn.now)) {
+        report_pending::replace(turn);
     }
-    let mut pending = pending(turn);
-    pending.extend(
-        requests
-            .iter()
-            .map(|request| request.report_request_id.clone()),
-    );
+    let mut offers = Vec::new();
+    for mut report in granted {
+        let report_request_id = report.report_request_id().clone();
+        if report.offers_due(turn.now) {
+            report.pass_offers(turn.now);
+            offers.push(report_request_id.clone());
+        }
+        let report_specifier_id = report.report_specifier_id().clone();
+        turn.change(Change::Report(ReportChange::Requested(Box::new(report))));
+        turn.effect(Effect::ReportRequested {
+            report_request_id,
+            report_specifier_id,
+        });
+    }
+    let pending_reports = pending_reports(turn);
     turn.owe(Owed::CreatedReport(CreatedReport {
         ei_response: EiResponse::ok(request_id.clone()),
-        pending_reports: PendingReports {
-            report_request_ids: pending,
-        },
+        pending_reports,
         ven_id: Some(ven_id),
     }));
-    for request in requests {
-        let request_id = turn.request_id();
-        turn.owe(Owed::RegisterReport {
-            request_id,
-            report_request_id: Some(request.report_request_id.clone()),
-        });
+    for id in offers {
+        report_pending::owe_offers(turn, Some(id));
     }
 }
 
-/// Why a request cannot be granted (rule 304); only METADATA can for now.
-fn fault(turn: &Turn<'_>, request: &ReportRequest) -> Option<(ResponseCode, &'static str)> {
-    let specifier = &request.specifier;
-    if specifier.report_specifier_id.as_str() == METADATA {
-        return None;
+/// What was asked for, but for what was granted before: a request that comes again goes on as it was,
+/// another one of the same ID takes its place (rule 322).
+fn grant_all(turn: &mut Turn<'_>, requests: &[ReportRequest]) -> Result<Vec<PendingReport>, Fault> {
+    let mut granted: Vec<PendingReport> = Vec::new();
+    for request in requests {
+        let id = &request.report_request_id;
+        let known = turn.state().reporting.pending(id);
+        if known.is_some_and(|known| known.request() == request) {
+            continue;
+        }
+        let report = report_request::grant(turn, request)?;
+        granted.retain(|other| other.report_request_id() != id);
+        granted.push(report);
     }
-    let mut offers = turn.context.reports.iter();
-    let offer = offers.find(|o| o.report_specifier_id == specifier.report_specifier_id);
-    let Some(offer) = offer else {
-        return Some((ResponseCode::INVALID_ID, "unknown reportSpecifierID"));
-    };
-    let known = |r_id| offer.descriptions.iter().any(|d| d.r_id == r_id);
-    if specifier.payloads.iter().all(|p| known(p.r_id.clone())) {
-        Some((ResponseCode::REPORT_NOT_SUPPORTED, "report not supported"))
-    } else {
-        Some((ResponseCode::INVALID_ID, "unknown rID"))
+    let others = turn.state().pending_reports().filter(|known| {
+        let id = known.report_request_id();
+        granted.iter().all(|new| new.report_request_id() != id)
+    });
+    if others.count().saturating_add(granted.len()) > MOST_PENDING {
+        return Err((ResponseCode::DEPLOYMENT_ERROR, "too many reports"));
     }
+    Ok(granted)
 }
 
 fn refuse(turn: &mut Turn<'_>, ven_id: VenId, ei_response: EiResponse) {
-    let pending_reports = PendingReports {
-        report_request_ids: pending(turn),
-    };
+    let pending_reports = pending_reports(turn);
     turn.owe(Owed::CreatedReport(CreatedReport {
         ei_response,
         pending_reports,
@@ -120,14 +134,13 @@ pub(super) fn cancelled(turn: &mut Turn<'_>, message: &CancelReport) {
         return;
     };
     let mut ei_response = checked(&ven_id, message.ven_id.as_ref(), &message.request_id);
-    let pending = pending(turn);
     if ei_response.response_code.is_success() {
-        if message
-            .report_request_ids
-            .iter()
-            .all(|id| pending.contains(id))
-        {
-            withdraw(turn, &message.report_request_ids);
+        let reporting = &turn.state().reporting;
+        let mut ids = message.report_request_ids.iter();
+        if ids.all(|id| reporting.pending(id).is_some()) {
+            for id in message.report_request_ids.iter() {
+                report_pending::withdraw(turn, id, message.report_to_follow);
+            }
         } else {
             ei_response = EiResponse::new(
                 ResponseCode::INVALID_ID,
@@ -136,27 +149,12 @@ pub(super) fn cancelled(turn: &mut Turn<'_>, message: &CancelReport) {
             );
         }
     }
-    let pending_reports = PendingReports {
-        report_request_ids: self::pending(turn),
-    };
+    let pending_reports = pending_reports(turn);
     turn.owe(Owed::CanceledReport(CanceledReport {
         ei_response,
         pending_reports,
         ven_id: Some(ven_id),
     }));
-}
-
-/// Offers that were asked for and not sent yet are not sent any more.
-fn withdraw(turn: &mut Turn<'_>, report_request_ids: &[ReportRequestId]) {
-    let mut place = 0;
-    while let Some(owed) = turn.state().owed.get(place as usize) {
-        match asked_for(owed) {
-            Some(id) if report_request_ids.contains(id) => {
-                turn.change(Change::Overtaken { place });
-            }
-            Some(_) | None => place = place.saturating_add(1),
-        }
-    }
 }
 
 /// `oadrUpdateReport`: nothing was asked for.
@@ -193,31 +191,9 @@ fn checked(ours: &VenId, theirs: Option<&VenId>, request_id: &RequestId) -> EiRe
 }
 
 /// The reports still to come (rule 329).
-fn pending(turn: &Turn<'_>) -> Vec<ReportRequestId> {
-    turn.state()
-        .owed
-        .iter()
-        .filter_map(asked_for)
-        .cloned()
-        .collect()
-}
-
-fn asked_for(owed: &Owed) -> Option<&ReportRequestId> {
-    match owed {
-        Owed::RegisterReport {
-            report_request_id, ..
-        } => report_request_id.as_ref(),
-        Owed::Reregistration { .. }
-        | Owed::RequestEvent { .. }
-        | Owed::CancelPartyRegistration(_)
-        | Owed::CanceledPartyRegistration(_)
-        | Owed::CreatedEvent(_)
-        | Owed::Response(_)
-        | Owed::RegisteredReport(_)
-        | Owed::CreatedReport(_)
-        | Owed::CanceledReport(_)
-        | Owed::UpdatedReport(_)
-        | Owed::CreateOpt { .. }
-        | Owed::CancelOpt { .. } => None,
+fn pending_reports(turn: &Turn<'_>) -> PendingReports {
+    let pending = turn.state().pending_reports();
+    PendingReports {
+        report_request_ids: pending.map(|p| p.report_request_id().clone()).collect(),
     }
 }

@@ -119,10 +119,12 @@ pub(super) fn apply(state: &mut State, change: &ReportChange) {
             {
                 known.schedule = (**schedule).clone();
                 known.refusals = 0;
+                state.link.failures = 0;
             }
         }
         ReportChange::Ended { report_request_id } => {
             pending.retain(|known| known.report_request_id() != report_request_id);
+            state.link.failures = 0;
         }
     }
 }

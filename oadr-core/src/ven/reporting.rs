@@ -6,6 +6,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::schedule::{Metadata, later};
 use super::{Context, Schedule, State};
 use crate::payload::ReportRequest;
 use crate::value::{DateTime, RId, ReportName, ReportRequestId, ReportSpecifierId};
@@ -73,6 +74,43 @@ pub(super) enum Lengths {
     Usually(u32),
 }
 
+impl Reporting {
+    /// What was granted under this ID.
+    pub(super) fn pending(&self, id: &ReportRequestId) -> Option<&PendingReport> {
+        let mut pending = self.pending.iter();
+        pending.find(|pending| pending.report_request_id() == id)
+    }
+
+    /// When the next report of data is due, if one is to come.
+    pub(super) fn next_data(&self) -> Option<DateTime> {
+        self.pending.iter().filter_map(PendingReport::due).min()
+    }
+
+    /// The request whose report of data is to be sent now: the one that is due longest, but those that
+    /// the VTN has trouble with come after the others.
+    pub(super) fn data_due(&self, now: DateTime) -> Option<&PendingReport> {
+        let due = self.pending.iter().filter_map(|p| Some((p.due()?, p)));
+        let due = due.filter(|(due, _)| *due <= now);
+        let first = due.min_by_key(|(due, pending)| (pending.refusals, *due));
+        first.map(|(_, pending)| pending)
+    }
+
+    /// When offers are due next by request, if they are.
+    pub(super) fn next_offers(&self) -> Option<DateTime> {
+        let offers = self.pending.iter().filter_map(PendingReport::metadata);
+        offers.filter_map(|metadata| metadata.next).min()
+    }
+
+    /// A request by which offers are due now.
+    pub(super) fn offers_due(&self, now: DateTime) -> Option<(ReportRequestId, Metadata)> {
+        self.pending.iter().find_map(|pending| {
+            let metadata = pending.metadata()?;
+            let due = (pending.report_request_id().clone(), metadata.clone());
+            pending.offers_due(now).then_some(due)
+        })
+    }
+}
+
 impl PendingReport {
     /// The request as it came.
     #[must_use]
@@ -96,6 +134,40 @@ impl PendingReport {
     #[must_use]
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+
+    /// Whether its intervals have lengths (rules 315, 331, 342).
+    pub(super) fn has_lengths(&self) -> bool {
+        match self.lengths {
+            Lengths::None => false,
+            Lengths::Usually(_) => true,
+        }
+    }
+
+    /// When the next report of data is due, if one is to come.
+    fn due(&self) -> Option<DateTime> {
+        let due = self.schedule.due(self.has_lengths())?;
+        Some(later(due, self.offset))
+    }
+
+    /// Whether offers are due by it.
+    pub(super) fn offers_due(&self, now: DateTime) -> bool {
+        let next = self.metadata().and_then(|metadata| metadata.next);
+        next.is_some_and(|next| next <= now)
+    }
+
+    /// The offers that are due are on their way.
+    pub(super) fn pass_offers(&mut self, now: DateTime) {
+        if let Schedule::Metadata(metadata) = &mut self.schedule {
+            *metadata = metadata.after(now);
+        }
+    }
+
+    fn metadata(&self) -> Option<&Metadata> {
+        match &self.schedule {
+            Schedule::Metadata(metadata) => Some(metadata),
+            Schedule::Now | Schedule::History { .. } | Schedule::Periodic(_) => None,
+        }
     }
 
     /// The data points wanted, each once; none for METADATA.

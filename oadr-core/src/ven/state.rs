@@ -193,14 +193,20 @@ impl State {
                 Registration::None | Registration::Leaving(_) => return None,
                 Registration::Wanted => DateTime::MIN_UTC,
                 Registration::Registered(registered) => {
-                    registered.poll_interval?;
-                    self.link.poll_at.unwrap_or(DateTime::MIN_UTC)
+                    let poll = self.next_poll(registered);
+                    poll.into_iter().chain(self.reporting.next_data()).min()?
                 }
             }
         } else {
             DateTime::MIN_UTC
         };
         Some(self.link.not_before.map_or(due, |hold| hold.max(due)))
+    }
+
+    /// When to poll next; never if the VTN pushes.
+    pub(super) fn next_poll(&self, registered: &Registered) -> Option<DateTime> {
+        registered.poll_interval?;
+        Some(self.link.poll_at.unwrap_or(DateTime::MIN_UTC))
     }
 
     /// When an event has something to tell next, whatever the VTN is asked or told meanwhile.

@@ -51,6 +51,9 @@ pub(super) fn context() -> Context {
     }
 }
 
+/// What is measured.
+type Meter = Box<dyn FnMut(&ReadingsQuestion) -> Vec<Reading>>;
+
 /// The VEN and its surroundings.
 pub(super) struct Bench {
     pub(super) at: Loaded<Ven>,
@@ -65,7 +68,7 @@ pub(super) struct Bench {
     /// What it will say, first things first; then it opts in.
     pub(super) answers: VecDeque<(OptType, Option<ResponseCode>)>,
     /// What is measured; nothing at first.
-    pub(super) meter: Box<dyn FnMut(&ReadingsQuestion) -> Vec<Reading>>,
+    pub(super) meter: Meter,
     /// What was to be measured.
     pub(super) measured: Vec<ReadingsQuestion>,
     /// What was said last.
@@ -163,6 +166,15 @@ impl Bench {
             }
         };
         self.commit(decision);
+        if *input == Input::Meanwhile {
+            assert_eq!(self.next.wake, self.state().next_happening());
+        } else {
+            assert_eq!(self.next.wake, Ven::next_deadline(self.state()));
+        }
+        assert!(
+            self.next.wake.is_none_or(|wake| wake > self.now),
+            "what is due is done"
+        );
     }
 
     pub(super) fn command(&mut self, wanted: &Command) -> Result<(), CommandError> {
@@ -174,6 +186,13 @@ impl Bench {
             command(&self.at, &self.context, env, wanted).as_ref()
         );
         self.commit(decision);
+        assert_eq!(self.next.wake, Ven::next_deadline(self.state()));
+        // Only a report may be left, for which a command does not ask.
+        assert!(
+            self.next.wake.is_none_or(|wake| wake > self.now)
+                || self.next.send.is_none() && self.state().reporting.data_due(self.now).is_some(),
+            "what is due is done"
+        );
         Ok(())
     }
 
@@ -221,11 +240,6 @@ impl Bench {
             self.under_way = Some(send.exchange);
             self.said.push((*send.message).clone());
         }
-        assert_eq!(self.next.wake, Ven::next_deadline(&next.state));
-        assert!(
-            self.next.wake.is_none_or(|wake| wake > self.now),
-            "what is due is done"
-        );
         self.at = next;
     }
 
