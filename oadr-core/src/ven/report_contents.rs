@@ -31,10 +31,11 @@ pub(super) struct Contents {
 }
 
 /// What the next report covers; `None` if no report of data is to come.
-pub(super) fn window(pending: &PendingReport) -> Option<Window> {
+pub(super) fn window(pending: &PendingReport, now: DateTime) -> Option<Window> {
     let points = pending.points.len().max(1);
     let most = MOST_READINGS.checked_div(points).unwrap_or(1);
-    pending.schedule.window(u32::try_from(most).unwrap_or(1))
+    let most = u32::try_from(most).unwrap_or(1);
+    pending.schedule.window(now, most)
 }
 
 /// Makes the next report of what was measured.
@@ -64,7 +65,10 @@ fn present(pending: &PendingReport, measured: &[Reading], now: DateTime) -> Cont
         let all = measured.iter().filter(|reading| reading.r_id == point.r_id);
         let latest = all.max_by_key(|reading| reading.start);
         let reading = latest.cloned();
-        with_length(reading.unwrap_or_else(|| placeholder(point, now)), pending)
+        with_length(
+            reading.unwrap_or_else(|| placeholder(point, measured, now)),
+            pending,
+        )
     };
     let readings: Vec<Reading> = pending.points.iter().map(value).collect();
     let starts = readings.iter().map(|reading| reading.start);
@@ -89,7 +93,10 @@ fn kept(pending: &PendingReport, measured: &[Reading], from: DateTime, to: DateT
     let rest = cut(&mut by_start);
     let mut readings: Vec<Reading> = by_start.into_values().flatten().collect();
     if readings.is_empty() {
-        let placeholders = pending.points.iter().map(|point| placeholder(point, from));
+        let placeholders = pending
+            .points
+            .iter()
+            .map(|point| placeholder(point, measured, from));
         readings = placeholders.map(|r| with_length(r, pending)).collect();
     }
     Contents {
@@ -154,7 +161,7 @@ fn sampled(
                 duration: None,
                 ..(*reading).clone()
             });
-            let reading = reading.unwrap_or_else(|| placeholder(point, instant));
+            let reading = reading.unwrap_or_else(|| placeholder(point, measured, instant));
             readings.push(with_length(reading, pending));
         }
         at = periods.grid_after(instant);
@@ -172,11 +179,11 @@ fn sampled(
 fn changed(
     pending: &PendingReport,
     periods: &Periods,
-    measured: &[Reading],
+    all: &[Reading],
     from: DateTime,
     to: DateTime,
 ) -> Contents {
-    let mut measured: Vec<&Reading> = measured.iter().filter(|r| r.start < to).collect();
+    let mut measured: Vec<&Reading> = all.iter().filter(|r| r.start < to).collect();
     measured.sort_by_key(|reading| reading.start);
     let is_past = from < periods.granted;
     let mut last: Vec<Option<&Reading>> = Vec::new();
@@ -223,7 +230,7 @@ fn changed(
                     quality: Some(repeated(old.quality.as_ref())),
                     ..old.clone()
                 },
-                (None, None) => placeholder(point, at),
+                (None, None) => placeholder(point, all, at),
             };
             readings.push(with_length(reading, pending));
         }
@@ -247,15 +254,23 @@ fn repeated(quality: Option<&DataQuality>) -> DataQuality {
     }
 }
 
-/// What stands in for a value that is missing (rule 318).
-fn placeholder(point: &DataPoint, start: DateTime) -> Reading {
+/// What stands in for a value that is missing (rule 318); a status has the parts that others of its data
+/// point have (rule 334).
+fn placeholder(point: &DataPoint, measured: &[Reading], start: DateTime) -> Reading {
     let payload = match point.kind {
         PayloadKind::Float => Payload::Float(Float::ZERO),
-        PayloadKind::ResourceStatus => Payload::ResourceStatus(Box::new(ResourceStatus {
-            online: false,
-            manual_override: false,
-            load_control_state: None,
-        })),
+        PayloadKind::ResourceStatus => {
+            let others = measured.iter().filter(|reading| reading.r_id == point.r_id);
+            let mut states = others.filter_map(|reading| match &reading.payload {
+                Payload::ResourceStatus(status) => status.load_control_state.clone(),
+                Payload::Float(_) => None,
+            });
+            Payload::ResourceStatus(Box::new(ResourceStatus {
+                online: false,
+                manual_override: false,
+                load_control_state: states.next(),
+            }))
+        }
     };
     Reading {
         quality: Some(DataQuality::Bad),

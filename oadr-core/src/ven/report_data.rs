@@ -23,7 +23,7 @@ const BELOW: u32 = 1;
 /// The report that is due, if one is. One that would be empty is skipped.
 pub(super) fn next(turn: &mut Turn<'_>) -> Result<Option<Message>, Question> {
     while let Some(pending) = turn.state().reporting.data_due(turn.now).cloned() {
-        let Some(window) = window(&pending) else {
+        let Some(window) = window(&pending, turn.now) else {
             go_on(turn, pending.report_request_id(), None);
             continue;
         };

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Window;
 use crate::value::{DateTime, Duration};
 
+/// More periods than this that were missed are made up for by fewer and longer reports (rule 346).
+const MANY: i64 = 10;
+
 /// When which report is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Schedule {
@@ -80,7 +83,7 @@ impl Schedule {
     }
 
     /// What the next report of data covers, with at most so many samples of each data point.
-    pub(super) fn window(&self, most: u32) -> Option<Window> {
+    pub(super) fn window(&self, now: DateTime, most: u32) -> Option<Window> {
         match self {
             Self::Metadata(_) => None,
             Self::Now => Some(Window::Now),
@@ -88,7 +91,7 @@ impl Schedule {
                 from: *cursor,
                 to: *to,
             }),
-            Self::Periodic(periods) => periods.window(most),
+            Self::Periodic(periods) => periods.window(now, most),
         }
     }
 }
@@ -130,9 +133,15 @@ impl Periods {
         })
     }
 
-    /// What the next report covers.
-    fn window(&self, most: u32) -> Option<Window> {
-        let (from, to) = (self.cursor, self.period_end()?);
+    /// What the next report covers: a period, or all that are over if they are many.
+    fn window(&self, now: DateTime, most: u32) -> Option<Window> {
+        let (from, period_end) = (self.cursor, self.period_end()?);
+        let period = period_end.signed_duration_since(from);
+        let to = if earlier(now, times(period, MANY)) > period_end {
+            self.over_before(now).max(period_end)
+        } else {
+            period_end
+        };
         Some(if self.on_change {
             Window::OnChange { from, to }
         } else {
@@ -164,6 +173,18 @@ impl Periods {
         };
         let end = self.end.map_or(period_end, |end| end.min(period_end));
         (end > self.cursor).then_some(end)
+    }
+
+    /// The end of the last period that is over.
+    fn over_before(&self, now: DateTime) -> DateTime {
+        let over = earlier(now, self.step);
+        let end = last_period(&self.back, self.start, over).unwrap_or(self.start);
+        let end = if self.on_change {
+            later(end, self.step)
+        } else {
+            end
+        };
+        self.end.map_or(end, |last| last.min(end))
     }
 
     /// The same, once the VTN has everything before an instant; `None` if that is all.
@@ -230,12 +251,23 @@ pub(super) fn grid_at(start: DateTime, step: TimeDelta, at: DateTime) -> DateTim
     later(start, times(step, count))
 }
 
-/// The end of the period that an instant is in, the periods following each other by the calendar and
-/// without drift; `None` at the end of the calendar.
+/// The end of the period that an instant is in; `None` at the end of the calendar.
 fn next_period(back: &Duration, start: DateTime, at: DateTime) -> Option<DateTime> {
     if at < start {
         return Some(start);
     }
+    let end = back.times_after(periods_begun(back, start, at), start);
+    (end > at).then_some(end)
+}
+
+/// The end of the last period that is over at an instant; `None` if none is.
+fn last_period(back: &Duration, start: DateTime, at: DateTime) -> Option<DateTime> {
+    let over = periods_begun(back, start, at).checked_sub(1)?;
+    (at >= start).then(|| back.times_after(over, start))
+}
+
+/// How many periods have begun at an instant, following each other by the calendar and without drift.
+fn periods_begun(back: &Duration, start: DateTime, at: DateTime) -> u32 {
     // Later and later, so the first one after can be searched for by halves.
     let (mut low, mut high) = (0, u32::MAX);
     while low < high {
@@ -246,8 +278,7 @@ fn next_period(back: &Duration, start: DateTime, at: DateTime) -> Option<DateTim
             low = middle.saturating_add(1);
         }
     }
-    let end = back.times_after(low, start);
-    (end > at).then_some(end)
+    low
 }
 
 /// So many seconds so many times.

@@ -4,7 +4,7 @@ use super::bench::*;
 use super::offers::*;
 use crate::payload::{MessageKind, ResponseCode};
 use crate::value::Duration;
-use crate::ven::{Command, Effect, Failure, Input};
+use crate::ven::{Command, Effect, Failure, Input, Window};
 
 /// Asked for each minute's energy from 60 seconds after noon on, for ever.
 fn reporting() -> Bench {
@@ -57,12 +57,68 @@ fn nothing_is_missing_and_nothing_is_twice_after_any_outage() {
         let needed = bench.state().needed_since(&usage, &energy);
         assert_eq!(needed, Some(noon() + minutes(1)));
         let sent = reports_until(&mut bench, 3_720);
-        let sent: Vec<&str> = sent.iter().map(|(_, report)| report.as_str()).collect();
+        let sent: Vec<&str> = sent
+            .iter()
+            .flat_map(|(_, report)| report.strip_prefix("a: ").unwrap().split(" | "))
+            .collect();
         let expected: Vec<String> = (1..=61)
-            .map(|n| format!("a: +{0} PT1M energy={0}", n * 60))
+            .map(|n| format!("+{0} PT1M energy={0}", n * 60))
             .collect();
         assert_eq!(sent, expected, "{failure:?}");
     }
+}
+
+#[test]
+fn rule_346_what_was_missed_comes_as_it_would_have_or_in_longer_reports_if_it_is_much() {
+    let counts = |minutes: i64| {
+        let mut bench = reporting();
+        fail_until(&mut bench, minutes * 60, Failure::Unreachable);
+        let sent = sent_until(&mut bench, minutes * 60 + 50);
+        let intervals = |message| report(message).intervals.as_ref().unwrap().len();
+        let counts = sent.iter().map(|(_, message)| intervals(message));
+        counts.collect::<Vec<usize>>()
+    };
+    assert_eq!(counts(8), [1; 7]);
+    let counts = counts(60);
+    assert_eq!(counts.iter().sum::<usize>(), 59);
+    assert!(counts.len() <= 2, "{counts:?}");
+}
+
+#[test]
+fn changes_that_were_missed_come_in_one_report() {
+    let mut bench = offering(vec![status()]);
+    bench.meter = Box::new(|question| {
+        let Window::OnChange { from, to } = question.window else {
+            return Vec::new();
+        };
+        let seen = (0..7_200).step_by(10).map(|n| noon() + secs(n));
+        let seen = seen.filter(|at| from - secs(10) <= *at && *at < to);
+        // Off in the first minute of each quarter of an hour.
+        seen.map(|at| state(since_noon(at) % 900 >= 60, at))
+            .collect()
+    });
+    let minute = Duration::minutes(1);
+    let request = wanted("a", "status", &["state"], Duration::ZERO, minute);
+    let request = during(request, noon() + minutes(1), Duration::ZERO);
+    ask(&mut bench, vec![request]);
+    sent_until(&mut bench, 65);
+    fail_until(&mut bench, 3_600, Failure::Unreachable);
+    let sent = reports_until(&mut bench, 3_650);
+    let changes = [
+        (900, "off"),
+        (960, "on"),
+        (1_800, "off"),
+        (1_860, "on"),
+        (2_700, "off"),
+        (2_760, "on"),
+    ];
+    let changes: Vec<String> = changes
+        .iter()
+        .map(|(at, word)| format!("+{at} state={word}line"))
+        .collect();
+    assert_eq!(sent[0].1, format!("a: {}", changes.join(" | ")));
+    assert_eq!(sent[1].1, "a: +3600 state=offline");
+    assert_eq!(sent.len(), 2);
 }
 
 #[test]

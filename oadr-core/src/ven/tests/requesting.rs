@@ -118,6 +118,33 @@ fn rule_325_history_lies_in_the_past_and_is_kept() {
 }
 
 #[test]
+fn rule_330_an_rid_is_any_text() {
+    let odd = "Haus 7 & Garten/ä";
+    let mut bench = offering(vec![offer(
+        "usage",
+        crate::value::ReportName::MetadataTelemetryUsage,
+        &[odd],
+    )]);
+    let request = wanted("a", "usage", &[odd], Duration::ZERO, Duration::ZERO);
+    assert_eq!(ask(&mut bench, vec![request]).0, 200);
+    let sent = reports_until(&mut bench, 60);
+    assert_eq!(sent[0].1, format!("a: +0 PT10S {odd}=0"));
+}
+
+#[test]
+fn rule_303_an_empty_request_id_is_answered_with_an_empty_one() {
+    let mut bench = all();
+    bench.wait_for_poll();
+    bench.reply(crate::payload::CreateReport {
+        request_id: Default::default(),
+        ..create(vec![each_minute("a")])
+    });
+    let answer = created_report(bench.message());
+    assert_eq!(answer.ei_response.response_code.get(), 200);
+    assert!(answer.ei_response.request_id.is_empty());
+}
+
+#[test]
 fn all_of_a_message_is_granted_or_nothing() {
     let mut bench = all();
     let other = wanted("b", "usage", &["state"], Duration::ZERO, Duration::ZERO);

@@ -325,6 +325,54 @@ fn rule_318_what_is_missing_is_bad() {
 }
 
 #[test]
+fn rule_334_a_status_has_the_same_parts_in_every_interval() {
+    let minute = Duration::minutes(1);
+    let request = wanted("a", "status", &["state"], Duration::seconds(20), minute);
+    let mut bench = asked(request, 60, "PT1M");
+    bench.meter = Box::new(|question| {
+        let Window::Sampled { from, .. } = question.window else {
+            return Vec::new();
+        };
+        let mut reading = state(true, from + secs(20));
+        if let crate::payload::Payload::ResourceStatus(status) = &mut reading.payload {
+            status.load_control_state = Some(crate::payload::LoadControlState::default());
+        }
+        vec![reading]
+    });
+    let sent = sent_until(&mut bench, 200);
+    let intervals = report(&sent[0].1).intervals.as_ref().unwrap();
+    assert_eq!(intervals.len(), 3);
+    for interval in intervals.iter() {
+        let crate::payload::StreamPayload::Report(payload) = interval.payloads.first() else {
+            panic!("not of a report");
+        };
+        let crate::payload::Payload::ResourceStatus(status) = &payload.payload else {
+            panic!("not a status");
+        };
+        assert!(status.load_control_state.is_some());
+        assert_eq!(status.online, payload.data_quality.is_none());
+    }
+}
+
+#[test]
+fn rule_337_one_shot_usage_says_of_how_long() {
+    for (own, expected) in [(None, "PT10S"), (Some(Duration::minutes(5)), "PT5M")] {
+        let mut bench = all();
+        bench.meter = Box::new(move |question| {
+            let mut readings = seconds(question);
+            for reading in &mut readings {
+                reading.duration = own;
+            }
+            readings
+        });
+        let request = wanted("a", "usage", &["power"], Duration::ZERO, Duration::ZERO);
+        ask(&mut bench, vec![request]);
+        let sent = reports_until(&mut bench, 60);
+        assert_eq!(sent[0].1, format!("a: +0 {expected} power=0"));
+    }
+}
+
+#[test]
 fn rule_314_readings_count_for_the_instant_of_the_grid_before_them() {
     let mut bench = asked(each_minute("a"), 60, "PT1M");
     bench.meter = Box::new(|question| {
@@ -639,9 +687,11 @@ fn sending_is_put_off_at_random_and_sampling_is_not() {
 
 #[test]
 fn rule_346_polls_that_are_due_go_before_data() {
-    let mut bench = asked(each_minute("a"), 60, "PT0S");
-    // Nobody listens for an hour.
-    let until = noon() + minutes(60);
+    let mut bench = all();
+    let request = |id| during(each_minute(id), noon() + minutes(1), Duration::ZERO);
+    ask(&mut bench, vec![request("a"), request("b"), request("c")]);
+    // Nobody listens for some minutes.
+    let until = noon() + minutes(9);
     while bench.now < until {
         match bench.next.send {
             Some(_) => bench.fail(crate::ven::Failure::Unreachable),
