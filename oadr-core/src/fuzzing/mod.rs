@@ -14,6 +14,7 @@
 mod codec;
 mod draft;
 mod listener;
+mod reports;
 mod ven;
 mod vtn;
 

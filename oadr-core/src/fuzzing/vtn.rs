@@ -5,21 +5,22 @@
 use chrono::TimeDelta;
 
 use super::draft::{EVENT_IDS, draft};
-use super::{entropy, numbers, over_the_wire};
+use super::{entropy, numbers, over_the_wire, reports};
 use crate::memory::{VtnConfig, VtnHost};
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{
-    CreatePartyRegistration, CreatedEvent, EiCreatedEvent, EiRequestEvent, EiResponse,
-    EventResponse, EventResponses, Message, MessageKind, Poll, QualifiedEventId, RequestEvent,
-    ResponseCode,
+    CanceledReport, CreatePartyRegistration, CreatedEvent, CreatedReport, EiCreatedEvent,
+    EiRequestEvent, EiResponse, EventResponse, EventResponses, Message, MessageKind,
+    PendingReports, Poll, QualifiedEventId, RegisterReport, RequestEvent, ResponseCode,
+    UpdateReport,
 };
 use crate::value::{
     DateTime, EventId, GroupId, OptType, ProfileName, RegistrationId, RequestId, Text,
     TransportName, VenId, VtnId,
 };
 use crate::vtn::{
-    Admission, Audience, Claim, Command, EventBody, RegistrationAnswer, Reply, State,
-    UnregisteredPoll,
+    Admission, Audience, Claim, Command, EventBody, RegistrationAnswer, Reply, ReportProgress,
+    RequestedReport, State, UnregisteredPoll,
 };
 use crate::{CertificateHash, Peer, Profile};
 
@@ -134,6 +135,7 @@ impl World {
                     self.say(peer, message, entropy);
                 }
             }
+            13 => self.report(draws),
             _ => self.anything(draws),
         }
     }
@@ -297,6 +299,84 @@ impl World {
         if draws.below(4) > 0 {
             give_ven_id(&mut message, ven_id);
         }
+        self.send(peer, message);
+    }
+
+    /// Something about reports: from a VEN that is known, or about it.
+    fn report(&mut self, draws: &mut Draws<'_>) {
+        let now = self.now;
+        // Nobody else has any.
+        let place = draws.below(2);
+        let is_registered = |(_, ven): &(u64, &State)| ven.registration().is_some();
+        let ven = self.host.vens().filter(is_registered).nth(place);
+        let (key, state) = (ven.map(|(key, _)| key), ven.map(|(_, state)| state));
+        let (peer, ven_id) = match state.and_then(|ven| Some((proof_of(ven), ven.ven_id()?))) {
+            Some((peer, ven_id)) => (peer, ven_id.clone()),
+            None => self.somebody(draws),
+        };
+        // Of whatever was sent last, or of nothing at all.
+        let request_id = state.and_then(|state| {
+            let sent = |known: &RequestedReport| match &known.progress {
+                ReportProgress::Sent { request_id, .. } => Some(request_id.clone()),
+                ReportProgress::Cancelling(cancelling) => Some(cancelling.request_id.clone()),
+                ReportProgress::Unoffered
+                | ReportProgress::Waiting { .. }
+                | ReportProgress::Accepted
+                | ReportProgress::Refused { .. }
+                | ReportProgress::Over { .. } => None,
+            };
+            state.report_requests().filter_map(sent).nth(draws.below(3))
+        });
+        let ei_response = EiResponse {
+            response_code: match draws.below(3) {
+                0 => ResponseCode::arbitrary(draws),
+                _ => ResponseCode::OK,
+            },
+            response_description: None,
+            request_id: request_id.unwrap_or_default(),
+        };
+        let pending_reports = PendingReports {
+            report_request_ids: vec![reports::known(state, draws)],
+        };
+        let ven_id = Some(ven_id);
+        let message: Message = match draws.below(6) {
+            0 => RegisterReport {
+                request_id: RequestId::default(),
+                reports: reports::offers(now, draws),
+                ven_id,
+                report_request_id: draws.flip().then(|| reports::known(state, draws)),
+            }
+            .into(),
+            1 => UpdateReport {
+                request_id: RequestId::default(),
+                reports: reports::data(state, now, draws),
+                ven_id,
+            }
+            .into(),
+            2 => CreatedReport {
+                ei_response,
+                pending_reports,
+                ven_id,
+            }
+            .into(),
+            3 => CanceledReport {
+                ei_response,
+                pending_reports,
+                ven_id,
+            }
+            .into(),
+            4 => {
+                let command = reports::command(state, now, draws);
+                let entropy = entropy(&mut self.inputs);
+                let _ = self.host.command(key, &command, now, entropy);
+                return;
+            }
+            _ => {
+                let policies = reports::policies(draws);
+                self.host.set_report_policies(policies);
+                return;
+            }
+        };
         self.send(peer, message);
     }
 

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::requesting::{id, offers, once, point, wanted};
+use super::updating::minute;
 use super::*;
 use crate::CertificateHash;
 use crate::payload::arbitrary::{Arbitrary, Draws};
@@ -57,9 +59,110 @@ fn registration(draws: &mut Draws<'_>) -> Registration {
     }
 }
 
+fn report_request_id(draws: &mut Draws<'_>) -> ReportRequestId {
+    id(["r1", "r2", "r3"][draws.below(3)])
+}
+
+fn report_progress(draws: &mut Draws<'_>) -> ReportProgress {
+    match draws.below(7) {
+        0 => ReportProgress::Unoffered,
+        1 => ReportProgress::Waiting {
+            alone: draws.flip(),
+        },
+        2 => ReportProgress::Sent {
+            request_id: RequestId::arbitrary(draws),
+            company: u32::arbitrary(draws),
+            times: u32::arbitrary(draws),
+            resend_at: instant(draws),
+        },
+        3 => ReportProgress::Accepted,
+        4 => ReportProgress::Refused {
+            response_code: ResponseCode::arbitrary(draws),
+            forget_at: instant(draws),
+        },
+        5 => ReportProgress::Cancelling(Cancelling {
+            report_to_follow: draws.flip(),
+            request_id: RequestId::arbitrary(draws),
+            times: u32::arbitrary(draws),
+            resend_at: draws.flip().then(|| instant(draws)),
+            give_up_at: instant(draws),
+        }),
+        _ => ReportProgress::Over {
+            forget_at: instant(draws),
+            to_follow: Option::<u32>::arbitrary(draws),
+        },
+    }
+}
+
+fn report_change(draws: &mut Draws<'_>) -> ReportChange {
+    let report_request_id = report_request_id(draws);
+    match draws.below(4) {
+        0 => ReportChange::Progressed {
+            report_request_id,
+            progress: report_progress(draws),
+        },
+        1 => ReportChange::Received {
+            report_request_id,
+            last: LastReport {
+                received: instant(draws),
+                until: draws.flip().then(|| instant(draws)),
+            },
+        },
+        2 => ReportChange::Forgotten { report_request_id },
+        _ => ReportChange::Wanted(Box::new(RequestedReport {
+            report_request_id,
+            wanted: WantedReport {
+                start: draws.flip().then(|| instant(draws)),
+                duration: Duration::minutes(u32::arbitrary(draws) % 400),
+                ..wanted(["usage", "past", "METADATA"][draws.below(3)])
+            },
+            origin: [RequestOrigin::Operator, RequestOrigin::Application][draws.below(2)].clone(),
+            since: instant(draws),
+            points: vec![PointFact::of(&point("a", "boiler"))],
+            progress: report_progress(draws),
+            resumed: draws.flip().then(|| instant(draws)),
+            last: None,
+        })),
+    }
+}
+
+/// Something about reports, from the VEN or about it.
+fn report(rig: &mut Rig, draws: &mut Draws<'_>) {
+    let request = report_request_id(draws);
+    let request = request.as_str();
+    let code = [200, 452, 503][draws.below(3)];
+    match draws.below(6) {
+        0 => {
+            let mut reports = offers();
+            reports.truncate(draws.below(4));
+            rig.offer_outcome(reports);
+        }
+        1 => {
+            let wanted = [wanted("usage"), once("usage"), once("METADATA")];
+            // Refused or not, it must not break anything.
+            let _ = rig.want(request, wanted[draws.below(3)].clone());
+        }
+        2 => {
+            let _ = rig.command(&Command::CancelReport {
+                report_request_id: id(request),
+                report_to_follow: draws.flip(),
+            });
+        }
+        3 => {
+            rig.created(code, "", &[request]);
+        }
+        4 => {
+            rig.canceled(code, &[]);
+        }
+        _ => {
+            rig.update_outcome(vec![minute(request)]);
+        }
+    }
+}
+
 /// Any change at all, whether a decision would make it or not.
 fn change(draws: &mut Draws<'_>) -> Change {
-    match draws.below(21) {
+    match draws.below(22) {
         0 => Change::Decided(Decided {
             at: instant(draws),
             context_version: draws.number(),
@@ -131,6 +234,7 @@ fn change(draws: &mut Draws<'_>) -> Change {
         19 => Change::EventEnded {
             event_id: event_id(draws),
         },
+        20 => Change::Report(report_change(draws)),
         _ => Change::EventSent {
             event_id: event_id(draws),
             revision: u32::arbitrary(draws),
@@ -145,7 +249,7 @@ fn change(draws: &mut Draws<'_>) -> Change {
 
 /// One thing that can happen in the world of a rig.
 fn happen(rig: &mut Rig, draws: &mut Draws<'_>) {
-    match draws.below(20) {
+    match draws.below(26) {
         0..=4 => {
             rig.poll_outcome();
         }
@@ -222,6 +326,7 @@ fn happen(rig: &mut Rig, draws: &mut Draws<'_>) {
             };
             rig.send(answer);
         }
+        18..=23 => report(rig, draws),
         // Anything that can be read, from the right VEN or not.
         _ => {
             let kind = draws.pick(MessageKind::ALL).unwrap();

@@ -120,15 +120,18 @@ impl Rig {
         rig
     }
 
-    /// The VEN says what it offers; which requests came with the answer.
-    pub(super) fn offer(&mut self, reports: Vec<Report>) -> Vec<ReportRequest> {
-        let answer = self.send(RegisterReport {
+    pub(super) fn offer_outcome(&mut self, reports: Vec<Report>) -> Outcome {
+        self.send(RegisterReport {
             request_id: RequestId::new("offer").unwrap(),
             reports,
             ven_id: Some(self.ven_id()),
             report_request_id: None,
-        });
-        match answer.message() {
+        })
+    }
+
+    /// The VEN says what it offers; which requests came with the answer.
+    pub(super) fn offer(&mut self, reports: Vec<Report>) -> Vec<ReportRequest> {
+        match self.offer_outcome(reports).message() {
             Message::RegisteredReport(registered) => {
                 assert_eq!(registered.ei_response, ok("offer"));
                 registered.report_requests

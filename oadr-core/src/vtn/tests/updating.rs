@@ -47,7 +47,7 @@ fn data(request: &str, specifier: &str, intervals: Vec<Interval>) -> Report {
 }
 
 /// A minute of the first meter.
-fn minute(request: &str) -> Report {
+pub(super) fn minute(request: &str) -> Report {
     data(
         request,
         "usage",
@@ -56,7 +56,7 @@ fn minute(request: &str) -> Report {
 }
 
 impl Rig {
-    fn update_outcome(&mut self, reports: Vec<Report>) -> Outcome {
+    pub(super) fn update_outcome(&mut self, reports: Vec<Report>) -> Outcome {
         self.send(UpdateReport {
             request_id: RequestId::new("update").unwrap(),
             reports,
