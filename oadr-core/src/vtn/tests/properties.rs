@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::requesting::{id, offers, once, point, wanted};
+use super::reporter::{id, offers, once, point, wanted};
 use super::updating::minute;
 use super::*;
 use crate::CertificateHash;

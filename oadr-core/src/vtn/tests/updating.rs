@@ -1,15 +1,13 @@
 //! Data: taken apart, kept under the request that they answer, and acknowledged.
 
-use super::requesting::{id, offer, offers, once, point, wanted};
+use super::reporter::{id, offer, offers, once, point, wanted};
 use super::*;
-use crate::payload::{
-    CancelReport, MessageKind, Report, ReportPayload, ResourceStatus, UpdateReport, UpdatedReport,
-};
+use crate::payload::{Report, ReportPayload, ResourceStatus, UpdateReport, UpdatedReport};
 use crate::reading::Reading;
 use crate::value::{DataQuality, RId, ReportName, ReportSpecifierId};
 
 /// An interval of data: when from midnight, how long, its number; minutes each.
-fn span(
+pub(super) fn span(
     start: Option<i64>,
     length: Option<u32>,
     uid: Option<&str>,
@@ -32,7 +30,7 @@ fn span(
     }
 }
 
-fn data(request: &str, specifier: &str, intervals: Vec<Interval>) -> Report {
+pub(super) fn data(request: &str, specifier: &str, intervals: Vec<Interval>) -> Report {
     Report {
         start: Some(midnight()),
         duration: None,
@@ -64,7 +62,7 @@ impl Rig {
         })
     }
 
-    fn update(&mut self, reports: Vec<Report>) -> UpdatedReport {
+    pub(super) fn update(&mut self, reports: Vec<Report>) -> UpdatedReport {
         match self.update_outcome(reports).message() {
             Message::UpdatedReport(updated) => {
                 assert_eq!(
@@ -79,13 +77,13 @@ impl Rig {
     }
 
     /// The code of the answer.
-    fn updated(&mut self, report: Report) -> u16 {
+    pub(super) fn updated(&mut self, report: Report) -> u16 {
         let updated = self.update(vec![report]);
         updated.ei_response.response_code.get()
     }
 
     /// Data point, start, length and value of what was kept, in minutes.
-    fn kept(&self) -> Vec<(&str, i64, Option<i64>, f64)> {
+    pub(super) fn kept(&self) -> Vec<(&str, i64, Option<i64>, f64)> {
         let readings = self.readings.iter().flat_map(|fact| &fact.readings);
         readings.map(seen_reading).collect()
     }
@@ -103,14 +101,7 @@ fn seen_reading(reading: &Reading) -> (&str, i64, Option<i64>, f64) {
     (reading.r_id.as_str(), start, length, value)
 }
 
-fn cancelled(updated: &UpdatedReport) -> Option<(Vec<&str>, bool)> {
-    updated.cancel_report.as_ref().map(|cancel: &CancelReport| {
-        let ids = cancel.report_request_ids.iter().map(|id| id.as_str());
-        (ids.collect(), cancel.report_to_follow)
-    })
-}
-
-fn requested() -> Rig {
+pub(super) fn requested() -> Rig {
     let mut rig = Rig::offering(offers());
     rig.accepted("r", wanted("usage"));
     rig
@@ -442,112 +433,6 @@ fn data_are_as_good_as_an_answer_to_the_request() {
 }
 
 #[test]
-fn rule_328_a_cancellation_goes_with_the_answer_to_data() {
-    let mut rig = requested();
-    rig.accepted("s", wanted("status"));
-    rig.want_no_more("r", false);
-    rig.want_no_more("s", false);
-    // Of those that the message has data for, and no others.
-    let updated = rig.update(vec![minute("r")]);
-    assert_eq!(cancelled(&updated), Some((vec!["r"], false)));
-    // The other with a poll; this one not, for the VEN heard it, unless its reports go on.
-    assert_eq!(rig.polled_cancellation().0, "s");
-    rig.canceled(200, &[]);
-    assert!(rig.polls_in_vain());
-    rig.advance(4 * 60 + 5);
-    let outcome = rig.deadline();
-    assert_eq!(
-        outcome.effects,
-        [Effect::ReportCancelled {
-            ven_id: rig.ven_id(),
-            report_request_id: id("r"),
-        }]
-    );
-}
-
-#[test]
-fn rule_335_a_cancellation_that_is_not_heard_comes_with_a_poll_too() {
-    // Quirk Q17: OpenLEADR never sees one in oadrUpdatedReport.
-    let mut rig = requested();
-    rig.want_no_more("r", false);
-    assert!(cancelled(&rig.update(vec![minute("r")])).is_some());
-    assert!(rig.polls_in_vain());
-    rig.advance(120);
-    assert!(cancelled(&rig.update(vec![minute("r")])).is_some());
-    assert_eq!(rig.polled_cancellation(), ("r".to_owned(), false));
-    // Data that crossed it are taken, and nothing is said twice.
-    let updated = rig.update(vec![minute("r")]);
-    assert_eq!(cancelled(&updated), None);
-    rig.canceled(200, &[]);
-    assert_eq!(rig.readings.len(), 3);
-    // They go on all the same.
-    rig.advance(120);
-    let updated = rig.update(vec![minute("r")]);
-    assert_eq!(cancelled(&updated), Some((vec!["r"], false)));
-    assert_eq!(updated.ei_response.response_code.get(), 200);
-    assert_eq!(rig.poll().kind(), MessageKind::CancelReport);
-    assert_eq!(rig.readings.len(), 4, "nothing is lost meanwhile");
-}
-
-#[test]
-fn quirk_q17_a_cancellation_in_an_answer_that_nobody_reads_is_queued_for_a_poll() {
-    let mut rig = requested();
-    rig.want_no_more("r", false);
-    for _ in 0..2 {
-        rig.update(vec![minute("r")]);
-        rig.advance(120);
-    }
-    assert_eq!(rig.polled_cancellation().0, "r");
-}
-
-#[test]
-fn rule_345_the_report_that_follows_a_cancellation_is_the_last() {
-    let mut rig = requested();
-    rig.accepted("s", wanted("status"));
-    // In the answer to data.
-    rig.want_no_more("r", true);
-    let updated = rig.update(vec![minute("r")]);
-    assert_eq!(cancelled(&updated), Some((vec!["r"], true)));
-    let outcome = rig.update_outcome(vec![minute("r")]);
-    assert_eq!(outcome.effects.len(), 2, "received and cancelled");
-    match outcome.message() {
-        Message::UpdatedReport(updated) => assert_eq!(cancelled(&updated), None),
-        other => panic!("{other:?}"),
-    }
-    // With a poll.
-    rig.want_no_more("s", true);
-    rig.poll();
-    rig.canceled(200, &["s"]);
-    let last = || {
-        data(
-            "s",
-            "status",
-            vec![span(Some(0), None, None, &[("s", 1.0)])],
-        )
-    };
-    assert_eq!(cancelled(&rig.update(vec![last()])), None);
-    // One more was none that was to follow.
-    let updated = rig.update(vec![last()]);
-    assert_eq!(cancelled(&updated), Some((vec!["s"], false)));
-}
-
-#[test]
-fn cancellations_that_differ_do_not_share_an_answer() {
-    let mut rig = requested();
-    rig.accepted("s", wanted("status"));
-    rig.want_no_more("r", false);
-    rig.want_no_more("s", true);
-    let status = data(
-        "s",
-        "status",
-        vec![span(Some(0), None, None, &[("s", 1.0)])],
-    );
-    let updated = rig.update(vec![minute("r"), status]);
-    assert_eq!(cancelled(&updated), Some((vec!["r"], false)));
-    assert_eq!(rig.polled_cancellation(), ("s".to_owned(), true));
-}
-
-#[test]
 fn data_that_an_outage_held_up_are_taken_after_the_request_ended() {
     let mut rig = Rig::offering(offers());
     let hour = WantedReport {
@@ -559,7 +444,7 @@ fn data_that_an_outage_held_up_are_taken_after_the_request_ended() {
     rig.deadline();
     let updated = rig.update(vec![minute("r")]);
     assert_eq!(updated.ei_response.response_code.get(), 200);
-    assert_eq!(cancelled(&updated), None);
+    assert_eq!(updated.cancel_report, None);
     assert_eq!(rig.kept().len(), 1);
 }
 
@@ -574,4 +459,36 @@ fn an_offer_of_many_points_is_reported_in_one_go() {
     let report = data("r", "usage", vec![span(Some(0), None, None, &values)]);
     assert_eq!(rig.updated(report), 200);
     assert_eq!(rig.readings[0].points.len(), 500);
+}
+
+#[test]
+fn rule_303_answers_carry_the_request_id_of_the_message_if_it_has_one() {
+    let mut rig = requested();
+    for request_id in ["", "u-1"] {
+        let outcome = rig.send(UpdateReport {
+            request_id: RequestId::new(request_id).unwrap(),
+            reports: vec![minute("r"), minute("unknown")],
+            ven_id: None,
+        });
+        match outcome.message() {
+            Message::UpdatedReport(updated) => {
+                assert_eq!(updated.ei_response.request_id.as_str(), request_id);
+            }
+            other => panic!("{other:?}"),
+        }
+        let mut posted = rig.created(200, request_id, &[]);
+        for _ in 0..2 {
+            match posted.message() {
+                Message::Response(response) => {
+                    assert_eq!(response.ei_response.request_id.as_str(), request_id);
+                }
+                other => panic!("{other:?}"),
+            }
+            posted = rig.send(crate::payload::CanceledReport {
+                ei_response: ok(request_id),
+                pending_reports: crate::payload::PendingReports::default(),
+                ven_id: None,
+            });
+        }
+    }
 }
