@@ -14,6 +14,7 @@ mod exit;
 mod health;
 mod http_flags;
 mod notify;
+mod opt;
 mod policy_flag;
 mod readings;
 mod report_flag;
@@ -63,6 +64,7 @@ Examples:
   oadr event list
   oadr vens list --json
   oadr readings --ven Pump1 --csv
+  oadr opt out --start now --duration PT4H
   oadr backup --data oadr-vtn --to /var/backups
 
 Every command explains itself with --help.";
@@ -90,6 +92,7 @@ enum Command {
     Vtn(Box<vtn::VtnArgs>),
     Ven(Box<ven::VenArgs>),
     Event(event::EventArgs),
+    Opt(opt::OptArgs),
     Vens(vens::VensArgs),
     Readings(Box<readings::ReadingsArgs>),
     Health(health::HealthArgs),
@@ -105,6 +108,7 @@ impl Cli {
             Command::Vtn(args) => Some(&args.config),
             Command::Ven(args) => Some(&args.config),
             Command::Event(_)
+            | Command::Opt(_)
             | Command::Vens(_)
             | Command::Readings(_)
             | Command::Backup(_)
@@ -170,6 +174,7 @@ pub fn main() -> ExitCode {
             Command::Vtn(args) => vtn::run(args.settings).await,
             Command::Ven(args) => ven::run(*args).await,
             Command::Event(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Opt(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
             Command::Readings(args) => args.run().await.map(success).map_err(Into::into),
             Command::Health(args) => args.run().await.map(success).map_err(Into::into),

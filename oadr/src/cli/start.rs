@@ -62,6 +62,11 @@ impl Start {
         body.insert("dtstart".to_owned(), time(at));
     }
 
+    /// When that is, in whole seconds if it is said by the clock.
+    pub(crate) fn or_now(self, now: DateTime) -> DateTime {
+        self.at(now).unwrap_or_else(|| now.trunc_subsecs(0))
+    }
+
     fn at(self, now: DateTime) -> Option<DateTime> {
         match self {
             Self::Now => None,

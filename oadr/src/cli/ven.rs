@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::report_flag::{self, ReportFlag};
 use super::settings::ConfigArgs;
 use super::{notify, say};
-use crate::ven::{OnEvent, Ven};
+use crate::ven::{CONTROL_SOCKET, Control, OnEvent, Ven};
 
 /// Run a VEN.
 ///
@@ -25,9 +25,9 @@ use crate::ven::{OnEvent, Ven};
 ///
 /// What happens is printed on stdout, one JSON object a line: `registered`, `event_received`,
 /// `event_modified`, `event_cancelled`, `opt_sent`, `event_started`, `interval_started`,
-/// `event_ended`, `report_requested`, `report_sent`, `report_refused`, `report_cancelled`,
-/// `report_completed`, `registration_cancelled`, `registration_refused`. After a crash a line can come
-/// again; it has the same `id`.
+/// `event_ended`, `opt_accepted`, `opt_refused`, `opt_cancelled`, `report_requested`, `report_sent`,
+/// `report_refused`, `report_cancelled`, `report_completed`, `registration_cancelled`,
+/// `registration_refused`. After a crash a line can come again; it has the same `id`.
 ///
 /// Every option but --cancel-registration is also a key of the file given with --config, and a variable.
 /// Those that may be given several times are the lists `resources`, `market_contexts` and `reports` there;
@@ -93,6 +93,10 @@ pub(super) struct VenSettings {
     /// How many samples of each data point are kept at most, while the VTN is away.
     #[arg(long, value_name = "COUNT", default_value = "1000000", value_parser = value_parser!(u32).range(100..))]
     keep_samples: u32,
+    /// The socket by which `oadr opt` reaches the VEN, or `none`. [default: control.sock in the data
+    /// folder]
+    #[arg(long, value_name = "PATH")]
+    control_socket: Option<PathBuf>,
     /// The user for HTTP Basic authentication, which some VTNs want.
     #[arg(long, value_name = "NAME")]
     http_user: Option<String>,
@@ -128,12 +132,18 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
     let cancel = args.cancel_registration;
+    let socket = control_socket(&args.settings);
     let ven = ven(args.settings)?.on_happening(async |happening| say(&happening.to_json()));
     let mut exit = Exit::new()?;
     if !cancel {
         let running = ven.start().await?;
+        let control = match socket {
+            Some(socket) => Some(Control::open(socket, &running).await?),
+            None => None,
+        };
         notify::tell("READY=1");
         exit.wanted().await;
+        drop(control);
         return Ok(exit.stopped(running.stop()).await);
     }
     let running = ven.start_leaving().await?;
@@ -147,6 +157,14 @@ pub(super) async fn run(args: VenArgs) -> Result<ExitCode, Box<dyn Error>> {
         Ok(ExitCode::SUCCESS)
     } else {
         Err("the VTN has not confirmed; the next start goes on with it".into())
+    }
+}
+
+fn control_socket(args: &VenSettings) -> Option<PathBuf> {
+    match &args.control_socket {
+        Some(none) if none.as_os_str() == "none" => None,
+        Some(socket) => Some(socket.clone()),
+        None => Some(args.data.join(CONTROL_SOCKET)),
     }
 }
 

@@ -71,6 +71,38 @@
 //!
 //! A mind is changed with [`Command::ChangeOpt`].
 //!
+//! # Opting in and out
+//!
+//! [`Command::CreateOpt`] says when the VEN is available or not, or that certain resources of it take
+//! part in an event or do not; [`Command::CancelOpt`] withdraws schedules. The VTN is told until it has
+//! them, and again after a new registration; [`State::opts`] shows what it said to each.
+//!
+//! ```no_run
+//! # use oadr::value::{DateTime, Duration};
+//! # use oadr::ven::{
+//! #     Command, CommandFailure, OptDraft, OptPeriod, OptReason, OptStanding, OptSubject, OptTerms,
+//! #     OptType, Running,
+//! # };
+//! # async fn maintain(ven: &Running, start: DateTime) -> Result<(), CommandFailure> {
+//! let period = OptPeriod { start, duration: Duration::hours(4) };
+//! let opt = OptDraft {
+//!     opt_id: "maintenance".parse().ok(),
+//!     terms: OptTerms {
+//!         opt_type: OptType::OptOut,
+//!         reason: OptReason::OutageRunStatus,
+//!         subject: OptSubject::Schedule { market_context: None, periods: vec![period] },
+//!         resources: Vec::new(),
+//!         device_classes: Vec::new(),
+//!     },
+//! };
+//! ven.command(Command::CreateOpt(Box::new(opt))).await?;
+//! ven.until(|state| state.opts().all(|opt| opt.standing != OptStanding::Owed)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Control`] lets other processes do the same, such as `oadr opt`.
+//!
 //! # Being told
 //!
 //! Callbacks such as [`Ven::on_interval_started`] are told what happened once it is committed: in
@@ -151,6 +183,7 @@
 
 mod answer;
 mod builder;
+mod control;
 mod event;
 mod handlers;
 mod happening;
@@ -166,17 +199,21 @@ mod store;
 mod teller;
 
 // What it takes to say everything here without naming another crate.
+pub use oadr_core::opt::{OptPeriod, OptSubject, OptTerms};
 pub use oadr_core::payload::ResponseCode;
 pub use oadr_core::value::{
-    EventId, MarketContext, OptType, ResourceId, ResponseRequired, VenId, VtnId,
+    EventId, MarketContext, OptId, OptReason, OptType, ResourceId, ResponseRequired, VenId, VtnId,
 };
 pub use oadr_core::ven::{
-    Command, CommandError, EndReason, KnownEvent, Registration, Run, Stance, State,
+    Command, CommandError, EndReason, KnownEvent, Opt, OptDraft, OptStanding, Registration, Run,
+    Stance, State,
 };
 pub use oadr_http::Credentials;
 
 pub use answer::Answer;
 pub use builder::{StartError, Ven};
+pub(crate) use control::{AskError, Request, ask};
+pub use control::{CONTROL_SOCKET, Control, ControlError};
 pub use event::{Event, Interval, Signal};
 pub use happening::{Happening, HappeningId};
 pub use meter::{MeterCommand, MeterFile, Profile, SimulatedMeter, status_of};

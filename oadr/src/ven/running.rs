@@ -81,11 +81,7 @@ impl Running {
     /// # Errors
     /// Nothing has changed: see [`CommandFailure`].
     pub async fn command(&self, command: Command) -> Result<(), CommandFailure> {
-        let (done, outcome) = oneshot::channel();
-        let order = Order { command, done };
-        let sent = self.orders.send(order).await;
-        sent.map_err(|_| CommandFailure::Stopped)?;
-        outcome.await.unwrap_or(Err(CommandFailure::Stopped))
+        order(&self.orders, command).await
     }
 
     /// Ends the registration: what runs ends, and everything the VEN knew is forgotten. Returns when
@@ -117,4 +113,15 @@ impl Running {
         self.stop.send_replace(true);
         let _ = self.task.await;
     }
+}
+
+/// Has a command carried out.
+pub(super) async fn order(
+    orders: &mpsc::Sender<Order>,
+    command: Command,
+) -> Result<(), CommandFailure> {
+    let (done, outcome) = oneshot::channel();
+    let sent = orders.send(Order { command, done }).await;
+    sent.map_err(|_| CommandFailure::Stopped)?;
+    outcome.await.unwrap_or(Err(CommandFailure::Stopped))
 }

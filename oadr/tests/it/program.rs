@@ -237,6 +237,8 @@ async fn every_command_explains_itself() {
         &["ven"],
         &["event"],
         &["event", "create"],
+        &["opt"],
+        &["opt", "out"],
         &["vens"],
         &["health"],
         &["backup"],
