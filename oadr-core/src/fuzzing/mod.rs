@@ -14,6 +14,7 @@
 mod codec;
 mod draft;
 mod listener;
+mod opt;
 mod reports;
 mod ven;
 mod vtn;

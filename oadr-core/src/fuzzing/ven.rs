@@ -8,24 +8,27 @@ use chrono::TimeDelta;
 
 use super::draft::{EVENT_IDS, around, draft, span, target};
 use super::listener::Listener;
+use super::opt::{RESOURCES, opt_id, terms};
 use super::{entropy, numbers, over_the_wire};
 use crate::memory::VenHost;
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{
-    ActivePeriod, CancelPartyRegistration, CreatedPartyRegistration, DistributeEvent, EiEvent,
-    EiResponse, Event, EventDescriptor, EventSignals, Message, MessageKind, Profile, Properties,
-    RegisteredReport, RequestReregistration, Response, ResponseCode, Tolerance, Transport,
+    ActivePeriod, CancelPartyRegistration, CreatedOpt, CreatedPartyRegistration, DistributeEvent,
+    EiEvent, EiResponse, Event, EventDescriptor, EventSignals, Message, MessageKind, Profile,
+    Properties, RegisteredReport, RequestReregistration, Response, ResponseCode, Tolerance,
+    Transport,
 };
 use crate::value::{
     DateTime, Duration, EventId, EventStatus, NonEmpty, OptType, ProfileName, RegistrationId,
-    RequestId, ResponseRequired, SignalName, Text, TransportName, VenId, VtnId,
+    RequestId, ResourceId, ResponseRequired, SignalName, Text, TransportName, VenId, VtnId,
 };
 use crate::ven::{
-    Command, Context, Exchange, Failure, MarketContexts, OptPolicy, Outgoing, Registration, Run,
+    Command, Context, Exchange, Failure, MarketContexts, OptDraft, OptPolicy, Outgoing,
+    Registration, Run,
 };
 
 /// A VEN that owes more than this does not send what it owes.
-const MOST_OWED: usize = 64;
+const MOST_OWED: usize = 128;
 
 /// Lives through what the bytes say.
 ///
@@ -71,7 +74,10 @@ impl World {
                 Vec::new()
             },
             report_jitter: 0,
-            resources: Vec::new(),
+            resources: RESOURCES
+                .iter()
+                .filter_map(|id| ResourceId::new(id).ok())
+                .collect(),
             signals: if draws.below(4) == 1 {
                 vec![SignalName::Simple]
             } else {
@@ -221,7 +227,7 @@ impl World {
             event_id: event_id(draws),
             opt,
         };
-        let command = match draws.below(6) {
+        let command = match draws.below(8) {
             0 => Command::Register,
             1 => Command::RequestEvents,
             2 => change_opt(OptType::OptOut, draws),
@@ -234,6 +240,13 @@ impl World {
                 self.host.configure(context);
                 return self.wake();
             }
+            5 => Command::CreateOpt(Box::new(OptDraft {
+                opt_id: draws.flip().then(|| opt_id(draws)),
+                terms: terms(self.now, draws),
+            })),
+            6 => Command::CancelOpt {
+                opt_id: opt_id(draws),
+            },
             _ => Command::CancelRegistration,
         };
         let entropy = entropy(&mut self.inputs);
@@ -286,6 +299,11 @@ impl World {
                 0 => response(ResponseCode::OK).into(),
                 _ => self.list(draws).into(),
             },
+            K::CreateOpt => CreatedOpt {
+                ei_response: EiResponse::ok(RequestId::default()),
+                opt_id: opt_id(draws),
+            }
+            .into(),
             K::CreatedPartyRegistration
             | K::CancelPartyRegistration
             | K::CanceledPartyRegistration
@@ -293,7 +311,6 @@ impl World {
             | K::Response
             | K::DistributeEvent
             | K::CreatedEvent
-            | K::CreateOpt
             | K::CreatedOpt
             | K::CancelOpt
             | K::CanceledOpt

@@ -5,28 +5,31 @@
 use chrono::TimeDelta;
 
 use super::draft::{EVENT_IDS, draft};
+use super::opt::{RESOURCES, create_opt, opt_id};
 use super::{entropy, numbers, over_the_wire, reports};
 use crate::memory::{VtnConfig, VtnHost};
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{
-    CanceledReport, CreatePartyRegistration, CreatedEvent, CreatedReport, EiCreatedEvent,
-    EiRequestEvent, EiResponse, EventResponse, EventResponses, Message, MessageKind,
-    PendingReports, Poll, QualifiedEventId, RegisterReport, RequestEvent, ResponseCode,
-    UpdateReport,
+    CancelOpt, CanceledReport, CreatePartyRegistration, CreatedEvent, CreatedReport,
+    EiCreatedEvent, EiRequestEvent, EiResponse, EventResponse, EventResponses, Message,
+    MessageKind, PendingReports, Poll, QualifiedEventId, RegisterReport, RequestEvent,
+    ResponseCode, UpdateReport,
 };
 use crate::value::{
-    DateTime, EventId, GroupId, OptType, ProfileName, RegistrationId, RequestId, Text,
+    DateTime, EventId, GroupId, OptType, ProfileName, RegistrationId, RequestId, ResourceId, Text,
     TransportName, VenId, VtnId,
 };
 use crate::vtn::{
     Admission, Audience, Claim, Command, EventBody, RegistrationAnswer, Reply, ReportProgress,
-    RequestedReport, State, UnregisteredPoll,
+    RequestedReport, State, UnregisteredPoll, effective_opts,
 };
 use crate::{CertificateHash, Peer, Profile};
 
 const NAMES: &[&str] = &["house", "villa", "hut"];
 /// More than a queue can hold that nobody adds to.
 const LONGEST_QUEUE: usize = 32;
+/// More opts than this are not remembered of a VEN.
+const MOST_OPTS: usize = 128;
 
 /// Lives through what the bytes say.
 ///
@@ -136,6 +139,7 @@ impl World {
                 }
             }
             13 => self.report(draws),
+            14 => self.opt(draws),
             _ => self.anything(draws),
         }
     }
@@ -291,6 +295,42 @@ impl World {
         self.send(peer, CreatedEvent { created });
     }
 
+    /// A VEN opts in or out, or takes that back; what it comes to is looked at.
+    fn opt(&mut self, draws: &mut Draws<'_>) {
+        let (peer, ven_id) = self.somebody(draws);
+        if draws.below(4) == 0 {
+            let cancel = CancelOpt {
+                request_id: RequestId::default(),
+                opt_id: opt_id(draws),
+                ven_id,
+            };
+            self.send(peer, cancel);
+        } else {
+            let facts: Vec<_> = self.host.deliveries().cloned().collect();
+            let number_of = |event_id: &EventId| {
+                let sent = facts.iter().find(|fact| fact.event_id == *event_id);
+                sent.map_or(0, |fact| fact.modification_number)
+            };
+            let create = create_opt(self.now, ven_id, number_of, draws);
+            self.send(peer, create);
+        }
+        let precedence = OptType::arbitrary(draws);
+        for (_, state) in self.host.vens() {
+            assert!(state.opts().count() <= MOST_OPTS, "opts pile up");
+            for campaign in self.host.campaigns() {
+                let body = &campaign.body;
+                let effective = effective_opts(state, &campaign.event_id, body, precedence);
+                let whole = effective
+                    .first()
+                    .map(|opt| (&opt.resource, &opt.device_class));
+                assert_eq!(whole, Some((&None, &None)));
+                for opt in &effective {
+                    assert_eq!(opt.opt.is_some(), opt.since.is_some());
+                }
+            }
+        }
+    }
+
     /// Anything that can be read; mostly from a VEN that is known.
     fn anything(&mut self, draws: &mut Draws<'_>) {
         let (peer, ven_id) = self.somebody(draws);
@@ -436,7 +476,10 @@ impl World {
                     ven_name: Text::new(name).unwrap_or_default(),
                     ven_id: draws.flip().then(|| VenId::arbitrary(draws)),
                     groups: vec![GroupId::new("g").unwrap_or_default()],
-                    resources: Vec::new(),
+                    resources: RESOURCES
+                        .iter()
+                        .filter_map(|id| ResourceId::new(id).ok())
+                        .collect(),
                 };
                 (None, enrol)
             }

@@ -6,15 +6,16 @@ use proptest::prelude::*;
 
 use super::bench::*;
 use crate::machine::{Env, Loaded, Role as _, Step};
+use crate::opt::{OptPeriod, OptSubject, OptTerms};
 use crate::payload::arbitrary::{self, Draws};
 use crate::payload::{
     CancelPartyRegistration, EiEvent, Event, Message, MessageKind, RequestReregistration,
     ResponseCode, Target,
 };
-use crate::value::{Duration, EventStatus, OptType, ResponseRequired};
+use crate::value::{Duration, EventStatus, OptReason, OptType, ResponseRequired};
 use crate::ven::{
-    Change, Command, Context, Effect, Failure, Input, OptPolicy, Registration, Run, State, Ven,
-    decide,
+    Change, Command, Context, Effect, Failure, Input, OptDraft, OptPolicy, Registration, Run,
+    State, Ven, decide,
 };
 
 /// A message of any kind, at most four levels of anything.
@@ -196,6 +197,7 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
         };
         bench.answers.extend([(OptType::OptOut, None); 3]);
     }
+    bench.context.resources = vec!["r1".parse().unwrap()];
     if draws.below(4) > 0 {
         bench.register();
     } else {
@@ -220,6 +222,10 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
                         opt: OptType::OptIn,
                     },
                     Command::CancelRegistration,
+                    opt(&bench, &mut draws),
+                    Command::CancelOpt {
+                        opt_id: "o".parse().unwrap(),
+                    },
                 ];
                 if bench
                     .command(&commands[draws.below(commands.len())])
@@ -270,6 +276,33 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
     (bench, changes)
 }
 
+/// An opt of the event `a`, or of a time around now.
+fn opt(bench: &Bench, draws: &mut Draws<'_>) -> Command {
+    let subject = if draws.below(2) == 0 {
+        OptSubject::Event {
+            event_id: event_id("a"),
+        }
+    } else {
+        OptSubject::Schedule {
+            market_context: None,
+            periods: vec![OptPeriod {
+                start: bench.now + secs(i64::try_from(draws.below(300)).unwrap() - 100),
+                duration: Duration::seconds(u32::try_from(draws.below(100)).unwrap()),
+            }],
+        }
+    };
+    Command::CreateOpt(Box::new(OptDraft {
+        opt_id: (draws.below(2) == 0).then(|| "o".parse().unwrap()),
+        terms: OptTerms {
+            opt_type: [OptType::OptIn, OptType::OptOut][draws.below(2)],
+            reason: OptReason::Economic,
+            subject,
+            resources: [vec![], vec!["r1".parse().unwrap()]][draws.below(2)].clone(),
+            device_classes: Vec::new(),
+        },
+    }))
+}
+
 fn numbers() -> impl Strategy<Value = Vec<u64>> {
     proptest::collection::vec(any::<u64>(), 0..400)
 }
@@ -295,6 +328,8 @@ proptest! {
                 | K::Response
                 | K::RequestEvent
                 | K::CreatedEvent
+                | K::CreateOpt
+                | K::CancelOpt
                 | K::RegisterReport
                 | K::RegisteredReport
                 | K::CreatedReport
@@ -304,9 +339,7 @@ proptest! {
                 K::CreatedPartyRegistration
                 | K::RequestReregistration
                 | K::DistributeEvent
-                | K::CreateOpt
                 | K::CreatedOpt
-                | K::CancelOpt
                 | K::CanceledOpt
                 | K::CreateReport
                 | K::UpdateReport
