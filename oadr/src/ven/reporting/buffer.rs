@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use oadr_core::value::{DateTime, RId, ReportSpecifierId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -87,7 +88,7 @@ impl Store {
         time: DateTime,
         samples: Vec<(Stream, Measurement)>,
     ) -> Result<(), StoreError> {
-        let time = time.timestamp_micros();
+        let time = ceil(time);
         let rows = samples.into_iter().map(|(stream, measurement)| {
             let value = measurement.plain();
             let detail = match value {
@@ -113,19 +114,24 @@ impl Store {
         self.writer().run(work).await
     }
 
-    /// The first samples of a stream from one instant to before another, in order.
+    /// The first samples of a stream from one instant to before another, in order; of a grid that
+    /// begins with the first only its own, if there is one.
     pub(super) async fn samples(
         &self,
         stream: Stream,
         (from, to): (DateTime, DateTime),
+        every: Option<TimeDelta>,
         most: u32,
     ) -> Result<Vec<(DateTime, Measurement)>, StoreError> {
+        let every = every.and_then(|every| every.num_microseconds());
+        let every = every.map(|every| every.max(1));
         let work = move |c: &Connection| {
             let mut select = c.prepare_cached(
                 "SELECT time, value, detail FROM sample \
-                 WHERE stream = ?1 AND time >= ?2 AND time < ?3 ORDER BY time LIMIT ?4",
+                 WHERE stream = ?1 AND time >= ?2 AND time < ?3 \
+                 AND (?4 IS NULL OR (time - ?2) % ?4 = 0) ORDER BY time LIMIT ?5",
             )?;
-            let mut rows = select.query((stream.0, ceil(from), ceil(to), most))?;
+            let mut rows = select.query((stream.0, ceil(from), ceil(to), every, most))?;
             let mut samples = Vec::new();
             while let Some(row) = rows.next()? {
                 samples.push(sample(row)?);
@@ -215,7 +221,6 @@ fn sample(row: &Row<'_>) -> Result<(DateTime, Measurement), StoreError> {
 mod tests {
     use std::path::Path;
 
-    use chrono::TimeDelta;
     use oadr_core::value::DataQuality;
 
     use super::*;
@@ -242,7 +247,7 @@ mod tests {
 
     async fn times(store: &Store, stream: Stream) -> Vec<i64> {
         let all = (DateTime::UNIX_EPOCH, at(1_000_000));
-        let samples = store.samples(stream, all, u32::MAX).await.unwrap();
+        let samples = store.samples(stream, all, None, u32::MAX).await.unwrap();
         let seconds = samples
             .iter()
             .map(|(time, _)| (*time - at(0)).num_seconds());
@@ -271,11 +276,15 @@ mod tests {
         assert_eq!(again, [b, a]);
         let span = (at(0), at(1));
         assert_eq!(
-            store.samples(a, span, 10).await.unwrap(),
+            store.samples(a, span, None, 10).await.unwrap(),
             [(at(0), Measurement::new(1.25))]
         );
-        assert_eq!(store.samples(b, span, 10).await.unwrap(), [(at(0), bad)]);
-        assert_eq!(store.samples(a, (at(-1), at(0)), 10).await.unwrap(), []);
+        assert_eq!(
+            store.samples(b, span, None, 10).await.unwrap(),
+            [(at(0), bad)]
+        );
+        let before = (at(-1), at(0));
+        assert_eq!(store.samples(a, before, None, 10).await.unwrap(), []);
         let last = store.last_sample(a, at(1)).await.unwrap();
         assert_eq!(last, Some((at(0), Measurement::new(1.25))));
         assert_eq!(store.last_sample(a, at(0)).await.unwrap(), None);
@@ -292,6 +301,30 @@ mod tests {
         assert_eq!(kept, streams[1..]);
         assert_eq!(times(&store, streams[1]).await, [0, 1, 2]);
         assert_eq!(times(&store, streams[0]).await, Vec::<i64>::new());
+    }
+
+    #[tokio::test]
+    async fn a_grid_has_its_own_samples_and_not_those_between() {
+        let store = Store::open(Path::new(":memory:")).unwrap();
+        let stream = store.streams(vec![key("a")]).await.unwrap()[0];
+        fill(&store, stream, 0..10).await;
+        let grid = Some(TimeDelta::seconds(3));
+        let found = store
+            .samples(stream, (at(1), at(9)), grid, 10)
+            .await
+            .unwrap();
+        let times: Vec<_> = found.iter().map(|(time, _)| *time).collect();
+        assert_eq!(times, [at(1), at(4), at(7)]);
+        // Not even the digits that the database has no place for keep an instant from its grid.
+        let odd = |seconds| at(seconds) + TimeDelta::nanoseconds(1500);
+        let value = vec![(stream, Measurement::new(4.5))];
+        store.keep(odd(4), value).await.unwrap();
+        let found = store
+            .samples(stream, (odd(1), odd(9)), grid, 10)
+            .await
+            .unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].1, Measurement::new(4.5));
     }
 
     #[tokio::test]

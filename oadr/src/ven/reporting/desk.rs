@@ -106,7 +106,10 @@ async fn values(
         let span = Span { from, to, every };
         offered.series(key, span).await.unwrap_or_default()
     };
-    let samples = |from, to| offered.store.samples(point.stream, (from, to), MOST);
+    let samples = |from, to, every| {
+        let span = (from, to);
+        offered.store.samples(point.stream, span, every, MOST)
+    };
     match window {
         Window::Now if sources.has_incremental() => {
             let time = clock::now();
@@ -130,16 +133,18 @@ async fn values(
                 .into_iter()
                 .collect())
         }
-        Window::Sampled { from, to, .. } if sources.has_incremental() => samples(from, to).await,
+        Window::Sampled { from, to, every } if sources.has_incremental() => {
+            samples(from, to, Some(every)).await
+        }
         Window::Sampled { from, to, every } => Ok(series(from, to, Some(every)).await),
         Window::OnChange { from, to } if sources.has_incremental() => {
             let before = offered.store.last_sample(point.stream, from).await?;
             let mut all: Vec<_> = before.into_iter().collect();
-            all.extend(samples(from, to).await?);
+            all.extend(samples(from, to, None).await?);
             Ok(all)
         }
         Window::History { from, to } if !sources.has_full() => {
-            let mut all = samples(from, to).await?;
+            let mut all = samples(from, to, None).await?;
             for (_, measurement) in &mut all {
                 measurement.duration = measurement.duration.or(point.point.own_period);
             }

@@ -109,7 +109,8 @@ impl Sampler {
                 self.work.spawn(time, take(offered, keys, moment, limit));
             }
         }
-        if now - self.trimmed >= TRIM || now < self.trimmed {
+        let is_due = now - self.trimmed >= TRIM || now < self.trimmed;
+        if is_due && !self.offered.points.is_empty() {
             self.trimmed = now;
             let trimmed = trim(Arc::clone(&self.offered), state, now);
             // Nobody has to wait for it.

@@ -281,7 +281,11 @@ async fn old_samples_go_by_themselves_and_what_is_waited_for_stays() {
     bench.at(0).await;
     // A day is kept, and a hundred samples in any case.
     let all = (DateTime::UNIX_EPOCH, at(60_000));
-    let left = bench.store.samples(stream, all, u32::MAX).await.unwrap();
+    let left = bench
+        .store
+        .samples(stream, all, None, u32::MAX)
+        .await
+        .unwrap();
     assert!((100..=101).contains(&left.len()), "{}", left.len());
 }
 
