@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::body::{self, read_as, read_member};
+use super::opts;
 use super::problem::Problem;
 use super::vens::segment;
 use super::views::{DeliveryView, EventView};
@@ -274,7 +275,7 @@ fn audience(host: &Host, vens: Option<Vec<Text>>) -> Result<Audience, Problem> {
     Ok(Audience::of(vens))
 }
 
-async fn find(host: &Host, id: &str) -> Result<(Place, Campaign), Problem> {
+pub(super) async fn find(host: &Host, id: &str) -> Result<(Place, Campaign), Problem> {
     let unknown = || {
         let id = crate::logging::cut(id);
         Problem::not_found(format!("there is no event with the ID {id}"))
@@ -307,11 +308,13 @@ fn deliveries(
         };
         if let Some(fact) = sent.remove(&slot.key) {
             let name = ven.state.ven_name().cloned();
-            views.push(DeliveryView::sent(fact, name, campaign));
+            let opt = opts::in_short(host, &ven.state, campaign);
+            views.push(DeliveryView::sent(fact, name, campaign).with_opt(opt));
         } else if !over && !cancelled {
             let member = ven.state.member();
             if campaign.matches(&member) {
-                views.push(DeliveryView::pending(member));
+                let opt = opts::in_short(host, &ven.state, campaign);
+                views.push(DeliveryView::pending(member).with_opt(opt));
             }
         }
     }

@@ -8,6 +8,7 @@ mod groups;
 mod guard;
 mod health;
 mod metrics;
+mod opts;
 mod problem;
 mod readings;
 mod report_policies;
@@ -52,11 +53,13 @@ pub(crate) fn router(metrics: Metrics, gate: Gate) -> Router {
                 .patch(events::modify)
                 .delete(events::cancel),
         )
+        .route("/api/v1/events/{id}/opts", get(opts::of_event))
         .route("/api/v1/vens", get(vens::list).post(vens::enrol))
         .route(
             "/api/v1/vens/{id}",
             get(vens::show).patch(vens::modify).delete(vens::remove),
         )
+        .route("/api/v1/vens/{id}/opts", get(opts::of_ven))
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
         .route("/api/v1/groups", get(groups::list))
         .route("/api/v1/readings", get(readings::list))

@@ -11,6 +11,7 @@ use oadr_core::value::{
 use oadr_core::vtn::{Campaign, CampaignState, DeliveryFact, DeliveryStatus, KnownBy, Member, Vtn};
 use serde::Serialize;
 
+use super::opts::OptInShort;
 use crate::json::EventForm;
 use crate::store::Tally;
 
@@ -65,6 +66,8 @@ pub(crate) struct DeliveryView {
     response_code: Option<ResponseCode>,
     response_description: Option<Text>,
     answered: Option<DateTime>,
+    /// What its answer, its opts of the event and its schedules come to; `opts` tells more.
+    effective_opt: Option<OptInShort>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -135,6 +138,14 @@ impl DeliveryView {
             response_code: None,
             response_description: None,
             answered: None,
+            effective_opt: None,
+        }
+    }
+
+    pub(super) fn with_opt(self, effective_opt: Option<OptInShort>) -> Self {
+        Self {
+            effective_opt,
+            ..self
         }
     }
 
@@ -160,6 +171,7 @@ impl DeliveryView {
             response_code: fact.response_code,
             response_description: fact.response_description,
             answered: fact.answered,
+            effective_opt: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::api_client::{Answer, ApiArgs, ApiClient, Format};
 use super::api_error::Error;
 use super::event_flags::{Body, EventFlags};
 use super::event_view::{self, EventView};
-use super::{table, unit};
+use super::{opts_view, table, unit};
 use crate::api::segment;
 use crate::clock;
 
@@ -40,6 +40,7 @@ enum EventCommand {
     Create(Box<Create>),
     List(List),
     Show(Show),
+    Opts(Opts),
     Modify(Box<Modify>),
     Cancel(Cancel),
 }
@@ -109,8 +110,20 @@ struct List {
 #[command(after_help = "\
 DELIVERY is pending (to be sent, perhaps in a new version), sent (and not answered yet), answered,
 or given_up (it ended unanswered). MODIFICATION is the version last sent; OPT and CODE are the VEN's
-last answer.")]
+last answer. EFFECTIVE is what that and its opts come to: mixed if its resources differ, which
+`oadr event opts` shows.")]
 struct Show {
+    /// The event's ID
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    id: String,
+}
+
+/// Show which VENs and resources take part in an event, and why
+#[derive(Debug, Args)]
+#[command(after_help = "\
+BECAUSE OF is qualification (an opt of this event), answer (to the event), schedule, or nothing. The
+earlier of these count before the later ones. What VENs said about this event in particular follows.")]
+struct Opts {
     /// The event's ID
     #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     id: String,
@@ -184,6 +197,11 @@ impl EventArgs {
             EventCommand::Show(show) => {
                 let answer = client.call(Method::GET, &path(&show.id), None).await?;
                 (answer, event_view::show)
+            }
+            EventCommand::Opts(opts) => {
+                let path = format!("{}/opts", path(&opts.id));
+                let answer = client.call(Method::GET, &path, None).await?;
+                (answer, opts_view::of_event)
             }
             EventCommand::Modify(modify) => {
                 let body = modify.body(client, clock::now()).await?;
@@ -333,7 +351,8 @@ mod tests {
         "vens":[
           {"ven_id":"ven-1","ven_name":"house","delivery":"answered","modification_number":1,
            "times_sent":2,"sent":"2026-01-01T00:00:02.5Z","opt":"optIn","response_code":200,
-           "response_description":null,"answered":"2026-01-01T00:00:03Z"},
+           "response_description":null,"answered":"2026-01-01T00:00:03Z",
+           "effective_opt":"mixed"},
           {"ven_id":null,"ven_name":"barn","delivery":"pending","modification_number":null,
            "times_sent":0,"sent":null,"opt":null,"response_code":null,
            "response_description":null,"answered":null}]}"#;
@@ -501,11 +520,20 @@ SIGNAL         TYPE      UNIT          FROM                  DURATION  VALUE
 LOAD_DISPATCH  setpoint  powerReal:kW  2026-01-02T00:00:00Z  PT5M      1.5
 LOAD_DISPATCH  setpoint  powerReal:kW  2026-01-02T00:05:00Z  PT5M      0
 
-VEN    DELIVERY  MODIFICATION  OPT    CODE  SENT                  ANSWERED
-house  answered  1             optIn  200   2026-01-01T00:00:02Z  2026-01-01T00:00:03Z
-barn   pending   -             -      -     -                     -
+VEN    DELIVERY  MODIFICATION  OPT    CODE  EFFECTIVE  SENT                  ANSWERED
+house  answered  1             optIn  200   mixed      2026-01-01T00:00:02Z  2026-01-01T00:00:03Z
+barn   pending   -             -      -     -          -                     -
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[tokio::test]
+    async fn the_opts_of_an_event_are_shown() {
+        let over = r#"{"event_id":"e 1","vens":[],"history":[]}"#;
+        let api = ScriptedApi::new([(200, over)]).await;
+        let told = answer(&api, &["opts", "e 1"]).await.unwrap();
+        assert_eq!(told, "it is over, or for no VEN\n");
+        assert_eq!(api.asked()[0].line, "GET /api/v1/events/e%201/opts");
     }
 
     #[tokio::test]

@@ -53,6 +53,8 @@ struct Delivery {
     opt: Option<String>,
     response_code: Option<ResponseCode>,
     answered: Option<DateTime>,
+    #[serde(default)]
+    effective_opt: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -234,6 +236,7 @@ fn deliveries(vens: &[Delivery]) -> Table {
         "MODIFICATION",
         "OPT",
         "CODE",
+        "EFFECTIVE",
         "SENT",
         "ANSWERED",
     ]);
@@ -244,6 +247,7 @@ fn deliveries(vens: &[Delivery]) -> Table {
             shown(ven.modification_number),
             shown(ven.opt.as_ref()),
             shown(ven.response_code.map(u16::from)),
+            shown(ven.effective_opt.as_ref()),
             time(ven.sent),
             time(ven.answered),
         ]);

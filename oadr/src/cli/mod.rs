@@ -15,6 +15,7 @@ mod health;
 mod http_flags;
 mod notify;
 mod opt;
+mod opts_view;
 mod policy_flag;
 mod readings;
 mod report_flag;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::api_client::{ApiArgs, Format};
 use super::api_error::Error;
+use super::opts_view;
 use super::table::{self, printable};
 use super::ven_view;
 use crate::api::segment;
@@ -42,6 +43,8 @@ STATUS is known (enrolled, not registered), registered, or leaving (removed, and
     List,
     /// Show a VEN: its registration, and the reports it offers
     Show(Named),
+    /// Show the opts of a VEN: those that count, and those that ended
+    Opts(Named),
     Enrol(Enrol),
     Modify(Modify),
     /// Remove a VEN; one that is registered is told at its next poll
@@ -156,6 +159,7 @@ impl VensArgs {
         let (method, path, body) = match &self.command {
             VensCommand::List => (Method::GET, "/vens".to_owned(), None),
             VensCommand::Show(named) => (Method::GET, named.path(), None),
+            VensCommand::Opts(named) => (Method::GET, format!("{}/opts", named.path()), None),
             VensCommand::Enrol(enrol) => (Method::POST, "/vens".to_owned(), Some(enrol.body())),
             VensCommand::Modify(modify) => {
                 let path = format!("/vens/{}", segment(&modify.ven));
@@ -172,6 +176,7 @@ impl VensArgs {
             (Format::Json, _) => Ok(answer.into_text()),
             (Format::Table, VensCommand::List) => ven_view::list(&answer),
             (Format::Table, VensCommand::Show(_)) => ven_view::show(&answer),
+            (Format::Table, VensCommand::Opts(_)) => opts_view::of_ven(&answer),
             (Format::Table, VensCommand::Enrol(enrol)) => {
                 Ok(format!("{}: enrolled\n", printable(enrol.name.as_str())))
             }
@@ -334,6 +339,15 @@ usage   METADATA_TELEMETRY_USAGE  3
         let known = answer(&api, &["show", "barn"]).await.unwrap();
         assert!(known.contains("\nstatus            known\n"), "{known}");
         assert!(!known.contains("registration"), "{known}");
+    }
+
+    #[tokio::test]
+    async fn the_opts_of_a_ven_are_shown() {
+        let none = r#"{"in_force":[],"history":[],"next":null}"#;
+        let api = ScriptedApi::new([(200, none)]).await;
+        let told = answer(&api, &["opts", "my house"]).await.unwrap();
+        assert_eq!(told, "no opts\n");
+        assert_eq!(api.asked()[0].line, "GET /api/v1/vens/my%20house/opts");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@
 
 mod campaigns;
 mod figures;
+mod opts;
 mod partitions;
 mod read;
 mod reading_pages;

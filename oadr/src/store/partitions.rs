@@ -7,6 +7,7 @@ use oadr_core::value::DateTime;
 use oadr_core::vtn::{Claim, DeliveryFact, DeliveryStatus, Fact, Vtn};
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::opts::OptRow;
 use super::readings::{ReadingRows, Written};
 use super::{Audit, EffectId, Key, Store, millis, write_audit};
 use crate::sqlite::StoreError;
@@ -39,6 +40,7 @@ enum Target {
 enum FactRow {
     Delivery(DeliveryRow),
     Readings(ReadingRows),
+    Opt(OptRow),
 }
 
 #[derive(Debug)]
@@ -139,6 +141,7 @@ impl Commit {
             match fact {
                 FactRow::Delivery(row) => row.write(connection, key)?,
                 FactRow::Readings(rows) => readings += rows.write(connection, key)?,
+                FactRow::Opt(row) => row.write(connection, key)?,
             }
         }
         for (position, effect) in (0_i64..).zip(&self.effects) {
@@ -162,7 +165,7 @@ pub(super) fn claim_text(claim: &Claim) -> Result<String, StoreError> {
 fn status(fact: &Fact) -> Option<DeliveryStatus> {
     match fact {
         Fact::Delivery(delivery) => Some(delivery.status),
-        Fact::Readings(_) | _ => None,
+        Fact::Readings(_) | Fact::Opt(_) | _ => None,
     }
 }
 
@@ -170,6 +173,7 @@ fn fact_row(fact: &Fact) -> Result<FactRow, StoreError> {
     match fact {
         Fact::Delivery(delivery) => DeliveryRow::new(delivery).map(FactRow::Delivery),
         Fact::Readings(readings) => ReadingRows::new(readings).map(FactRow::Readings),
+        Fact::Opt(opt) => OptRow::new(opt).map(FactRow::Opt),
         // The store must know every kind; a new one is a change here first.
         _ => Err(StoreError::UnknownFact),
     }

@@ -9,6 +9,7 @@
 
 mod api_access;
 mod api_events;
+mod api_opts;
 mod api_readings;
 mod api_report_policies;
 mod api_vens;
