@@ -44,6 +44,19 @@ pub(crate) fn draw() -> io::Result<[u8; SHARE]> {
     })
 }
 
+/// An ID that nobody else draws: `prefix-`, then half a share in hexadecimal digits.
+///
+/// # Errors
+/// The operating system has no randomness.
+pub(crate) fn id(prefix: &str) -> io::Result<String> {
+    let drawn = draw()?;
+    let half: u128 = drawn
+        .iter()
+        .take(16)
+        .fold(0, |all, byte| all << 8 | u128::from(*byte));
+    Ok(format!("{prefix}-{half:032x}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

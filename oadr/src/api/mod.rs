@@ -12,6 +12,8 @@ mod opts;
 mod problem;
 mod readings;
 mod report_policies;
+mod report_views;
+mod reports;
 mod serve;
 pub(crate) mod token;
 mod unblocked;
@@ -61,8 +63,21 @@ pub(crate) fn router(metrics: Metrics, gate: Gate) -> Router {
         )
         .route("/api/v1/vens/{id}/opts", get(opts::of_ven))
         .route("/api/v1/vens/{id}/reregister", post(vens::reregister))
+        .route("/api/v1/vens/{id}/reports", get(reports::of_ven))
+        .route(
+            "/api/v1/vens/{id}/metadata-request",
+            post(reports::ask_for_metadata),
+        )
         .route("/api/v1/groups", get(groups::list))
         .route("/api/v1/readings", get(readings::list))
+        .route(
+            "/api/v1/report-requests",
+            get(reports::list).post(reports::create),
+        )
+        .route(
+            "/api/v1/report-requests/{id}",
+            get(reports::show).delete(reports::cancel),
+        )
         .route("/api/v1/report-policies", get(report_policies::list))
         .route(
             "/api/v1/report-policies/{name}",

@@ -213,13 +213,36 @@ impl From<CommandFailure> for Problem {
             CommandFailure::Refused(CommandError::Unknown) => {
                 Self::not_found("there is no such VEN")
             }
-            CommandFailure::Refused(error) => Self::conflict(error.to_string()),
+            CommandFailure::Refused(error @ CommandError::UnknownReportRequest) => {
+                Self::not_found(error.to_string())
+            }
+            CommandFailure::Refused(error) => match blamed(error) {
+                Some(field) => Self::invalid(field, error.to_string()),
+                None => Self::conflict(error.to_string()),
+            },
             CommandFailure::Failed(Failure::Busy | Failure::Contended | Failure::NoAnswer(_)) => {
                 Self::busy()
             }
             CommandFailure::Failed(Failure::Store(error)) => error.into(),
             CommandFailure::Failed(error @ Failure::Entropy(_)) => Self::failed(&error),
         }
+    }
+}
+
+/// The member of the body that a refusal is about, if it is about one.
+fn blamed(error: CommandError) -> Option<&'static str> {
+    match error {
+        CommandError::ReportNotOffered => Some("report_specifier_id"),
+        CommandError::PointNotOffered => Some("r_ids"),
+        CommandError::PaceNotOffered => Some("granularity"),
+        CommandError::AlreadyKnown
+        | CommandError::Unknown
+        | CommandError::NotRegistered
+        | CommandError::Leaving
+        | CommandError::UnknownReportRequest
+        | CommandError::ReportRequestExists
+        | CommandError::TooManyReports
+        | _ => None,
     }
 }
 

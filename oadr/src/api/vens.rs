@@ -227,7 +227,7 @@ pub(super) fn claims_of(id: &str) -> Vec<Claim> {
     claims.into_iter().flatten().collect()
 }
 
-fn unknown(id: &str) -> Problem {
+pub(super) fn unknown(id: &str) -> Problem {
     let id = crate::logging::cut(id);
     Problem::not_found(format!("there is no VEN with the ID or the name {id}"))
 }

@@ -19,6 +19,9 @@ mod opts_view;
 mod policy_flag;
 mod readings;
 mod report_flag;
+mod report_policies;
+mod report_view;
+mod reports;
 #[cfg(test)]
 mod scripted_api;
 mod settings;
@@ -66,6 +69,7 @@ Examples:
   oadr vens list --json
   oadr readings --ven Pump1 --csv
   oadr opt out --start now --duration PT4H
+  oadr reports list
   oadr backup --data oadr-vtn --to /var/backups
 
 Every command explains itself with --help.";
@@ -96,6 +100,7 @@ enum Command {
     Opt(opt::OptArgs),
     Vens(vens::VensArgs),
     Readings(Box<readings::ReadingsArgs>),
+    Reports(reports::ReportsArgs),
     Health(health::HealthArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -112,6 +117,7 @@ impl Cli {
             | Command::Opt(_)
             | Command::Vens(_)
             | Command::Readings(_)
+            | Command::Reports(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Health(_)
@@ -178,6 +184,7 @@ pub fn main() -> ExitCode {
             Command::Opt(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
             Command::Readings(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Reports(args) => args.run().await.map(success).map_err(Into::into),
             Command::Health(args) => args.run().await.map(success).map_err(Into::into),
             Command::Backup(args) => args.run().map(success),
             Command::Restore(args) => args.run().map(success),

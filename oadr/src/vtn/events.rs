@@ -192,12 +192,8 @@ impl Host {
 
 /// An ID for an event, chosen before it is made.
 fn drawn() -> Result<EventId, StoreError> {
-    let drawn = entropy::draw().map_err(|error| StoreError::Thread(error.into()))?;
-    let half: u128 = drawn
-        .iter()
-        .take(16)
-        .fold(0, |all, byte| all << 8 | u128::from(*byte));
-    Ok(EventId::new(format!("event-{half:032x}")).unwrap_or_default())
+    let drawn = entropy::id("event").map_err(|error| StoreError::Thread(error.into()))?;
+    Ok(EventId::new(drawn).unwrap_or_default())
 }
 
 fn body(draft: EventDraft) -> Result<EventBody, CampaignError> {

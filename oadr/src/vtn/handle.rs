@@ -1,6 +1,7 @@
 //! A hold on a running VTN: events in, answers out.
 //!
-//! Knows nothing of how it was started, and does not keep it running.
+//! Knows nothing of how it was started, and does not keep it running. What it does about reports is in
+//! `report_requests`.
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -56,9 +57,13 @@ impl Handle {
         let _ = self.host.set(Arc::downgrade(host));
     }
 
+    /// The VTN, while it runs.
+    pub(super) fn running(&self) -> Option<Arc<Host>> {
+        self.host.get().and_then(Weak::upgrade)
+    }
+
     fn host(&self) -> Result<Arc<Host>, EventsError> {
-        let host = self.host.get().and_then(Weak::upgrade);
-        host.ok_or(EventsError::NotRunning)
+        self.running().ok_or(EventsError::NotRunning)
     }
 
     /// Adds an event: it is on the disk when this returns, and goes to its VENs with their next polls.

@@ -418,7 +418,12 @@ fn claims_of_command(command: &Command) -> Vec<vtn::Claim> {
             let id = ven_id.iter().cloned().map(vtn::Claim::VenId);
             id.chain([vtn::Claim::VenName(ven_name.clone())]).collect()
         }
-        Command::Assign { .. } | Command::Remove | Command::RequestReregistration | _ => Vec::new(),
+        Command::Assign { .. }
+        | Command::Remove
+        | Command::RequestReregistration
+        | Command::RequestReport { .. }
+        | Command::CancelReport { .. }
+        | _ => Vec::new(),
     }
 }
 

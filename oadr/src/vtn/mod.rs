@@ -62,6 +62,7 @@ mod outbox;
 mod registration_info;
 mod registry;
 mod report_policies;
+mod report_requests;
 mod retention;
 mod timer;
 
@@ -103,13 +104,17 @@ pub(crate) use handler::HttpHandler;
 pub use happening::{EventAnswered, Happening};
 pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
-pub use oadr_core::vtn::{Admission, Effect, RegistrationAnswer, ReportPolicy};
+pub use oadr_core::vtn::{
+    Admission, Effect, PointFact, RegistrationAnswer, ReportPolicy, ReportProgress, RequestOrigin,
+    RequestedReport, WantedReport,
+};
 pub use registration_info::RegistrationInfo;
 use registry::Registry;
 pub(crate) use registry::Slot;
 pub(crate) use report_policies::PolicyFailure;
 use report_policies::ReportPolicies;
 pub use report_policies::{ReportPolicyError, ReportPolicyFault};
+pub use report_requests::ReportsError;
 
 /// The VTN's ID if none is chosen. With capitals, because some peers refuse others (quirk Q3).
 pub const DEFAULT_VTN_ID: &str = "OadrVTN";

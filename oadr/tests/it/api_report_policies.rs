@@ -149,14 +149,24 @@ async fn a_policy_of_the_settings_is_shown_and_not_changed_through_the_api() {
         let answer = call(api, method, &at("all"), body).await;
         assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
     }
-    let made = call(api, Method::PUT, &at("mine"), Some(&policy)).await;
-    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
-    let list = call(api, Method::GET, POLICIES, None).await.body;
-    let list = list["report_policies"].as_array().unwrap().iter();
-    let names: Vec<_> = list
-        .map(|policy| policy["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["all", "b", "mine"]);
+    let set = [
+        "reports",
+        "policies",
+        "set",
+        "mine:granularity=PT0S,back=PT5M",
+        "--api",
+        api,
+    ];
+    let set = run(&set).await;
+    assert!(set.status.success(), "{set:?}");
+    let list = run(&["reports", "policies", "list", "--api", api]).await;
+    let expected = "\
+POLICY  FROM      VENS  GROUPS  REPORT  MEASUREMENT  RESOURCE  GRANULARITY  BACK   DURATION
+all     settings  -     -       -       -            -         PT1M         PT15M  open
+b       settings  -     north   -       -            -         on change    once   open
+mine    api       -     -       -       -            -         on change    PT5M   open
+";
+    assert_eq!(list.out, expected);
     assert!(vtn.terminate().await.success());
 }
 
