@@ -22,8 +22,8 @@ use crate::vtn::{self, Config};
 /// Run a VTN.
 ///
 /// VENs connect to `http://LISTEN/OpenADR2/Simple/2.0b/`; operators use the JSON API at
-/// `http://API/api/v1/`, or `oadr event`, `oadr vens` and `oadr readings`, which call it. Everything is
-/// kept in an SQLite database in the data folder and survives a crash.
+/// `http://API/api/v1/`, or `oadr event`, `oadr vens`, `oadr reports` and `oadr readings`, which call it.
+/// Everything is kept in an SQLite database in the data folder and survives a crash.
 ///
 /// The first line on stdout says where the VTN listens, once it does. SIGTERM and SIGINT stop it:
 /// requests that were accepted are finished. That takes 30 seconds at most; a second signal ends it at

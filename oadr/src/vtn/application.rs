@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use oadr_core::payload::Extensions;
 use oadr_core::value::VenId;
-use oadr_core::vtn::{Asks, RegistrationAnswer, RegistrationQuery};
+use oadr_core::vtn::{Asks, OfferedReports, RegistrationAnswer, RegistrationQuery, WantedReport};
 
 use super::directory::Lookup;
 use super::happening::Happening;
+use super::offered_point::{OfferedPoint, PointRequest};
 use super::registration_info::RegistrationInfo;
 use super::{HandlerError, PollItem};
 use crate::contained::{Mishap, contain};
@@ -42,6 +43,10 @@ pub(super) struct Application {
     pub(super) create_party_registration: Option<Handler<RegistrationInfo, RegistrationAnswer>>,
     pub(super) query_registration: Option<Handler<RegistrationQuery, Option<Extensions>>>,
     pub(super) poll: Option<Handler<VenId, Option<PollItem>>>,
+    pub(super) register_report: Option<Handler<OfferedPoint, Option<PointRequest>>>,
+    pub(super) register_reports: Option<Handler<OfferedReports, Vec<WantedReport>>>,
+    /// Whether somebody wants to be told of readings.
+    pub(super) hears_readings: bool,
     pub(super) happenings: Vec<(&'static str, Handler<Arc<Happening>, ()>)>,
 }
 
@@ -61,6 +66,9 @@ impl Default for Application {
             create_party_registration: None,
             query_registration: None,
             poll: None,
+            register_report: None,
+            register_reports: None,
+            hears_readings: false,
             happenings: Vec::new(),
         }
     }
@@ -72,9 +80,10 @@ impl Application {
         Asks {
             queries: self.query_registration.is_some(),
             polls: self.poll.is_some(),
-            reports: false,
-            updates: false,
-            opts: false,
+            reports: self.register_report.is_some() || self.register_reports.is_some(),
+            // A data point may be wanted with a callback of its own.
+            updates: self.hears_readings || self.register_report.is_some(),
+            ..Asks::default()
         }
     }
 

@@ -17,7 +17,7 @@ use super::application::NoAnswer;
 use super::directory::Listed;
 use super::host::{CommandFailure, Failure, Host};
 use super::registration_info::RegistrationInfo;
-use super::{Event, PollItem};
+use super::{Event, PollItem, register_report};
 use crate::clock;
 use crate::log_ration::Subject;
 use crate::store::Audit;
@@ -90,6 +90,9 @@ impl Asked {
                 }
                 None => PollAnswer::Nothing,
             }),
+            Question::Reports(offered) => {
+                Answer::Reports(register_report::ask(host, *offered).await?)
+            }
             other => {
                 tracing::error!(question = ?other, "asked what nobody can answer");
                 return Err(Failure::Contended);

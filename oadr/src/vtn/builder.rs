@@ -10,14 +10,19 @@ use std::time::Duration;
 
 use oadr_core::payload::Extensions;
 use oadr_core::value::{self, ValueError, VenId, VtnId};
-use oadr_core::vtn::{Admission, Effect, RegistrationAnswer, RegistrationQuery, ReportPolicy};
+use oadr_core::vtn::{
+    Admission, Effect, OfferedReports, RegistrationAnswer, RegistrationQuery, ReportPolicy,
+    WantedReport,
+};
 
 use super::application::{Application, boxed};
 use super::directory::{Directory, Lookup};
 use super::event::Event;
 use super::handle::Handle;
 use super::happening::{EventAnswered, Happening};
+use super::offered_point::{OfferedPoint, PointRequest};
 use super::registration_info::RegistrationInfo;
+use super::report_update::ReportUpdate;
 use super::{Config, Running, StartError, launch};
 
 /// Why a handler has no answer; it is logged, and the VEN is asked to come back (503).
@@ -147,6 +152,51 @@ impl Vtn {
     pub fn report_policy(mut self, policy: ReportPolicy) -> Self {
         self.config.report_policies.push(policy);
         self
+    }
+
+    /// Asked for each data point that a VEN offers, when it makes its reports known: whether it is
+    /// wanted, and how often. Of histories only [`on_register_reports`](Self::on_register_reports)
+    /// hears. What was wanted is asked for over restarts of this program, until the VEN makes its
+    /// reports known again, which asks again.
+    pub fn on_register_report<F, A>(mut self, handler: F) -> Self
+    where
+        F: Fn(OfferedPoint) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Option<PointRequest>, HandlerError>> + Send + 'static,
+    {
+        self.application.register_report = Some(boxed(handler));
+        self
+    }
+
+    /// Asked when a VEN makes its reports known, with all of them as it offers them: what is wanted, data
+    /// points and intervals. With [`on_register_report`](Self::on_register_report) and policies beside
+    /// it, what any of them wants is requested.
+    pub fn on_register_reports<F, A>(mut self, handler: F) -> Self
+    where
+        F: Fn(OfferedReports) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Vec<WantedReport>, HandlerError>> + Send + 'static,
+    {
+        self.application.register_reports = Some(boxed(handler));
+        self
+    }
+
+    /// Told when readings of a data point have come, whoever requested them: at least once, after a crash
+    /// too. They are on the disk already.
+    pub fn on_update_report<F, A>(mut self, handler: F) -> Self
+    where
+        F: Fn(ReportUpdate) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        self.application.hears_readings = true;
+        let handler = Arc::new(handler);
+        self.told("on_update_report", move |happening| {
+            let handler = Arc::clone(&handler);
+            async move {
+                for update in happening.report_updates() {
+                    handler(update).await?;
+                }
+                Ok(())
+            }
+        })
     }
 
     /// Told when a VEN has answered an event, of whoever made it: at least once, after a crash too.

@@ -15,6 +15,7 @@ use super::application::{Application, NoAnswer};
 use super::ask::Asked;
 use super::campaigns::{Campaigns, Open};
 use super::outbox::{Callbacks, Teller};
+use super::register_report::PointCallbacks;
 use super::registry::{Gathered, Registry, Slot};
 use super::report_policies::ReportPolicies;
 use crate::clock;
@@ -38,6 +39,7 @@ pub(crate) struct Host {
     base: Context,
     pub(super) application: Arc<Application>,
     pub(super) callbacks: Arc<Callbacks>,
+    pub(super) point_callbacks: Arc<PointCallbacks>,
     pub(super) teller: Teller,
     /// How many lines of each kind peers may cause.
     pub(super) ration: Arc<LogRation>,
@@ -141,6 +143,7 @@ impl Host {
             base,
             application: Arc::new(application),
             callbacks: Arc::default(),
+            point_callbacks: Arc::default(),
             teller: Teller::new(Arc::clone(&ration)),
             ration,
             outbox,

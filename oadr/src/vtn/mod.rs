@@ -31,20 +31,22 @@
 //! # Questions
 //!
 //! Handlers that answer ([`on_create_party_registration`](Vtn::on_create_party_registration),
-//! [`on_query_registration`](Vtn::on_query_registration), [`on_poll`](Vtn::on_poll) and a
-//! [`Directory`]) are asked while the VEN waits, for [4 s](Vtn::answer_within) at most. One that takes
-//! longer, fails or panics has no answer: nothing changes, the VEN is asked to come back (503 with
-//! Retry-After), and other VENs notice nothing. The same may be asked again, so an answer should do
-//! no harm when it is given twice.
+//! [`on_query_registration`](Vtn::on_query_registration), [`on_poll`](Vtn::on_poll),
+//! [`on_register_report`](Vtn::on_register_report),
+//! [`on_register_reports`](Vtn::on_register_reports) and a [`Directory`]) are asked while the VEN waits,
+//! for [4 s](Vtn::answer_within) at most. One that takes longer, fails or panics has no answer: nothing
+//! changes, the VEN is asked to come back (503 with Retry-After), and other VENs notice nothing. The
+//! same may be asked again, so an answer should do no harm when it is given twice.
 //!
 //! # News
 //!
 //! Handlers that are told ([`on_created_event`](Vtn::on_created_event),
+//! [`on_update_report`](Vtn::on_update_report),
 //! [`on_cancel_party_registration`](Vtn::on_cancel_party_registration),
 //! [`on_happening`](Vtn::on_happening)) hear of what is on the disk already, at least once each: what a
 //! handler did not take, because it failed or the process ended, is told again under the same
-//! [`id`](Happening::id). [`Event::on_answer`], [`Added::outcome`] and [`Running::happenings`] are for
-//! as long as the process lives.
+//! [`id`](Happening::id). [`Event::on_answer`], [`PointRequest::on_update`], [`Added::outcome`] and
+//! [`Running::happenings`] are for as long as the process lives.
 
 mod application;
 mod ask;
@@ -58,11 +60,14 @@ mod handler;
 mod happening;
 mod host;
 mod interval;
+mod offered_point;
 mod outbox;
+mod register_report;
 mod registration_info;
 mod registry;
 mod report_policies;
 mod report_requests;
+mod report_update;
 mod retention;
 mod timer;
 
@@ -104,10 +109,12 @@ pub(crate) use handler::HttpHandler;
 pub use happening::{EventAnswered, Happening};
 pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
+pub use oadr_core::reading::Reading;
 pub use oadr_core::vtn::{
-    Admission, Effect, PointFact, RegistrationAnswer, ReportPolicy, ReportProgress, RequestOrigin,
-    RequestedReport, WantedReport,
+    Admission, Effect, OfferedReports, PointFact, RegistrationAnswer, ReportPolicy, ReportProgress,
+    RequestOrigin, RequestedReport, WantedReport,
 };
+pub use offered_point::{OfferedPoint, PointRequest};
 pub use registration_info::RegistrationInfo;
 use registry::Registry;
 pub(crate) use registry::Slot;
@@ -115,6 +122,7 @@ pub(crate) use report_policies::PolicyFailure;
 use report_policies::ReportPolicies;
 pub use report_policies::{ReportPolicyError, ReportPolicyFault};
 pub use report_requests::ReportsError;
+pub use report_update::ReportUpdate;
 
 /// The VTN's ID if none is chosen. With capitals, because some peers refuse others (quirk Q3).
 pub const DEFAULT_VTN_ID: &str = "OadrVTN";

@@ -306,9 +306,11 @@ fn lane(host: &Host, tell: mpsc::UnboundedSender<Outcome>) -> Lane {
     let (queue, mut receive) = mpsc::channel::<(EffectId, Arc<Happening>)>(LANE);
     let application = Arc::clone(&host.application);
     let callbacks = Arc::clone(&host.callbacks);
+    let point_callbacks = Arc::clone(&host.point_callbacks);
     tokio::spawn(async move {
         while let Some((id, happening)) = receive.recv().await {
             callbacks.call(&application, &happening).await;
+            point_callbacks.call(&application, &happening).await;
             let _ = tell.send(if call(&application, &happening).await {
                 Outcome::Told(id)
             } else {

@@ -92,7 +92,7 @@ impl Host {
 
 impl Handle {
     /// Requests a report of what a VEN offers: with its next poll, and again whenever it says anew what
-    /// it offers, until it is cancelled.
+    /// it offers, until it is cancelled. What comes of it: [`on_update_report`](super::Vtn::on_update_report).
     ///
     /// # Errors
     /// There is no such VEN, or it does not offer that.

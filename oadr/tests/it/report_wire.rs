@@ -1,12 +1,13 @@
 //! VENs that report what the test says.
 
 use oadr_core::payload::{
-    ItemBase, Message, PowerAttributes, PowerReal, PowerUnit, RegisterReport, Report,
-    ReportDescription, ReportRequest, ResponseCode, SamplingRate, Target,
+    CreatedReport, EiResponse, Interval, ItemBase, Message, Payload, PendingReports,
+    PowerAttributes, PowerReal, PowerUnit, RegisterReport, Report, ReportDescription,
+    ReportPayload, ReportRequest, ResponseCode, SamplingRate, StreamPayload, Target, UpdateReport,
 };
 use oadr_core::value::{
-    DateTime, Decimal, Duration, RId, ReadingType, ReportName, ReportRequestId, ReportSpecifierId,
-    ReportType, RequestId, ResourceId, ServiceName, SiScaleCode, VenId,
+    DateTime, Decimal, Duration, NonEmpty, RId, ReadingType, ReportName, ReportRequestId,
+    ReportSpecifierId, ReportType, RequestId, ResourceId, ServiceName, SiScaleCode, VenId,
 };
 use oadr_http::Client;
 
@@ -104,4 +105,63 @@ pub(crate) async fn offer(
     };
     assert_eq!(registered.ei_response.response_code, ResponseCode::OK);
     registered.report_requests
+}
+
+/// Answers an `oadrCreateReport`, or what rode in an `oadrRegisteredReport`.
+pub(crate) async fn take_on(
+    client: &Client,
+    ven_id: &VenId,
+    request_id: RequestId,
+    code: ResponseCode,
+    pending: &[ReportRequestId],
+) {
+    let created = CreatedReport {
+        ei_response: EiResponse {
+            response_code: code,
+            ..EiResponse::ok(request_id)
+        },
+        pending_reports: PendingReports {
+            report_request_ids: pending.to_vec(),
+        },
+        ven_id: Some(ven_id.clone()),
+    };
+    let reply = send(client, ServiceName::EiReport, created).await;
+    assert_eq!(reply.ei_response().unwrap().response_code, ResponseCode::OK);
+}
+
+/// Sends a number for each of these data points and instants, each of a second; the code of the answer
+/// comes back.
+pub(crate) async fn update(
+    client: &Client,
+    ven_id: &VenId,
+    request: &ReportRequestId,
+    values: &[(&str, i64, f64)],
+) -> ResponseCode {
+    let interval = |(r_id, second, value): &(&str, i64, f64)| Interval {
+        start: Some(at(*second)),
+        duration: Some(Duration::seconds(1)),
+        uid: None,
+        payloads: NonEmpty::one(StreamPayload::Report(ReportPayload {
+            r_id: RId::new(r_id).unwrap(),
+            confidence: None,
+            accuracy: None,
+            payload: Payload::Float((*value).into()),
+            data_quality: None,
+        })),
+    };
+    let intervals: Vec<_> = values.iter().map(interval).collect();
+    let first = values.first().map(|(_, second, _)| at(*second));
+    let data = Report {
+        start: first,
+        intervals: NonEmpty::try_from(intervals).ok(),
+        report_request_id: request.clone(),
+        ..report("usage", ReportName::TelemetryUsage)
+    };
+    let update = UpdateReport {
+        request_id: RequestId::new("update").unwrap(),
+        reports: vec![data],
+        ven_id: Some(ven_id.clone()),
+    };
+    let reply = send(client, ServiceName::EiReport, update).await;
+    reply.ei_response().unwrap().response_code
 }
