@@ -9,9 +9,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oadr_core::payload::Extensions;
+use oadr_core::payload::{CreateOpt, Extensions};
 use oadr_core::value::VenId;
-use oadr_core::vtn::{Asks, OfferedReports, RegistrationAnswer, RegistrationQuery, WantedReport};
+use oadr_core::vtn::{
+    Asks, OfferedReports, OptDecision, RegistrationAnswer, RegistrationQuery, WantedReport,
+};
 
 use super::directory::Lookup;
 use super::happening::Happening;
@@ -45,6 +47,7 @@ pub(super) struct Application {
     pub(super) poll: Option<Handler<VenId, Option<PollItem>>>,
     pub(super) register_report: Option<Handler<OfferedPoint, Option<PointRequest>>>,
     pub(super) register_reports: Option<Handler<OfferedReports, Vec<WantedReport>>>,
+    pub(super) create_opt: Option<Handler<CreateOpt, OptDecision>>,
     /// Whether somebody wants to be told of readings.
     pub(super) hears_readings: bool,
     pub(super) happenings: Vec<(&'static str, Handler<Arc<Happening>, ()>)>,
@@ -68,6 +71,7 @@ impl Default for Application {
             poll: None,
             register_report: None,
             register_reports: None,
+            create_opt: None,
             hears_readings: false,
             happenings: Vec::new(),
         }
@@ -83,7 +87,7 @@ impl Application {
             reports: self.register_report.is_some() || self.register_reports.is_some(),
             // A data point may be wanted with a callback of its own.
             updates: self.hears_readings || self.register_report.is_some(),
-            ..Asks::default()
+            opts: self.create_opt.is_some(),
         }
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use oadr_core::value::VenId;
 use oadr_core::vtn::{
-    Answer, Assignment, Claim, Command, Input, PollAnswer, Question, RegistrationAnswer,
-    RegistrationRequest, claims_of,
+    Answer, Assignment, Claim, Command, Input, OptDecision, PollAnswer, Question,
+    RegistrationAnswer, RegistrationRequest, claims_of,
 };
 use tokio::time::Instant;
 
@@ -93,6 +93,13 @@ impl Asked {
             Question::Reports(offered) => {
                 Answer::Reports(register_report::ask(host, *offered).await?)
             }
+            Question::CreateOpt(opt) => Answer::CreateOpt(match &host.application.create_opt {
+                Some(handler) => {
+                    let asked = host.application.ask("on_create_opt", handler, *opt);
+                    asked.await?
+                }
+                None => OptDecision::Accept,
+            }),
             other => {
                 tracing::error!(question = ?other, "asked what nobody can answer");
                 return Err(Failure::Contended);

@@ -8,18 +8,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oadr_core::payload::Extensions;
+use oadr_core::payload::{CreateOpt, Extensions};
 use oadr_core::value::{self, ValueError, VenId, VtnId};
 use oadr_core::vtn::{
-    Admission, Effect, OfferedReports, RegistrationAnswer, RegistrationQuery, ReportPolicy,
-    WantedReport,
+    Admission, Effect, OfferedReports, OptDecision, RegistrationAnswer, RegistrationQuery,
+    ReportPolicy, WantedReport,
 };
 
 use super::application::{Application, boxed};
 use super::directory::{Directory, Lookup};
 use super::event::Event;
 use super::handle::Handle;
-use super::happening::{EventAnswered, Happening};
+use super::happening::{EventAnswered, Happening, OptCancelled};
 use super::offered_point::{OfferedPoint, PointRequest};
 use super::registration_info::RegistrationInfo;
 use super::report_update::ReportUpdate;
@@ -195,6 +195,36 @@ impl Vtn {
                     handler(update).await?;
                 }
                 Ok(())
+            }
+        })
+    }
+
+    /// Asked whether to take an opt that a VEN makes, by schedule or of an event, after the rules had
+    /// nothing against it. Which opts there are then, and what they come to for an event, the VTN keeps;
+    /// [`on_happening`](Self::on_happening) is told of those that were taken.
+    pub fn on_create_opt<F, A>(mut self, handler: F) -> Self
+    where
+        F: Fn(CreateOpt) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<OptDecision, HandlerError>> + Send + 'static,
+    {
+        self.application.create_opt = Some(boxed(handler));
+        self
+    }
+
+    /// Told when a VEN has cancelled its opts of one optID: at least once, after a crash too.
+    pub fn on_cancel_opt<F, A>(self, handler: F) -> Self
+    where
+        F: Fn(OptCancelled) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), HandlerError>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        self.told("on_cancel_opt", move |happening| {
+            let handler = Arc::clone(&handler);
+            async move {
+                match happening.opt_cancelled() {
+                    Some(cancelled) => handler(cancelled).await,
+                    None => Ok(()),
+                }
             }
         })
     }

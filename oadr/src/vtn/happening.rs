@@ -3,7 +3,7 @@
 //! Knows nothing of how it is told.
 
 use oadr_core::payload::ResponseCode;
-use oadr_core::value::{DateTime, EventId, OptType, VenId};
+use oadr_core::value::{DateTime, EventId, OptId, OptType, VenId};
 use oadr_core::vtn::Effect;
 
 /// Something that happened at the VTN, told at least once.
@@ -38,7 +38,35 @@ pub struct EventAnswered {
     pub response_code: ResponseCode,
 }
 
+/// A VEN cancelled its opts of one optID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptCancelled {
+    /// The happening's.
+    pub id: String,
+    /// When.
+    pub at: DateTime,
+    /// The VEN.
+    pub ven_id: VenId,
+    /// What the VEN calls them.
+    pub opt_id: OptId,
+}
+
 impl Happening {
+    /// The end of a VEN's opts of one optID, if it is that.
+    #[must_use]
+    pub fn opt_cancelled(&self) -> Option<OptCancelled> {
+        let Effect::OptCancelled { ven_id, opt_id } = &self.effect else {
+            return None;
+        };
+        Some(OptCancelled {
+            id: self.id.clone(),
+            at: self.at,
+            ven_id: ven_id.clone(),
+            opt_id: opt_id.clone(),
+        })
+    }
+
     /// The answer to an event, if it is one.
     #[must_use]
     pub fn event_answered(&self) -> Option<EventAnswered> {

@@ -33,15 +33,16 @@
 //! Handlers that answer ([`on_create_party_registration`](Vtn::on_create_party_registration),
 //! [`on_query_registration`](Vtn::on_query_registration), [`on_poll`](Vtn::on_poll),
 //! [`on_register_report`](Vtn::on_register_report),
-//! [`on_register_reports`](Vtn::on_register_reports) and a [`Directory`]) are asked while the VEN waits,
-//! for [4 s](Vtn::answer_within) at most. One that takes longer, fails or panics has no answer: nothing
-//! changes, the VEN is asked to come back (503 with Retry-After), and other VENs notice nothing. The
-//! same may be asked again, so an answer should do no harm when it is given twice.
+//! [`on_register_reports`](Vtn::on_register_reports), [`on_create_opt`](Vtn::on_create_opt) and a
+//! [`Directory`]) are asked while the VEN waits, for [4 s](Vtn::answer_within) at most. One that takes
+//! longer, fails or panics has no answer: nothing changes, the VEN is asked to come back (503 with
+//! Retry-After), and other VENs notice nothing. The same may be asked again, so an answer should do no
+//! harm when it is given twice.
 //!
 //! # News
 //!
 //! Handlers that are told ([`on_created_event`](Vtn::on_created_event),
-//! [`on_update_report`](Vtn::on_update_report),
+//! [`on_update_report`](Vtn::on_update_report), [`on_cancel_opt`](Vtn::on_cancel_opt),
 //! [`on_cancel_party_registration`](Vtn::on_cancel_party_registration),
 //! [`on_happening`](Vtn::on_happening)) hear of what is on the disk already, at least once each: what a
 //! handler did not take, because it failed or the process ended, is told again under the same
@@ -106,13 +107,13 @@ pub use event::{Event, EventFormError, TargetType, UNSPECIFIED_CONTEXT};
 pub(crate) use events::CampaignFailure;
 pub use handle::{Added, EventOutcome, EventsError, Handle};
 pub(crate) use handler::HttpHandler;
-pub use happening::{EventAnswered, Happening};
+pub use happening::{EventAnswered, Happening, OptCancelled};
 pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
 pub use oadr_core::reading::Reading;
 pub use oadr_core::vtn::{
-    Admission, Effect, OfferedReports, PointFact, RegistrationAnswer, ReportPolicy, ReportProgress,
-    RequestOrigin, RequestedReport, WantedReport,
+    Admission, Effect, OfferedReports, OptDecision, PointFact, RegistrationAnswer, ReportPolicy,
+    ReportProgress, RequestOrigin, RequestedReport, WantedReport,
 };
 pub use offered_point::{OfferedPoint, PointRequest};
 pub use registration_info::RegistrationInfo;

@@ -392,6 +392,13 @@ fn log(effect: &Effect) {
         } => {
             tracing::info!(%ven_id, %report_request_id, "report cancelled");
         }
+        Effect::OptCreated { ven_id, opt } => {
+            let (opt_id, opt_type) = (&opt.opt_id, opt.opt_type);
+            tracing::info!(%ven_id, %opt_id, opt = %opt_type, "opt created");
+        }
+        Effect::OptCancelled { ven_id, opt_id } => {
+            tracing::info!(%ven_id, %opt_id, "opt cancelled");
+        }
         other => tracing::info!(effect = ?other, "happened"),
     }
 }

@@ -35,5 +35,6 @@ mod vtn_directory;
 mod vtn_events;
 mod vtn_example;
 mod vtn_handlers;
+mod vtn_opt_handlers;
 mod vtn_report_handlers;
 mod wire;
