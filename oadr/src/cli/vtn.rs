@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use oadr_core::value::{Duration, VtnId};
+use clap::{Args, ValueEnum};
+use oadr_core::value::{Duration, OptType, VtnId};
 use oadr_core::vtn::Admission;
 use serde_json::json;
 
@@ -75,6 +75,9 @@ pub(super) struct VtnSettings {
     /// duration such as P2Y [default: for ever]
     #[arg(long, value_name = "DURATION")]
     readings_retention: Option<Duration>,
+    /// What counts for an event where a VEN's opt schedules say both in and out
+    #[arg(long, value_enum, default_value = "out")]
+    opt_precedence: Precedence,
     /// Which reports are requested of every VEN that offers them, as NAME:KEY=VALUE,… with the keys
     /// granularity, back, duration, report, measurement, resource, ven, group; may be given several
     /// times. Several in the variable are separated by ;
@@ -97,6 +100,12 @@ pub(super) struct VtnSettings {
     insecure_plain_api: bool,
     #[command(flatten)]
     http: HttpArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Precedence {
+    In,
+    Out,
 }
 
 const EXAMPLES: &str = "\
@@ -145,6 +154,10 @@ impl VtnSettings {
                 Admission::Enrolled
             },
             readings_retention: self.readings_retention,
+            opt_precedence: match self.opt_precedence {
+                Precedence::In => OptType::OptIn,
+                Precedence::Out => OptType::OptOut,
+            },
             report_policies: self
                 .report_policies
                 .into_iter()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oadr_core::payload::{CreateOpt, Extensions};
-use oadr_core::value::{self, ValueError, VenId, VtnId};
+use oadr_core::value::{self, OptType, ValueError, VenId, VtnId};
 use oadr_core::vtn::{
     Admission, Effect, OfferedReports, OptDecision, RegistrationAnswer, RegistrationQuery,
     ReportPolicy, WantedReport,
@@ -92,6 +92,13 @@ impl Vtn {
     /// How often VENs are to poll.
     pub fn poll_interval(mut self, interval: value::Duration) -> Self {
         self.config.poll_interval = interval;
+        self
+    }
+
+    /// What counts for an event where a VEN's opt schedules say both in and out (rule 201): out unless
+    /// you say otherwise.
+    pub fn opt_precedence(mut self, opt: OptType) -> Self {
+        self.config.opt_precedence = opt;
         self
     }
 

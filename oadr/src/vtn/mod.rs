@@ -149,6 +149,8 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Who may register.
     pub admission: Admission,
+    /// What counts for an event where a VEN's opt schedules say both (rule 201).
+    pub opt_precedence: OptType,
     /// How long readings are kept, from their start; for ever if absent.
     pub readings_retention: Option<Duration>,
     /// Which reports are requested of every VEN that offers them.
@@ -173,6 +175,7 @@ impl Default for Config {
             vtn_id: None,
             poll_interval: Duration::seconds(10),
             admission: Admission::Enrolled,
+            opt_precedence: OptType::OptOut,
             readings_retention: None,
             report_policies: Vec::new(),
             insecure_plain_http: false,
@@ -310,7 +313,7 @@ async fn launch(
         admission: config.admission,
         asks: application.asks(),
         unregistered_poll: UnregisteredPoll::NotRegistered,
-        opt_precedence: OptType::OptOut,
+        opt_precedence: config.opt_precedence,
         campaigns: Vec::new(),
         report_policies: Arc::default(),
     };

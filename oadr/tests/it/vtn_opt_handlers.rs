@@ -1,20 +1,23 @@
-//! What an application is asked about opts, and told of them.
+//! What an application is asked about opts and told of them, and what it sets about them.
 
 use std::time::Duration;
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use oadr::payload::{
     Availability, CancelOpt, CreateOpt, Message, MessageKind, Properties, ResponseCode, Target,
 };
-use oadr::value::{self, OptId, OptReason, OptType, RequestId, ServiceName, VenId};
-use oadr::vtn::{OptDecision, Running, Vtn};
+use oadr::value::{
+    self, OptId, OptReason, OptType, RequestId, ServiceName, SignalName, SignalType, VenId,
+};
+use oadr::vtn::{Event, Interval, OptDecision, Running, Vtn};
 use oadr_core::vtn::Admission;
 use oadr_http::{Client, ClientError};
 use tokio::sync::mpsc;
 
 use crate::folder::Folder;
 use crate::report_wire::at;
-use crate::served::{settings, within};
+use crate::served::{call, settings, within};
+use crate::token;
 use crate::wire::{client, register, send, settle};
 
 async fn ven(vtn: &Running) -> (Client, VenId) {
@@ -110,4 +113,45 @@ async fn an_opt_is_the_applications_to_take_and_a_handler_in_trouble_changes_not
     assert_eq!(line, Some(format!("{ven_id} taken")));
     vtn.stop().await;
     assert_eq!(heard.recv().await, None, "nothing else was told");
+}
+
+#[tokio::test]
+async fn where_schedules_say_both_the_setting_decides() {
+    for (precedence, effective) in [(OptType::OptOut, "optOut"), (OptType::OptIn, "optIn")] {
+        let folder = Folder::new();
+        let vtn = Vtn::from_config(settings(folder.path(), Admission::Open))
+            .opt_precedence(precedence)
+            .start()
+            .await
+            .unwrap();
+        let api = vtn.api_url();
+        token::learn(&api, &vtn.api_token_file());
+        let (client, ven_id) = ven(&vtn).await;
+        let hour = Availability {
+            available: vec![Properties::new(later(), value::Duration::hours(1))],
+        };
+        for (opt_id, opt_type) in [("out", OptType::OptOut), ("in", OptType::OptIn)] {
+            let opt = CreateOpt {
+                opt_type,
+                availability: Some(hour.clone()),
+                ..out(&ven_id, opt_id)
+            };
+            assert_eq!(said(&client, opt).await, ResponseCode::OK);
+        }
+        let event = Event::new(SignalName::Simple, SignalType::Level)
+            .ven("house")
+            .event_id("e1")
+            .start(later())
+            .interval(Interval::lasting(value::Duration::hours(1), 1.0));
+        vtn.add_event(event).await.unwrap();
+        let event = call(&api, Method::GET, "/api/v1/events/e1", None)
+            .await
+            .body;
+        assert_eq!(event["vens"][0]["effective_opt"], effective, "{event}");
+        vtn.stop().await;
+    }
+}
+
+fn later() -> value::DateTime {
+    "2199-01-01T00:00:00Z".parse().unwrap()
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use oadr_core::value::OptType;
+
 use super::*;
 use crate::cli::Command;
 use crate::temp_dir::TempDir;
@@ -66,11 +68,14 @@ fn options_go_before_variables_those_before_the_file_and_that_before_defaults() 
     assert_eq!(config.poll_interval.to_string(), "PT1S");
     assert_eq!(config.data, Path::new("oadr-vtn"));
     assert_eq!(config.vtn_id, None);
+    assert_eq!(config.opt_precedence, OptType::OptOut);
     assert_eq!(config.admission, oadr_core::vtn::Admission::Open);
 
     // The file may be named by a variable, and a flag of it taken back.
     let named = [("OADR_CONFIG", path.as_str())];
-    let config = vtn(&["--dev=false", "--api", "127.0.0.1:4"], &named);
+    let words = ["--dev=false", "--api", "127.0.0.1:4", "--opt-precedence=in"];
+    let config = vtn(&words, &named);
+    assert_eq!(config.opt_precedence, OptType::OptIn);
     assert_eq!((config.listen.port(), config.api.port()), (1, 4));
     assert_eq!(config.admission, oadr_core::vtn::Admission::Enrolled);
     let config = vtn(&[], &[("OADR_DEV", "true")]);
