@@ -13,7 +13,7 @@ use oadr_core::payload::{Report, ReportDescription};
 use oadr_core::value::{
     DateTime, Duration, RId, ReportName, ReportRequestId, ReportSpecifierId, ResourceId, Text,
 };
-use oadr_core::vtn::WantedReport;
+use oadr_core::vtn::{ReportProgress, WantedReport};
 use serde::{Deserialize, Serialize};
 
 use super::body::{self, read_as};
@@ -148,7 +148,8 @@ pub(super) async fn cancel(
     })
 }
 
-/// Asks a VEN for what it offers (rule 327), unless it is being asked already.
+/// Asks a VEN for what it offers (rule 327), unless it is about to hear that already. One that has heard
+/// and says nothing can be asked again.
 pub(super) async fn ask_for_metadata(
     State(host): State<Arc<Host>>,
     caller: Caller,
@@ -157,7 +158,18 @@ pub(super) async fn ask_for_metadata(
     let slot = find(&host, &id)?;
     let ven = slot.current().ok_or_else(|| unknown(&id))?;
     let mut requests = ven.state.report_requests();
-    let asked = requests.find(|r| r.is_open() && r.wanted.is_metadata() && r.wanted.is_once());
+    let asked = requests.find(|request| {
+        let is_under_way = match request.progress {
+            ReportProgress::Unoffered
+            | ReportProgress::Waiting { .. }
+            | ReportProgress::Sent { .. } => true,
+            ReportProgress::Accepted
+            | ReportProgress::Refused { .. }
+            | ReportProgress::Cancelling(_)
+            | ReportProgress::Over { .. } => false,
+        };
+        is_under_way && request.wanted.is_metadata() && request.wanted.is_once()
+    });
     let request_id = match asked {
         Some(request) => request.report_request_id.clone(),
         None => {

@@ -230,6 +230,9 @@ async fn a_policy_requests_when_a_ven_says_what_it_offers_and_changes_when_it_sa
         &asked,
     )
     .await;
+    // It knows, and says nothing yet: it can be asked again.
+    let again = call(&api, Method::POST, refresh, None).await;
+    assert_ne!(again.body["report_request_id"], asked[0].as_str());
     let offers = || vec![usage(&[("p1", "pump"), ("p2", "pump")])];
     let requested = offer(&client, &ven_id, offers()).await;
     let [first] = &requested[..] else {
