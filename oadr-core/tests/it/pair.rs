@@ -17,7 +17,7 @@ use oadr_core::ven::{
 use oadr_core::vtn::{Audience, DeliveryStatus, EventBody, EventDraft, Reply};
 use oadr_core::{Peer, Profile, vtn};
 
-fn noon() -> DateTime {
+pub(super) fn noon() -> DateTime {
     "2026-01-05T12:00:00Z".parse().unwrap()
 }
 
@@ -27,28 +27,28 @@ fn secs(n: i64) -> TimeDelta {
 
 /// How bad the world is, in percent of all messages.
 #[derive(Debug, Clone, Copy)]
-struct Weather {
-    requests_lost: u64,
-    replies_lost: u64,
-    crashes: u64,
+pub(super) struct Weather {
+    pub(super) requests_lost: u64,
+    pub(super) replies_lost: u64,
+    pub(super) crashes: u64,
 }
 
-const CALM: Weather = Weather {
+pub(super) const CALM: Weather = Weather {
     requests_lost: 0,
     replies_lost: 0,
     crashes: 0,
 };
-const STORM: Weather = Weather {
+pub(super) const STORM: Weather = Weather {
     requests_lost: 20,
     replies_lost: 20,
     crashes: 10,
 };
 
-struct Pair {
-    vtn: VtnHost,
-    ven: VenHost,
-    now: DateTime,
-    weather: Weather,
+pub(super) struct Pair {
+    pub(super) vtn: VtnHost,
+    pub(super) ven: VenHost,
+    pub(super) now: DateTime,
+    pub(super) weather: Weather,
     seed: u64,
     draws: u64,
     /// What the VEN wants sent.
@@ -60,7 +60,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(seed: u64, weather: Weather) -> Self {
+    pub(super) fn new(seed: u64, weather: Weather) -> Self {
         let context = Context {
             version: 1,
             ven_name: Text::new("pair").unwrap(),
@@ -106,7 +106,7 @@ impl Pair {
         z ^ (z >> 31)
     }
 
-    fn entropy(&mut self) -> [u8; 32] {
+    pub(super) fn entropy(&mut self) -> [u8; 32] {
         let mut entropy = [0; 32];
         for bytes in entropy.chunks_exact_mut(8) {
             bytes.copy_from_slice(&self.draw().to_be_bytes());
@@ -128,7 +128,7 @@ impl Pair {
     }
 
     /// The next thing that happens: a message travels, or time goes on to the next deadline.
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         match self.sending.take() {
             Some(outgoing) => self.travel(outgoing),
             None => {
@@ -190,7 +190,7 @@ impl Pair {
     }
 
     /// Lives on until something holds; it has to within half an hour.
-    fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(super) fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
         let give_up = self.now + secs(1_800);
         while !holds(self) {
             assert!(
@@ -203,7 +203,7 @@ impl Pair {
         }
     }
 
-    fn live(&mut self, span: TimeDelta) {
+    pub(super) fn live(&mut self, span: TimeDelta) {
         let until = self.now + span;
         while self.now < until {
             self.step();
@@ -233,7 +233,7 @@ impl Pair {
         })
     }
 
-    fn registered(&self) -> bool {
+    pub(super) fn registered(&self) -> bool {
         matches!(self.ven.state().registration(), Registration::Registered(_))
     }
 }
