@@ -73,7 +73,7 @@ pub(super) fn suspend(case: &Case<'_>, draft: &mut Draft<Vtn>) {
     for wanted in case.state().reports.iter() {
         if wanted.cancelling().is_some() {
             over(case, draft, wanted, 0);
-        } else if wanted.is_open() {
+        } else if wanted.is_open() && wanted.progress != ReportProgress::Unoffered {
             progress(draft, wanted, ReportProgress::Unoffered);
         }
     }
@@ -142,6 +142,9 @@ fn wishes<'a>(case: &Case<'a>, offers: &[Report], said: &[WantedReport]) -> Vec<
         })
         .collect();
     let mut wish = |origin: RequestOrigin, wanted: &WantedReport| {
+        if wishes.len() >= MOST_OPEN {
+            return;
+        }
         let is_twice = |wanted: &WantedReport| wishes.iter().any(|w| w.wanted.is_like(wanted));
         if let Some(wanted) = fitting(wanted, offers).filter(|wanted| !is_twice(wanted)) {
             let points = wanted.points(offers).unwrap_or_default();
@@ -170,7 +173,6 @@ fn wishes<'a>(case: &Case<'a>, offers: &[Report], said: &[WantedReport]) -> Vec<
     for wanted in said.iter().filter(|wanted| !wanted.is_metadata()) {
         wish(RequestOrigin::Application, wanted);
     }
-    wishes.truncate(MOST_OPEN);
     wishes
 }
 

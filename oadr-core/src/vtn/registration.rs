@@ -313,8 +313,9 @@ fn register(
         if state.is_leaving() {
             // What an operator knew of it went with its removal.
             draft.change(Change::Forgotten);
+        } else {
+            register_report::suspend(case, &mut draft);
         }
-        register_report::suspend(case, &mut draft);
         draft.change(Change::Registered {
             ven_id: ven_id.clone(),
             ven_name,

@@ -68,11 +68,19 @@ impl WantedReport {
 
     /// Whether somebody wanted the same before, whenever that was to begin.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let anytime = |wanted: &Self| Self {
-            start: None,
-            ..wanted.clone()
-        };
-        anytime(self) == anytime(other)
+        let Self {
+            report_specifier_id,
+            r_ids,
+            granularity,
+            report_back,
+            start: _,
+            duration,
+        } = self;
+        *report_specifier_id == other.report_specifier_id
+            && *r_ids == other.r_ids
+            && *granularity == other.granularity
+            && *report_back == other.report_back
+            && *duration == other.duration
     }
 
     /// The data points that it is about, as the offer describes them; none for METADATA.
