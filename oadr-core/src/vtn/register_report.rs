@@ -259,8 +259,7 @@ fn again(
         progress: ReportProgress::Waiting { alone: false },
         ..known.clone()
     };
-    let is_over = known.wanted.ends().is_some_and(|ends| ends <= now);
-    if !known.is_open() || is_over {
+    if !known.is_open() {
         let anew = WantedReport {
             start: None,
             ..known.wanted.clone()
@@ -278,6 +277,12 @@ fn again(
     let came = known.last.and_then(|last| last.until);
     let oldest = known.wanted.oldest(offers, now).max(later(now, -GRACE));
     let from = came.map_or(start, |came| came.max(start)).max(oldest);
+    // Its last period may be over and not reported.
+    let last = known
+        .wanted
+        .ends()
+        .map(|ends| known.wanted.granularity.before(ends));
+    let from = last.map_or(from, |last| from.min(last)).max(start);
     RequestedReport {
         resumed: (from != start).then_some(from),
         ..renewed

@@ -186,7 +186,11 @@ impl RequestedReport {
         let wanted = &self.wanted;
         // Whenever it begins, it ends when it was to end.
         let rest = |start| match (wanted.ends(), self.resumed) {
-            (Some(ends), Some(_)) => Duration::from_time_delta(ends.signed_duration_since(start)),
+            (Some(ends), Some(_)) => {
+                // No length at all would be one without end (rule 325).
+                let rest = ends.signed_duration_since(start);
+                Duration::from_time_delta(rest.max(TimeDelta::seconds(1)))
+            }
             (Some(_) | None, _) => wanted.duration,
         };
         let start = self.resumed.or(wanted.start);

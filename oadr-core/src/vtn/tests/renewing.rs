@@ -328,3 +328,26 @@ fn data_in_another_unit_answer_another_request() {
     assert_eq!(unit(&first[0]), "powerReal");
     assert_eq!(unit(&second[0]), "energyReal");
 }
+
+#[test]
+fn a_period_that_metadata_end_with_its_last_report_stays_one() {
+    let mut rig = Rig::offering(offers());
+    let hour = WantedReport {
+        duration: Duration::hours(1),
+        ..wanted("usage")
+    };
+    rig.accepted("r", hour);
+    // With all but the last minutes reported, and then with all: it never goes on for ever.
+    for (last, from, rest) in [(55, 56, 4), (59, 59, 1)] {
+        assert_eq!(rig.report(data("r", "usage", last)), 200);
+        rig.now = midnight() + TimeDelta::minutes(61);
+        let requests = rig.offer(offers());
+        let interval = requests[0].specifier.interval.clone().unwrap();
+        assert_eq!(interval.start, midnight() + TimeDelta::minutes(from));
+        assert_eq!(interval.duration, Duration::minutes(rest));
+    }
+    rig.advance(60);
+    rig.deadline();
+    assert!(matches!(rig.progress("r"), ReportProgress::Over { .. }));
+    assert!(rig.offer(offers()).is_empty());
+}
