@@ -1,0 +1,304 @@
+//! Our VTN in the harness's place: the script is the VEN.
+//!
+//! Knows nothing of what is said; it speaks, hears and compares.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use oadr_core::memory::{VtnConfig, VtnHost};
+use oadr_core::payload::MessageKind;
+use oadr_core::value::{DateTime, Text, VenId, VtnId};
+use oadr_core::vtn::{Command, Reply, ReportPolicy, WantedReport};
+use oadr_core::{CertificateHash, Peer, Profile};
+
+use crate::made::{made, requests};
+use crate::offers;
+use crate::play::{clock, entropy, over_the_wire};
+use crate::said::said;
+use crate::script::{Fields, Line, NOON, Names, Party, Said, Script, Step};
+
+/// How long it takes a VEN to say what is next.
+const PAUSE: TimeDelta = TimeDelta::seconds(1);
+
+/// So long after the end there is still nothing to say.
+const QUIET: TimeDelta = TimeDelta::minutes(30);
+
+struct Harness {
+    vtn: VtnHost,
+    /// Who the VEN can prove to be.
+    peer: Peer,
+    now: DateTime,
+    names: Names,
+    /// What was answered last.
+    reply: Option<Reply>,
+    /// What was sent for each request: values.
+    reported: BTreeMap<String, usize>,
+    draws: u64,
+}
+
+/// Plays these scripts, one after the other.
+pub(crate) fn play(scripts: &[Script]) -> Result<(), String> {
+    let noon: DateTime = NOON.parse().map_err(|_| "noon".to_owned())?;
+    let vtn_id = VtnId::new(offers::VTN_ID).map_err(|error| error.to_string())?;
+    let mut harness = Harness {
+        vtn: VtnHost::new(VtnConfig::new(vtn_id)),
+        peer: if scripts.iter().any(|script| script.certificate) {
+            Peer::Certificate(CertificateHash([7; 32]))
+        } else {
+            Peer::Unproven
+        },
+        now: noon - TimeDelta::minutes(5),
+        names: Names::default(),
+        reply: None,
+        reported: BTreeMap::new(),
+        draws: 0,
+    };
+    if let Some(agreed) = scripts.iter().find_map(|script| script.agreed.as_ref()) {
+        harness.enrol(agreed)?;
+    }
+    for (place, script) in scripts.iter().enumerate() {
+        if place + 1 == scripts.len() && place > 0 {
+            harness.wait_until(noon);
+        }
+        let mut steps = script.steps.iter().peekable();
+        while let Some(step) = steps.next() {
+            match step {
+                Step::At(at) => harness.wait_until(*at),
+                Step::Forgets => {}
+                Step::Says(line) => {
+                    let reply = match steps.peek() {
+                        Some(Step::Says(reply)) => Some(reply),
+                        Some(Step::At(_) | Step::Forgets) | None => None,
+                    };
+                    harness.says(line, reply).map_err(|error| {
+                        format!("at {}: {error}\n{}", clock(harness.now), line.text)
+                    })?;
+                }
+            }
+        }
+    }
+    harness.wait_until(harness.now + QUIET);
+    harness.ends()
+}
+
+impl Harness {
+    fn entropy(&mut self) -> [u8; 32] {
+        self.draws += 1;
+        entropy(self.draws)
+    }
+
+    fn enrol(&mut self, ven_id: &str) -> Result<(), String> {
+        let enrol = Command::Enrol {
+            ven_name: Text::new(offers::VEN_NAME).map_err(|error| error.to_string())?,
+            ven_id: Some(VenId::new(ven_id).map_err(|error| error.to_string())?),
+            groups: Vec::new(),
+            resources: Vec::new(),
+        };
+        let entropy = self.entropy();
+        let done = self.vtn.command(None, &enrol, self.now, entropy);
+        done.map_err(|error| error.to_string())
+    }
+
+    fn wait_until(&mut self, until: DateTime) {
+        while let Some(due) = self.vtn.next_deadline().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.vtn.wake(self.now);
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn says(&mut self, line: &Line, reply: Option<&Line>) -> Result<(), String> {
+        match (line.party, &line.said) {
+            (Party::Ven, None) => Err("a VEN has no empty requests".to_owned()),
+            (Party::Ven, Some(request)) => {
+                self.wait_until(self.now + PAUSE);
+                if let Some(Line {
+                    told: true,
+                    said: Some(reply),
+                    ..
+                }) = reply
+                {
+                    self.command(reply)?;
+                }
+                let request = self.names.resolve(request);
+                let message = over_the_wire(&made(&request, self.now)?)?;
+                let entropy = self.entropy();
+                let reply =
+                    self.vtn
+                        .handle(self.peer.clone(), Profile::B, message, self.now, entropy);
+                self.reply = Some(reply);
+                if request.kind == MessageKind::UpdateReport {
+                    self.count(&request)?;
+                }
+                Ok(())
+            }
+            (Party::Vtn, wanted) => match (wanted, self.reply.take()) {
+                (_, None) => Err("nothing was asked".to_owned()),
+                (None, Some(Reply::Empty)) => Ok(()),
+                (None, Some(Reply::Message(reply))) => Err(format!("{:#?}", said(&reply))),
+                (Some(_), Some(Reply::Empty)) => Err("the reply is empty".to_owned()),
+                (Some(wanted), Some(Reply::Message(reply))) => {
+                    let heard = said(&over_the_wire(&reply)?);
+                    self.names
+                        .check(wanted, &heard)
+                        .map_err(|error| format!("{error}, in {heard:#?}"))
+                }
+            },
+        }
+    }
+
+    /// Data that were taken are there, each once; data that were refused are not.
+    fn count(&mut self, update: &Said) -> Result<(), String> {
+        let taken = match &self.reply {
+            Some(Reply::Message(reply)) => reply
+                .ei_response()
+                .is_some_and(|response| response.response_code.is_success()),
+            Some(Reply::Empty) | None => false,
+        };
+        let Some((key, _)) = self.vtn.ven(offers::VEN_NAME) else {
+            return if taken {
+                Err("data of nobody were taken".to_owned())
+            } else {
+                Ok(())
+            };
+        };
+        for (_, report) in &update.parts {
+            let field = |name: &str| report.get(name).map_or("", String::as_str);
+            let id = field("id").parse().map_err(|_| "id".to_owned())?;
+            let intervals: usize = field("intervals").parse().unwrap_or(0);
+            let count = self.reported.entry(field("id").to_owned()).or_default();
+            if taken {
+                *count += intervals * field("rID").split(',').count();
+            }
+            let kept = self.vtn.readings(key, &id).count();
+            if kept != *count {
+                return Err(format!("{kept} values of {id} are kept, {count} were sent"));
+            }
+        }
+        Ok(())
+    }
+
+    /// There is nothing left to say.
+    fn ends(&mut self) -> Result<(), String> {
+        let Some((_, ven)) = self.vtn.ven(offers::VEN_NAME) else {
+            return Ok(());
+        };
+        let Some(ven_id) = ven
+            .ven_id()
+            .filter(|_| ven.registration().is_some())
+            .cloned()
+        else {
+            return Ok(());
+        };
+        let poll = oadr_core::payload::Poll { ven_id }.into();
+        let entropy = self.entropy();
+        match self
+            .vtn
+            .handle(self.peer.clone(), Profile::B, poll, self.now, entropy)
+        {
+            Reply::Message(reply) if reply.kind() == MessageKind::Response => Ok(()),
+            other @ (Reply::Message(_) | Reply::Empty) => {
+                Err(format!("there is more to say: {other:#?}"))
+            }
+        }
+    }
+
+    /// An operator wants the VTN to say this.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all that is not named is refused, whatever it is"
+    )]
+    fn command(&mut self, wanted: &Said) -> Result<(), String> {
+        let mut commands = Vec::new();
+        match wanted.kind {
+            MessageKind::CancelPartyRegistration => commands.push(Command::Remove),
+            MessageKind::RequestReregistration => commands.push(Command::RequestReregistration),
+            MessageKind::RegisteredReport => {
+                let policies: Result<Vec<_>, _> = wanted
+                    .parts
+                    .iter()
+                    .map(|(_, fields)| policy(fields))
+                    .collect();
+                self.vtn.set_report_policies(policies?);
+            }
+            MessageKind::CreateReport => {
+                let asked = self.names.resolve(wanted);
+                for request in requests(&asked.parts)? {
+                    let specifier = &request.specifier;
+                    let is_metadata = specifier.report_specifier_id.as_str() == "METADATA";
+                    let r_ids = specifier
+                        .payloads
+                        .iter()
+                        .map(|payload| payload.r_id.clone());
+                    let interval = specifier.interval.as_ref();
+                    commands.push(Command::RequestReport {
+                        report_request_id: request.report_request_id,
+                        wanted: WantedReport {
+                            report_specifier_id: specifier.report_specifier_id.clone(),
+                            r_ids: r_ids.filter(|_| !is_metadata).collect(),
+                            granularity: specifier.granularity,
+                            report_back: specifier.report_back,
+                            start: interval.map(|interval| interval.start),
+                            duration: interval
+                                .map_or(oadr_core::value::Duration::ZERO, |interval| {
+                                    interval.duration
+                                }),
+                        },
+                    });
+                }
+            }
+            MessageKind::CancelReport => self.cancels(&wanted.fields, &mut commands)?,
+            MessageKind::UpdatedReport => {
+                for (_, cancel) in &wanted.parts {
+                    self.cancels(cancel, &mut commands)?;
+                }
+            }
+            other => return Err(format!("a VTN cannot be told to say {other}")),
+        }
+        let (key, _) = match self.vtn.ven(offers::VEN_NAME) {
+            Some(ven) => ven,
+            None if commands.is_empty() => return Ok(()),
+            None => return Err("the VTN knows no such VEN".to_owned()),
+        };
+        for command in commands {
+            let entropy = self.entropy();
+            self.vtn
+                .command(Some(key), &command, self.now, entropy)
+                .map_err(|error| format!("{command:?}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn cancels(&mut self, fields: &Fields, commands: &mut Vec<Command>) -> Result<(), String> {
+        let cancelled = fields.get("cancels").map_or("", String::as_str);
+        for id in cancelled.split(',') {
+            let id = id.strip_prefix('$').and_then(|name| self.names.get(name));
+            let id = id.ok_or("a report that nobody asked for")?;
+            commands.push(Command::CancelReport {
+                report_request_id: id.parse().map_err(|_| "id".to_owned())?,
+                report_to_follow: fields.get("toFollow").is_some_and(|word| word == "true"),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A policy that makes such a request of whoever offers it.
+fn policy(fields: &Fields) -> Result<ReportPolicy, String> {
+    let length = |name: &str| {
+        let text = fields.get(name).map_or("PT0S", String::as_str);
+        text.parse().map_err(|_| format!("{name}={text}"))
+    };
+    let specifier = fields.get("of").map_or("", String::as_str);
+    Ok(ReportPolicy {
+        name: Text::new(specifier).map_err(|error| error.to_string())?,
+        vens: Vec::new(),
+        groups: Vec::new(),
+        report_name: offers::name(specifier),
+        measurement: None,
+        resource: None,
+        granularity: length("granularity")?,
+        report_back: length("back")?,
+        duration: length("for")?,
+    })
+}

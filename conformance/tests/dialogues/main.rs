@@ -1,0 +1,17 @@
+//! The dialogues of a certification, played in virtual time: our VEN in the device's place, our VTN in
+//! the harness's. They are written in `conformance/dialogues`.
+
+#[cfg(test)]
+mod device;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod made;
+#[cfg(test)]
+mod offers;
+#[cfg(test)]
+mod play;
+#[cfg(test)]
+mod said;
+#[cfg(test)]
+mod script;

@@ -1,0 +1,115 @@
+//! Each dialogue, and for which part our machines can play it.
+//!
+//! Knows nothing of what is said.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use oadr_core::codec::{DecodeOptions, decode, encode};
+use oadr_core::payload::Message;
+use oadr_core::value::DateTime;
+
+use crate::script::{Party, Script};
+use crate::{device, harness};
+
+/// A test for each part of a dialogue that our machines can play.
+macro_rules! dialogues {
+    ($($name:ident $file:literal [$($part:ident)*];)*) => {
+        const PLAYED: &[&str] = &[$($file),*];
+
+        $(mod $name {
+            $(dialogues!(@part $part $file);)*
+        })*
+    };
+    (@part ven $file:literal) => {
+        #[test]
+        fn with_our_ven_as_the_device() {
+            crate::play::play($file, crate::script::Party::Ven);
+        }
+    };
+    (@part vtn $file:literal) => {
+        #[test]
+        fn with_our_vtn_as_the_harness() {
+            crate::play::play($file, crate::script::Party::Vtn);
+        }
+    };
+}
+
+dialogues! {
+    n1_0010 "N1_0010" [vtn];
+    n1_0015 "N1_0015" [vtn];
+    n1_0020 "N1_0020" [ven vtn];
+    n1_0025 "N1_0025" [ven vtn];
+    n1_0030 "N1_0030" [ven vtn];
+    n1_0040 "N1_0040" [ven vtn];
+    n1_0050 "N1_0050" [ven vtn];
+    n1_0060 "N1_0060" [ven vtn];
+    n1_0065 "N1_0065" [ven vtn];
+    n1_0070 "N1_0070" [vtn];
+    n1_0070_ven "N1_0070_ven" [ven];
+    n1_0080 "N1_0080" [vtn];
+}
+
+#[test]
+fn every_dialogue_is_played() {
+    let written: BTreeSet<_> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let played: BTreeSet<_> = PLAYED.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(written, played);
+}
+
+/// Plays a dialogue and what comes before it, with our machine as this party.
+fn play(name: &str, ours: Party) {
+    let mut scripts = vec![read(name)];
+    while let Some(before) = scripts[0].after.clone() {
+        scripts.insert(0, read(&before));
+    }
+    let other = |script: &Script| script.only.is_some_and(|only| only != ours);
+    assert!(!scripts.iter().any(other), "{name} is for the other party");
+    let played = match ours {
+        Party::Ven => device::play(&scripts),
+        Party::Vtn => harness::play(&scripts),
+    };
+    if let Err(error) = played {
+        panic!("{name}: {error}");
+    }
+}
+
+fn read(name: &str) -> Script {
+    let text = fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
+    Script::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dialogues")
+}
+
+/// A message as it arrives.
+pub(crate) fn over_the_wire(message: &Message) -> Result<Message, String> {
+    let decoded = decode(&encode(message), &DecodeOptions::default());
+    let decoded = decoded.map_err(|error| error.to_string())?;
+    if decoded.message == *message {
+        Ok(decoded.message)
+    } else {
+        Err(format!("{message:?} arrives as {:?}", decoded.message))
+    }
+}
+
+/// Numbers that are as good as drawn, the same in every run.
+pub(crate) fn entropy(draw: u64) -> [u8; 32] {
+    let mut draws = conformance::seed::Draws::of(draw);
+    let mut entropy = [0; 32];
+    for bytes in entropy.chunks_exact_mut(8) {
+        bytes.copy_from_slice(&draws.next_number().to_be_bytes());
+    }
+    entropy
+}
+
+/// The time of day.
+pub(crate) fn clock(at: DateTime) -> impl core::fmt::Display {
+    at.format("%H:%M:%S%.f")
+}
