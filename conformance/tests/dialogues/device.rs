@@ -161,13 +161,13 @@ impl Device {
         self.sending = self.ven.replied(asked, reply, self.now, entropy);
     }
 
-    /// What is said next, by then.
+    /// What is said next, before then.
     fn next(&mut self, until: DateTime) -> Option<Outgoing> {
         loop {
             if let Some(outgoing) = self.sending.take() {
                 return Some(outgoing);
             }
-            let due = self.ven.next_deadline().filter(|due| *due <= until);
+            let due = self.ven.next_deadline().filter(|due| *due < until);
             self.now = self.now.max(due.unwrap_or(until));
             due?;
             let entropy = self.entropy();

@@ -222,7 +222,10 @@ impl Harness {
                 self.vtn.set_report_policies(policies?);
             }
             MessageKind::CreateReport => {
-                let asked = self.names.resolve(wanted);
+                // The requests' IDs are whoever requests to give, the message's is not.
+                let mut asked = wanted.clone();
+                asked.fields.clear();
+                let asked = self.names.resolve(&asked);
                 for request in requests(&asked.parts)? {
                     let specifier = &request.specifier;
                     let is_metadata = specifier.report_specifier_id.as_str() == "METADATA";
