@@ -1,5 +1,5 @@
 //! The dialogues of a certification, played in virtual time: our VEN in the device's place, our VTN in
-//! the harness's. They are written in `conformance/dialogues`.
+//! the harness's. They are written in `conformance/dialogues`. And an hour of outages.
 
 #[cfg(test)]
 mod device;
@@ -9,6 +9,8 @@ mod harness;
 mod made;
 #[cfg(test)]
 mod offers;
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 mod play;
 #[cfg(test)]
