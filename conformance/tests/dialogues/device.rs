@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::TimeDelta;
 use oadr_core::memory::VenHost;
-use oadr_core::payload::{EiResponse, Message, MessageKind, Poll, Response};
+use oadr_core::payload::{EiResponse, Message, MessageKind, Poll, Report, Response};
 use oadr_core::value::{DateTime, RequestId, Text, TransportName, VenId};
 use oadr_core::ven::{Command, Context, Exchange, MarketContexts, OptPolicy, Outgoing};
 
@@ -38,13 +38,13 @@ struct Device {
     time: Arc<AtomicI64>,
 }
 
-/// Plays these scripts, one after the other.
-pub(crate) fn play(scripts: &[Script]) -> Result<(), String> {
+/// Plays these scripts, one after the other, with a VEN that offers these reports.
+pub(crate) fn play(scripts: &[Script], offers: &[Report]) -> Result<(), String> {
     let noon: DateTime = NOON.parse().map_err(|_| "noon".to_owned())?;
     let agreed = scripts.iter().find_map(|script| script.agreed.clone());
     let time = Arc::new(AtomicI64::new(0));
     let mut device = Device {
-        ven: new_ven(agreed.as_deref(), noon, &time)?,
+        ven: new_ven(agreed.as_deref(), noon, offers, &time)?,
         now: noon - TimeDelta::minutes(5),
         names: Names::default(),
         sending: None,
@@ -62,7 +62,7 @@ pub(crate) fn play(scripts: &[Script]) -> Result<(), String> {
             match step {
                 Step::At(at) => device.idle_until(*at)?,
                 Step::Forgets => {
-                    device.ven = new_ven(agreed.as_deref(), noon, &time)?;
+                    device.ven = new_ven(agreed.as_deref(), noon, offers, &time)?;
                     device.start();
                 }
                 Step::Says(line) => device
@@ -71,11 +71,19 @@ pub(crate) fn play(scripts: &[Script]) -> Result<(), String> {
             }
         }
     }
+    if scripts.iter().any(|script| script.goes_on) {
+        return Ok(());
+    }
     device.idle_until(device.now + QUIET)
 }
 
-/// A VEN that measures by this clock.
-fn new_ven(agreed: Option<&str>, noon: DateTime, time: &Arc<AtomicI64>) -> Result<VenHost, String> {
+/// A VEN that offers this and measures by this clock.
+fn new_ven(
+    agreed: Option<&str>,
+    noon: DateTime,
+    offers: &[Report],
+    time: &Arc<AtomicI64>,
+) -> Result<VenHost, String> {
     let ven_id = agreed.map(VenId::new).transpose();
     let mut ven = VenHost::new(Context {
         version: 1,
@@ -86,7 +94,7 @@ fn new_ven(agreed: Option<&str>, noon: DateTime, time: &Arc<AtomicI64>) -> Resul
         transport_address: None,
         report_only: false,
         xml_signature: false,
-        reports: offers::all(noon),
+        reports: offers.to_vec(),
         report_jitter: 0,
         resources: Vec::new(),
         signals: Vec::new(),
@@ -97,7 +105,7 @@ fn new_ven(agreed: Option<&str>, noon: DateTime, time: &Arc<AtomicI64>) -> Resul
     let time = Arc::clone(time);
     ven.on_readings(move |question| {
         let now = noon + TimeDelta::milliseconds(time.load(Ordering::Relaxed));
-        offers::readings(question, now)
+        crate::offers::readings(question, now)
     });
     Ok(ven)
 }
@@ -136,7 +144,7 @@ impl Device {
                     self.asked = Some(outgoing.exchange);
                     return self
                         .names
-                        .check(wanted, &heard)
+                        .check(wanted, &heard, &line.differs)
                         .map_err(|error| format!("{error}, in {heard:#?}"));
                 }
             }
@@ -146,7 +154,7 @@ impl Device {
                     None => None,
                     Some(reply) => {
                         let reply = self.names.resolve(reply);
-                        Some(over_the_wire(&made(&reply, self.now)?)?)
+                        Some(over_the_wire(&made(&reply, &[], self.now)?)?)
                     }
                 };
                 self.answer(asked, reply);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use oadr_core::memory::{VtnConfig, VtnHost};
-use oadr_core::payload::MessageKind;
+use oadr_core::payload::{MessageKind, Report};
 use oadr_core::value::{DateTime, Text, VenId, VtnId};
 use oadr_core::vtn::{Command, Reply, ReportPolicy, WantedReport};
 use oadr_core::{CertificateHash, Peer, Profile};
@@ -25,6 +25,8 @@ const QUIET: TimeDelta = TimeDelta::minutes(30);
 
 struct Harness {
     vtn: VtnHost,
+    /// What the VEN offers.
+    offers: Vec<Report>,
     /// Who the VEN can prove to be.
     peer: Peer,
     now: DateTime,
@@ -36,12 +38,13 @@ struct Harness {
     draws: u64,
 }
 
-/// Plays these scripts, one after the other.
-pub(crate) fn play(scripts: &[Script]) -> Result<(), String> {
+/// Plays these scripts, one after the other, with a VEN that offers these reports.
+pub(crate) fn play(scripts: &[Script], offers: &[Report]) -> Result<(), String> {
     let noon: DateTime = NOON.parse().map_err(|_| "noon".to_owned())?;
     let vtn_id = VtnId::new(offers::VTN_ID).map_err(|error| error.to_string())?;
     let mut harness = Harness {
         vtn: VtnHost::new(VtnConfig::new(vtn_id)),
+        offers: offers.to_vec(),
         peer: if scripts.iter().any(|script| script.certificate) {
             Peer::Certificate(CertificateHash([7; 32]))
         } else {
@@ -76,6 +79,9 @@ pub(crate) fn play(scripts: &[Script]) -> Result<(), String> {
                 }
             }
         }
+    }
+    if scripts.iter().any(|script| script.goes_on) {
+        return Ok(());
     }
     harness.wait_until(harness.now + QUIET);
     harness.ends()
@@ -121,7 +127,7 @@ impl Harness {
                     self.command(reply)?;
                 }
                 let request = self.names.resolve(request);
-                let message = over_the_wire(&made(&request, self.now)?)?;
+                let message = over_the_wire(&made(&request, &self.offers, self.now)?)?;
                 let entropy = self.entropy();
                 let reply =
                     self.vtn
@@ -140,7 +146,7 @@ impl Harness {
                 (Some(wanted), Some(Reply::Message(reply))) => {
                     let heard = said(&over_the_wire(&reply)?);
                     self.names
-                        .check(wanted, &heard)
+                        .check(wanted, &heard, &line.differs)
                         .map_err(|error| format!("{error}, in {heard:#?}"))
                 }
             },
@@ -217,7 +223,7 @@ impl Harness {
                 let policies: Result<Vec<_>, _> = wanted
                     .parts
                     .iter()
-                    .map(|(_, fields)| policy(fields))
+                    .map(|(_, fields)| policy(fields, &self.offers))
                     .collect();
                 self.vtn.set_report_policies(policies?);
             }
@@ -287,7 +293,7 @@ impl Harness {
 }
 
 /// A policy that makes such a request of whoever offers it.
-fn policy(fields: &Fields) -> Result<ReportPolicy, String> {
+fn policy(fields: &Fields, offers: &[Report]) -> Result<ReportPolicy, String> {
     let length = |name: &str| {
         let text = fields.get(name).map_or("PT0S", String::as_str);
         text.parse().map_err(|_| format!("{name}={text}"))
@@ -297,7 +303,7 @@ fn policy(fields: &Fields) -> Result<ReportPolicy, String> {
         name: Text::new(specifier).map_err(|error| error.to_string())?,
         vens: Vec::new(),
         groups: Vec::new(),
-        report_name: offers::name(specifier),
+        report_name: crate::offers::name(crate::offers::find(specifier, offers)?),
         measurement: None,
         resource: None,
         granularity: length("granularity")?,

@@ -8,22 +8,22 @@ use oadr_core::payload::{
     Availability, CancelOpt, CancelPartyRegistration, CancelReport, CanceledOpt,
     CanceledPartyRegistration, CanceledReport, CreateOpt, CreatePartyRegistration, CreateReport,
     CreatedOpt, CreatedPartyRegistration, CreatedReport, DistributeEvent, EiRequestEvent,
-    EiResponse, Interval, Message, MessageKind, Payload, PendingReports, Poll, Profile, Properties,
+    EiResponse, Interval, Message, MessageKind, PendingReports, Poll, Profile, Properties,
     QueryRegistration, RegisterReport, RegisteredReport, Report, ReportPayload, ReportRequest,
-    ReportSpecifier, RequestEvent, RequestReregistration, ResourceStatus, Response, ResponseCode,
-    SpecifierPayload, StreamPayload, Target, Transport, UpdateReport, UpdatedReport,
+    ReportSpecifier, RequestEvent, RequestReregistration, Response, ResponseCode, SpecifierPayload,
+    StreamPayload, Target, Transport, UpdateReport, UpdatedReport,
 };
 use oadr_core::value::{
-    DateTime, Duration, Float, NonEmpty, OptReason, OptType, ProfileName, ReadingType, Text,
-    TransportName,
+    DateTime, Duration, NonEmpty, OptReason, OptType, ProfileName, ReadingType, Text, TransportName,
 };
 
 use crate::offers;
 use crate::script::{Fields, Said};
 
-/// The message that says this, at this time.
-pub(crate) fn made(said: &Said, now: DateTime) -> Result<Message, String> {
+/// The message that says this, at this time, where these reports are on offer.
+pub(crate) fn made(said: &Said, offers: &[Report], now: DateTime) -> Result<Message, String> {
     Maker {
+        offers,
         fields: &said.fields,
         parts: &said.parts,
         now,
@@ -43,6 +43,7 @@ pub(crate) fn availability(parts: &[(String, Fields)]) -> Result<Vec<Properties>
 }
 
 struct Maker<'s> {
+    offers: &'s [Report],
     fields: &'s Fields,
     parts: &'s [(String, Fields)],
     now: DateTime,
@@ -207,7 +208,7 @@ impl Maker<'_> {
                 request_id: one(fields, "requestID")?,
                 reports: many::<String>(fields, "offers")?
                     .iter()
-                    .map(|specifier| offers::offer(specifier, self.now))
+                    .map(|specifier| offers::find(specifier, self.offers).cloned())
                     .collect::<Result<_, _>>()?,
                 ven_id,
                 report_request_id: opt(fields, "answers")?,
@@ -236,7 +237,7 @@ impl Maker<'_> {
                 reports: self
                     .parts
                     .iter()
-                    .map(|(_, fields)| report(fields, self.now))
+                    .map(|(_, fields)| report(fields, self.offers, self.now))
                     .collect::<Result<_, _>>()?,
                 ven_id,
             }
@@ -323,7 +324,7 @@ fn period(fields: &Fields) -> Result<Properties, String> {
 }
 
 /// So many intervals, one after the other, each with a value for every data point.
-fn report(fields: &Fields, now: DateTime) -> Result<Report, String> {
+fn report(fields: &Fields, offers: &[Report], now: DateTime) -> Result<Report, String> {
     let specifier: String = one(fields, "of")?;
     let length: Option<Duration> = opt(fields, "each")?;
     let start = opt::<DateTime>(fields, "from")?.unwrap_or(now);
@@ -332,19 +333,11 @@ fn report(fields: &Fields, now: DateTime) -> Result<Report, String> {
     let mut begins = start;
     for number in 0..one::<usize>(fields, "intervals")? {
         let payloads = r_ids.iter().map(|r_id: &oadr_core::value::RId| {
-            let payload = match specifier.as_str() {
-                offers::STATUS => Payload::ResourceStatus(Box::new(ResourceStatus {
-                    online: true,
-                    manual_override: false,
-                    load_control_state: None,
-                })),
-                _ => Payload::Float(Float::from(11.5)),
-            };
             StreamPayload::Report(ReportPayload {
                 r_id: r_id.clone(),
                 confidence: None,
                 accuracy: None,
-                payload,
+                payload: offers::value(r_id, begins),
                 data_quality: None,
             })
         });
@@ -363,7 +356,7 @@ fn report(fields: &Fields, now: DateTime) -> Result<Report, String> {
         ei_report_id: None,
         descriptions: Vec::new(),
         report_request_id: one(fields, "id")?,
-        report_name: offers::name(&specifier),
+        report_name: offers::find(&specifier, offers).ok().and_then(offers::name),
         report_specifier_id: parsed("of", &specifier)?,
         created: now,
     })

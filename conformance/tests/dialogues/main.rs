@@ -2,6 +2,8 @@
 //! the harness's. They are written in `conformance/dialogues`. And an hour of outages.
 
 #[cfg(test)]
+mod certrun;
+#[cfg(test)]
 mod device;
 #[cfg(test)]
 mod harness;

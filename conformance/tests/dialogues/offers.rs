@@ -27,13 +27,16 @@ pub(crate) fn all(now: DateTime) -> Vec<Report> {
 }
 
 /// What the data of an offer are called.
-pub(crate) fn name(specifier: &str) -> Option<ReportName> {
-    match specifier {
-        STATUS => Some(ReportName::TelemetryStatus),
-        USAGE => Some(ReportName::TelemetryUsage),
-        HISTORY => Some(ReportName::HistoryUsage),
-        _ => None,
-    }
+pub(crate) fn name(offer: &Report) -> Option<ReportName> {
+    offer.report_name.as_ref().map(ReportName::of_data)
+}
+
+/// The one of these offers that has this reportSpecifierID.
+pub(crate) fn find<'o>(specifier: &str, offers: &'o [Report]) -> Result<&'o Report, String> {
+    offers
+        .iter()
+        .find(|offer| offer.report_specifier_id.as_str() == specifier)
+        .ok_or_else(|| format!("no offer {specifier}"))
 }
 
 /// The offer of this reportSpecifierID.
@@ -132,7 +135,8 @@ pub(crate) fn readings(question: &ReadingsQuestion, now: DateTime) -> Vec<Readin
     readings
 }
 
-fn value(r_id: &RId, at: DateTime) -> Payload {
+/// What is measured then.
+pub(crate) fn value(r_id: &RId, at: DateTime) -> Payload {
     if r_id.as_str() == "STATUS" {
         Payload::ResourceStatus(Box::new(ResourceStatus {
             online: true,

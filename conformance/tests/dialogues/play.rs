@@ -10,8 +10,8 @@ use oadr_core::codec::{DecodeOptions, decode, encode};
 use oadr_core::payload::Message;
 use oadr_core::value::DateTime;
 
-use crate::script::{Party, Script};
-use crate::{device, harness};
+use crate::script::{NOON, Party, Script};
+use crate::{device, harness, offers};
 
 /// A test for each part of a dialogue that our machines can play.
 macro_rules! dialogues {
@@ -91,9 +91,10 @@ fn play(name: &str, ours: Party) {
     }
     let other = |script: &Script| script.only.is_some_and(|only| only != ours);
     assert!(!scripts.iter().any(other), "{name} is for the other party");
+    let offers = offers::all(NOON.parse().unwrap());
     let played = match ours {
-        Party::Ven => device::play(&scripts),
-        Party::Vtn => harness::play(&scripts),
+        Party::Ven => device::play(&scripts, &offers),
+        Party::Vtn => harness::play(&scripts, &offers),
     };
     if let Err(error) = played {
         panic!("{name}: {error}");
@@ -101,8 +102,13 @@ fn play(name: &str, ours: Party) {
 }
 
 fn read(name: &str) -> Script {
-    let text = fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
+    let text = written(name);
     Script::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A dialogue as it is written.
+pub(crate) fn written(name: &str) -> String {
+    fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap()
 }
 
 fn folder() -> PathBuf {

@@ -38,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) agreed: Option<String>,
     /// Whether the VEN has a certificate.
     pub(crate) certificate: bool,
+    /// Whether more is said after the last line.
+    pub(crate) goes_on: bool,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -57,6 +59,8 @@ pub(crate) struct Line {
     pub(crate) told: bool,
     /// `None`: an empty reply.
     pub(crate) said: Option<Said>,
+    /// The fields that are to be other than they are written.
+    pub(crate) differs: Vec<String>,
     /// The line as it was written.
     pub(crate) text: String,
 }
@@ -86,6 +90,7 @@ impl Script {
             only: None,
             agreed: None,
             certificate: false,
+            goes_on: false,
             steps: Vec::new(),
         };
         for (number, line) in text.lines().enumerate() {
@@ -143,6 +148,7 @@ impl Script {
                     party: party(first.trim_end_matches('!'))?,
                     told,
                     said,
+                    differs: Vec::new(),
                     text: line.to_owned(),
                 }));
             }
@@ -193,11 +199,16 @@ pub(crate) struct Names {
 
 impl Names {
     /// Whether a message is what the script says; names met for the first time get their meaning.
-    pub(crate) fn check(&mut self, wanted: &Said, said: &Said) -> Result<(), String> {
+    pub(crate) fn check(
+        &mut self,
+        wanted: &Said,
+        said: &Said,
+        differs: &[String],
+    ) -> Result<(), String> {
         if wanted.kind != said.kind {
             return Err(format!("{} instead of {}", said.kind, wanted.kind));
         }
-        self.check_fields("", &wanted.fields, &said.fields)?;
+        self.check_fields("", &wanted.fields, &said.fields, differs)?;
         let names = |parts: &[(String, Fields)]| -> Vec<String> {
             parts.iter().map(|(name, _)| name.clone()).collect()
         };
@@ -205,15 +216,21 @@ impl Names {
             return Err(format!("parts {:?}", names(&said.parts)));
         }
         for ((name, wanted), (_, said)) in wanted.parts.iter().zip(&said.parts) {
-            self.check_fields(name, wanted, said)?;
+            self.check_fields(name, wanted, said, differs)?;
         }
         Ok(())
     }
 
-    fn check_fields(&mut self, part: &str, wanted: &Fields, said: &Fields) -> Result<(), String> {
+    fn check_fields(
+        &mut self,
+        part: &str,
+        wanted: &Fields,
+        said: &Fields,
+        differs: &[String],
+    ) -> Result<(), String> {
         for (name, wanted) in wanted {
             let said = said.get(name).map_or("", String::as_str);
-            if !self.check_value(wanted, said) {
+            if self.check_value(wanted, said) == differs.contains(name) {
                 let wanted = self.meaning(wanted);
                 return Err(format!("{part} {name} is {said:?} instead of {wanted:?}"));
             }
