@@ -101,6 +101,30 @@ const EXCHANGES: &[Exchange] = &[
         ours: BOTH,
     },
     Exchange {
+        test: "P1_2010",
+        registered: true,
+        messages: &[C(56), C(57)],
+        ours: BOTH,
+    },
+    Exchange {
+        test: "P1_2015",
+        registered: true,
+        messages: &[C(131), C(132)],
+        ours: BOTH,
+    },
+    Exchange {
+        test: "P1_2020",
+        registered: true,
+        messages: &[C(237), C(238), C(239), C(240)],
+        ours: BOTH,
+    },
+    Exchange {
+        test: "P1_2030",
+        registered: true,
+        messages: &[C(325), C(326), C(327), C(328)],
+        ours: BOTH,
+    },
+    Exchange {
         test: "R1_3010",
         registered: true,
         messages: &[C(173), C(174), C(175), C(176)],
@@ -305,7 +329,7 @@ fn script(corpus: &Path, exchange: &Exchange, ours: Party) -> Result<Script, Str
                 let mut said = said(&message);
                 if later.is_none() {
                     later =
-                        asked_at(&said).map(|at| NOON.parse::<DateTime>().map(|noon| noon - at));
+                        asked_at(&message).map(|at| NOON.parse::<DateTime>().map(|noon| noon - at));
                 }
                 let shift = match later {
                     Some(Ok(shift)) => shift,
@@ -369,9 +393,15 @@ fn captured(corpus: &Path, number: u16) -> (Party, Message) {
     (party, decoded.message)
 }
 
-/// When the harness asked for reports: its IDs tell, in the time of Chicago.
-fn asked_at(said: &Said) -> Option<DateTime> {
-    let id = said.fields.get("requestID")?.strip_prefix("ReportReqID")?;
+/// When an exchange began. Of requests for reports the harness's IDs tell, in the time of Chicago.
+fn asked_at(message: &Message) -> Option<DateTime> {
+    if let Message::CreateOpt(opt) = message {
+        return Some(opt.created);
+    }
+    let Message::CreateReport(ask) = message else {
+        return None;
+    };
+    let id = ask.request_id.as_str().strip_prefix("ReportReqID")?;
     let (date, time) = (id.get(..6)?, id.get(7..13)?);
     let part = |text: &str, at: usize| text.get(at..at + 2).unwrap_or_default().to_owned();
     let local: DateTime = format!(

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::TimeDelta;
 use oadr_core::memory::VenHost;
+use oadr_core::opt::{OptPeriod, OptSubject, OptTerms};
 use oadr_core::payload::{EiResponse, Message, MessageKind, Poll, Report, Response};
-use oadr_core::value::{DateTime, RequestId, Text, TransportName, VenId};
-use oadr_core::ven::{Command, Context, Exchange, MarketContexts, OptPolicy, Outgoing};
+use oadr_core::value::{DateTime, OptId, RequestId, Text, TransportName, VenId};
+use oadr_core::ven::{Command, Context, Exchange, MarketContexts, OptDraft, OptPolicy, Outgoing};
 
 use crate::made::made;
 use crate::offers;
@@ -96,7 +97,7 @@ fn new_ven(
         xml_signature: false,
         reports: offers.to_vec(),
         report_jitter: 0,
-        resources: Vec::new(),
+        resources: crate::offers::resources(),
         signals: Vec::new(),
         market_contexts: MarketContexts::Any,
         opt: OptPolicy::Ask,
@@ -220,6 +221,10 @@ impl Device {
             MessageKind::CancelPartyRegistration => Command::CancelRegistration,
             MessageKind::CreatePartyRegistration => Command::Register,
             MessageKind::RequestEvent => Command::RequestEvents,
+            MessageKind::CreateOpt => Command::CreateOpt(Box::new(self.opt(wanted)?)),
+            MessageKind::CancelOpt => Command::CancelOpt {
+                opt_id: self.opt_id(wanted)?,
+            },
             other => return Err(format!("a VEN cannot be told to say {other}")),
         };
         let entropy = self.entropy();
@@ -229,5 +234,38 @@ impl Device {
             .map_err(|error| error.to_string())?;
         self.sending = self.sending.take().or(sending);
         Ok(())
+    }
+
+    /// The opt that the VEN is told to say. The message's own ID is the VEN's to give.
+    fn opt(&mut self, wanted: &Said) -> Result<OptDraft, String> {
+        let mut wanted = wanted.clone();
+        wanted.fields.remove("requestID");
+        let Message::CreateOpt(opt) = made(&self.names.resolve(&wanted), &[], self.now)? else {
+            return Err("not an opt".to_owned());
+        };
+        let available = opt.availability.unwrap_or_default().available;
+        let classes = opt.device_class.unwrap_or_default();
+        Ok(OptDraft {
+            opt_id: Some(opt.opt_id),
+            terms: OptTerms {
+                opt_type: opt.opt_type,
+                reason: opt.opt_reason,
+                subject: OptSubject::Schedule {
+                    market_context: opt.market_context,
+                    periods: available.iter().map(OptPeriod::from).collect(),
+                },
+                resources: opt.target.resource_ids,
+                device_classes: classes.end_device_assets,
+            },
+        })
+    }
+
+    fn opt_id(&self, wanted: &Said) -> Result<OptId, String> {
+        let written = wanted.fields.get("optID").map_or("", String::as_str);
+        let meant = match written.strip_prefix('$') {
+            Some(name) => self.names.get(name).ok_or("no such opt")?,
+            None => written,
+        };
+        meant.parse().map_err(|_| meant.to_owned())
     }
 }

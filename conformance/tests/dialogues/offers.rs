@@ -8,12 +8,18 @@ use oadr_core::payload::{
 };
 use oadr_core::reading::Reading;
 use oadr_core::value::{
-    DateTime, Decimal, Duration, RId, ReadingType, ReportName, ReportType, SiScaleCode,
+    DateTime, Decimal, Duration, RId, ReadingType, ReportName, ReportType, ResourceId, SiScaleCode,
 };
 use oadr_core::ven::{ReadingsQuestion, Window};
 
 pub(crate) const VEN_NAME: &str = "device";
 pub(crate) const VTN_ID: &str = "Harness";
+
+/// What it can opt in or out by itself.
+pub(crate) fn resources() -> Vec<ResourceId> {
+    let resources = ["Hall", "Yard", "resource1"];
+    resources.iter().filter_map(|id| id.parse().ok()).collect()
+}
 
 /// The offers' reportSpecifierIDs.
 pub(crate) const STATUS: &str = "STATUS";

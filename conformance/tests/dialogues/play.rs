@@ -49,6 +49,12 @@ dialogues! {
     n1_0070 "N1_0070" [vtn];
     n1_0070_ven "N1_0070_ven" [ven];
     n1_0080 "N1_0080" [vtn];
+    p1_2010 "P1_2010" [ven vtn];
+    p1_2015 "P1_2015" [ven vtn];
+    p1_2020 "P1_2020" [ven vtn];
+    p1_2030 "P1_2030" [ven vtn];
+    p1_2040 "P1_2040" [ven vtn];
+    p1_2050 "P1_2050" [vtn];
     r1_3010 "R1_3010" [ven vtn];
     r1_3020 "R1_3020" [ven vtn];
     r1_3025 "R1_3025" [ven vtn];
