@@ -358,3 +358,17 @@ fn rule_307_a_device_class_does_not_make_a_point_one_of_every_resource() {
         assert_eq!(rig.offer(reports.clone()).len(), chosen);
     }
 }
+
+#[test]
+fn no_policy_asks_for_green_button_data_which_would_be_refused() {
+    let any = ReportPolicy {
+        report_name: None,
+        ..policy("any")
+    };
+    let mut feeds = offers().swap_remove(0);
+    feeds.report_specifier_id = ReportSpecifierId::new("feeds").unwrap();
+    feeds.report_name = Some(ReportName::MetadataHistoryGreenButton);
+    let mut rig = under(vec![any]);
+    let requests = rig.offer(vec![feeds, offers().swap_remove(0)]);
+    assert_eq!(asked(&requests), [("usage", vec!["a", "b"], 1, 5)]);
+}
