@@ -15,6 +15,8 @@ mod reading_pages;
 mod reading_tests;
 mod readings;
 mod report_policies;
+#[cfg(test)]
+mod report_tests;
 mod retention;
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ pub(super) fn at(seconds: i64) -> DateTime {
     time(1_800_000_000_000 + seconds * 1_000)
 }
 
-fn unit(scale: SiScaleCode) -> ItemBase {
+pub(super) fn unit(scale: SiScaleCode) -> ItemBase {
     ItemBase::PowerReal(PowerReal {
         units: PowerUnit::Watt,
         scale,
@@ -33,7 +33,7 @@ fn unit(scale: SiScaleCode) -> ItemBase {
     })
 }
 
-fn r_id(text: &str) -> RId {
+pub(super) fn r_id(text: &str) -> RId {
     RId::new(text).unwrap()
 }
 
@@ -122,17 +122,16 @@ impl Rig {
     }
 
     /// A process that ended, and the next one.
-    fn again(self) -> Self {
-        let Self { store, temp } = self;
-        drop(store);
-        let store = Store::open(&temp.path().join("vtn.db")).unwrap();
-        Self { store, temp }
+    pub(super) fn reopen(&mut self) {
+        let elsewhere = Store::open(&self.temp.path().join("none.db")).unwrap();
+        drop(std::mem::replace(&mut self.store, elsewhere));
+        self.store = Store::open(&self.temp.path().join("vtn.db")).unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_report_that_comes_twice_is_stored_once() {
-    let rig = Rig::new();
+    let mut rig = Rig::new();
     let fact = report(
         60,
         vec![
@@ -147,7 +146,7 @@ async fn a_report_that_comes_twice_is_stored_once() {
         before,
         [(0, 1.0, vec![]), (0, 2.0, vec![]), (60, 3.0, vec![])]
     );
-    let rig = rig.again();
+    rig.reopen();
     assert_eq!(write(&rig.store, 1, &fact).await, written(0, 0, 3));
     // Made again, and longer than before: what is known is known.
     let longer = report(120, [fact.readings, vec![minute("b", 60, 4.0)]].concat());

@@ -15,14 +15,14 @@ use super::*;
 use crate::json::EventForm;
 use crate::temp_dir::TempDir;
 
-fn env(draw: u8) -> Env {
+pub(super) fn env(draw: u8) -> Env {
     Env {
         now: time(1_800_000_000_000 + i64::from(draw) * 1_000),
         entropy: [draw; 32],
     }
 }
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     Context {
         version: 1,
         vtn_id: VtnId::new("VTN").unwrap(),
