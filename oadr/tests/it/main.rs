@@ -21,6 +21,7 @@ mod membership;
 mod process;
 mod program;
 mod readings_example;
+mod readings_over_http;
 mod readings_retention;
 mod report_wire;
 mod schema;
