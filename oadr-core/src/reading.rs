@@ -123,15 +123,17 @@ mod tests {
         reading
     }
 
+    fn of_report(payload: &StreamPayload) -> &ReportPayload {
+        let StreamPayload::Report(payload) = payload else {
+            panic!("not of a report");
+        };
+        payload
+    }
+
     fn r_ids(interval: &Interval) -> Vec<&str> {
         let payloads = interval.payloads.iter();
         payloads
-            .map(|payload| match payload {
-                StreamPayload::Report(payload) => payload.r_id.as_str(),
-                StreamPayload::Signal(_) | StreamPayload::GreenButton(_) => {
-                    panic!("not of a report")
-                }
-            })
+            .map(|payload| of_report(payload).r_id.as_str())
             .collect()
     }
 
@@ -195,12 +197,7 @@ mod tests {
         let accuracies: Vec<_> = intervals[0]
             .payloads
             .iter()
-            .map(|payload| match payload {
-                StreamPayload::Report(payload) => payload.accuracy,
-                StreamPayload::Signal(_) | StreamPayload::GreenButton(_) => {
-                    panic!("not of a report")
-                }
-            })
+            .map(|payload| of_report(payload).accuracy)
             .collect();
         assert_eq!(accuracies, [None, Some(Float::from(0.5))]);
     }

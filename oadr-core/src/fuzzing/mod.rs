@@ -15,9 +15,10 @@ mod codec;
 mod draft;
 mod listener;
 mod opt;
-mod reports;
 mod ven;
+mod ven_reports;
 mod vtn;
+mod vtn_reports;
 
 pub use codec::{decode, round_trip};
 pub use ven::ven;

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::draft::{EVENT_IDS, around, draft, span, target};
 use super::listener::Listener;
 use super::opt::{RESOURCES, opt_id, terms};
-use super::{entropy, numbers, over_the_wire};
+use super::{entropy, numbers, over_the_wire, ven_reports};
 use crate::memory::VenHost;
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{
@@ -68,16 +68,16 @@ impl World {
             transport_address: None,
             report_only: draws.below(8) == 1,
             xml_signature: false,
-            reports: if draws.below(4) == 1 {
-                Arbitrary::arbitrary(draws)
-            } else {
-                Vec::new()
+            reports: match draws.below(4) {
+                0 => Vec::new(),
+                1 => Arbitrary::arbitrary(draws),
+                _ => vec![ven_reports::offer(draws), ven_reports::offer(draws)],
             },
-            report_jitter: 0,
             resources: RESOURCES
                 .iter()
                 .filter_map(|id| ResourceId::new(id).ok())
                 .collect(),
+            report_jitter: if draws.flip() { 10 } else { 0 },
             signals: if draws.below(4) == 1 {
                 vec![SignalName::Simple]
             } else {
@@ -101,6 +101,7 @@ impl World {
                 _ => (OptType::OptIn, None),
             }
         });
+        host.on_readings(ven_reports::measure(draws));
         let mut world = Self {
             host,
             now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
@@ -237,6 +238,9 @@ impl World {
                 context.version += 1;
                 context.opt = OptPolicy::Always(OptType::arbitrary(draws));
                 context.report_only = draws.below(4) == 1;
+                if draws.below(4) == 1 {
+                    context.reports = vec![ven_reports::offer(draws)];
+                }
                 self.host.configure(context);
                 return self.wake();
             }
@@ -290,13 +294,14 @@ impl World {
             K::CreatePartyRegistration => created(draws.pick(&["1", "1", "2"])).into(),
             K::RegisterReport => RegisteredReport {
                 ei_response: EiResponse::ok(RequestId::default()),
-                report_requests: Vec::new(),
+                report_requests: ven_reports::requests(self.host.context(), self.now, draws),
                 ven_id: None,
             }
             .into(),
             K::RequestEvent => self.list(draws).into(),
-            K::Poll => match draws.below(3) {
-                0 => response(ResponseCode::OK).into(),
+            K::Poll => match draws.below(6) {
+                0 | 1 => response(ResponseCode::OK).into(),
+                2 => ven_reports::operation(self.host.context(), self.now, draws),
                 _ => self.list(draws).into(),
             },
             K::CreateOpt => CreatedOpt {
@@ -304,6 +309,7 @@ impl World {
                 opt_id: opt_id(draws),
             }
             .into(),
+            K::UpdateReport => ven_reports::acknowledgement(draws),
             K::CreatedPartyRegistration
             | K::CancelPartyRegistration
             | K::CanceledPartyRegistration
@@ -317,7 +323,6 @@ impl World {
             | K::RegisteredReport
             | K::CreateReport
             | K::CreatedReport
-            | K::UpdateReport
             | K::UpdatedReport
             | K::CancelReport
             | K::CanceledReport => response(ResponseCode::OK).into(),

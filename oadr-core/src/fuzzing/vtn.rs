@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::draft::{EVENT_IDS, draft};
 use super::opt::{RESOURCES, create_opt, opt_id};
-use super::{entropy, numbers, over_the_wire, reports};
+use super::{entropy, numbers, over_the_wire, vtn_reports};
 use crate::memory::{VtnConfig, VtnHost};
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{
@@ -376,20 +376,20 @@ impl World {
             request_id: request_id.unwrap_or_default(),
         };
         let pending_reports = PendingReports {
-            report_request_ids: vec![reports::known(state, draws)],
+            report_request_ids: vec![vtn_reports::known(state, draws)],
         };
         let ven_id = Some(ven_id);
         let message: Message = match draws.below(6) {
             0 => RegisterReport {
                 request_id: RequestId::default(),
-                reports: reports::offers(now, draws),
+                reports: vtn_reports::offers(now, draws),
                 ven_id,
-                report_request_id: draws.flip().then(|| reports::known(state, draws)),
+                report_request_id: draws.flip().then(|| vtn_reports::known(state, draws)),
             }
             .into(),
             1 => UpdateReport {
                 request_id: RequestId::default(),
-                reports: reports::data(state, now, draws),
+                reports: vtn_reports::data(state, now, draws),
                 ven_id,
             }
             .into(),
@@ -406,13 +406,13 @@ impl World {
             }
             .into(),
             4 => {
-                let command = reports::command(state, now, draws);
+                let command = vtn_reports::command(state, now, draws);
                 let entropy = entropy(&mut self.inputs);
                 let _ = self.host.command(key, &command, now, entropy);
                 return;
             }
             _ => {
-                let policies = reports::policies(draws);
+                let policies = vtn_reports::policies(draws);
                 self.host.set_report_policies(policies);
                 return;
             }

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::bench::*;
+use super::offers::*;
 use crate::machine::{Env, Loaded, Role as _, Step};
 use crate::opt::{OptPeriod, OptSubject, OptTerms};
 use crate::payload::arbitrary::{self, Draws};
 use crate::payload::{
-    CancelPartyRegistration, EiEvent, Event, Message, MessageKind, RequestReregistration,
-    ResponseCode, Target,
+    CancelPartyRegistration, CancelReport, EiEvent, Event, Message, MessageKind, RegisteredReport,
+    ReportRequest, RequestReregistration, ResponseCode, Target,
 };
-use crate::value::{Duration, EventStatus, OptReason, OptType, ResponseRequired};
+use crate::value::{Duration, EventStatus, NonEmpty, OptReason, OptType, ResponseRequired};
 use crate::ven::{
     Change, Command, Context, Effect, Failure, Input, OptDraft, OptPolicy, Registration, Run,
     State, Ven, decide,
@@ -64,6 +65,55 @@ fn any_event(bench: &Bench, draws: &mut Draws<'_>) -> Event {
     }
 }
 
+/// A request for a report under one of few IDs, which can be granted more often than not.
+fn any_request(bench: &Bench, draws: &mut Draws<'_>) -> ReportRequest {
+    let id = ["r", "s", "t"][draws.below(3)];
+    let spans = ["PT0S", "PT10S", "PT1M", "PT7M", "PT1H", "P1M"];
+    let span = |draws: &mut Draws<'_>| spans[draws.below(spans.len())].parse().unwrap();
+    let (granularity, report_back) = (span(draws), span(draws));
+    let request = match draws.below(8) {
+        0 | 1 => for_metadata(id, report_back),
+        2 => wanted(id, "history", &["energy"], Duration::ZERO, Duration::ZERO),
+        3 | 4 => wanted(id, "status", &["state"], granularity, report_back),
+        5 => wanted(id, "usage", &["none"], granularity, report_back),
+        _ => wanted(id, "usage", &["energy", "power"], granularity, report_back),
+    };
+    if draws.below(4) == 0 {
+        return request;
+    }
+    let start = bench.now + secs(i64::try_from(draws.below(4_000)).unwrap() - 2_000);
+    during(request, start, span(draws))
+}
+
+fn any_requests(bench: &Bench, draws: &mut Draws<'_>) -> Vec<ReportRequest> {
+    let count = 1 + draws.below(3);
+    (0..count).map(|_| any_request(bench, draws)).collect()
+}
+
+/// What a VTN might say about reports in a poll.
+fn about_reports(bench: &Bench, draws: &mut Draws<'_>) -> Message {
+    if draws.below(3) > 0 {
+        return create(any_requests(bench, draws)).into();
+    }
+    CancelReport {
+        request_id: request("c"),
+        report_request_ids: NonEmpty::one(["r", "s", "t"][draws.below(3)].parse().unwrap()),
+        report_to_follow: draws.below(2) == 0,
+        ven_id: None,
+    }
+    .into()
+}
+
+/// What a VTN might say to a report.
+fn about_data(draws: &mut Draws<'_>) -> Message {
+    match draws.below(8) {
+        0 => updated(ResponseCode::INVALID_ID).into(),
+        1 => updated(ResponseCode::COMPLIANCE_ERROR).into(),
+        2 => updated_cancelling(&["r", "s"], draws.below(2) == 0).into(),
+        _ => updated(ResponseCode::OK).into(),
+    }
+}
+
 /// An answer that a VTN might give to what was sent last, or not.
 fn any_answer(bench: &Bench, draws: &mut Draws<'_>) -> Option<Message> {
     let vtn_codes = [
@@ -95,7 +145,14 @@ fn any_answer(bench: &Bench, draws: &mut Draws<'_>) -> Option<Message> {
                 let ids = [("ven-1", "reg-1"), ("ven-1", "reg-1"), ("ven-2", "reg-2")];
                 created(Some(ids[draws.below(3)])).into()
             }
+            Some(MessageKind::RegisterReport) if draws.below(2) == 0 => RegisteredReport {
+                report_requests: any_requests(bench, draws),
+                ..registered_report()
+            }
+            .into(),
             Some(MessageKind::RegisterReport) => registered_report().into(),
+            Some(MessageKind::UpdateReport) => about_data(draws),
+            Some(MessageKind::Poll) if draws.below(3) == 0 => about_reports(bench, draws),
             Some(MessageKind::Poll | MessageKind::RequestEvent) => {
                 let events = (0..draws.below(4))
                     .map(|_| any_event(bench, draws))
@@ -112,6 +169,9 @@ fn any_answer(bench: &Bench, draws: &mut Draws<'_>) -> Option<Message> {
 struct Listener {
     known: BTreeSet<String>,
     running: BTreeSet<String>,
+    /// Requests for reports that are not over, and all that ever were.
+    reporting: BTreeSet<String>,
+    ended: BTreeSet<String>,
 }
 
 impl Listener {
@@ -146,14 +206,31 @@ impl Listener {
             Effect::Registered { .. }
             | Effect::RegistrationRefused { .. }
             | Effect::OptSent { .. }
-            | Effect::ReportRequested { .. }
-            | Effect::ReportSent { .. }
-            | Effect::ReportRefused { .. }
-            | Effect::ReportCancelled { .. }
-            | Effect::ReportCompleted { .. }
             | Effect::OptAccepted { .. }
             | Effect::OptRefused { .. }
             | Effect::OptCancelled { .. } => {}
+            Effect::ReportRequested {
+                report_request_id, ..
+            } => {
+                self.reporting.insert(report_request_id.to_string());
+            }
+            Effect::ReportSent {
+                report_request_id, ..
+            }
+            | Effect::ReportRefused {
+                report_request_id, ..
+            } => {
+                // The last one comes with its end.
+                let id = report_request_id.to_string();
+                let known = self.reporting.contains(&id) || self.ended.contains(&id);
+                assert!(known, "{effect:?}");
+            }
+            Effect::ReportCancelled { report_request_id }
+            | Effect::ReportCompleted { report_request_id } => {
+                let id = report_request_id.to_string();
+                assert!(self.reporting.remove(&id), "{effect:?}");
+                self.ended.insert(id);
+            }
         }
     }
 }
@@ -168,6 +245,12 @@ fn check(state: &State, listener: &Listener) {
         .chain(state.stopping.keys().map(ToString::to_string))
         .collect();
     assert_eq!(running, listener.running, "what runs is what was told");
+    let pending = state.pending_reports();
+    let pending: BTreeSet<String> = pending.map(|p| p.report_request_id().to_string()).collect();
+    assert_eq!(
+        pending, listener.reporting,
+        "what is pending is what was told"
+    );
     assert!(
         state.owed().count() < 40,
         "what is owed is sent before more is asked for"
@@ -185,6 +268,19 @@ fn check(state: &State, listener: &Listener) {
     }
 }
 
+/// What the VTN has, it has for good.
+fn check_cursors(before: &State, after: &State) {
+    for pending in after.pending_reports() {
+        let id = pending.report_request_id();
+        if let Some(known) = before.reporting.pending(id)
+            && known.request() == pending.request()
+            && let (Some(then), Some(now)) = (known.schedule.cursor(), pending.schedule.cursor())
+        {
+            assert!(then <= now, "{known:?} {pending:?}");
+        }
+    }
+}
+
 /// Lives through whatever the numbers say; returns all changes on the way.
 fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
     let mut draws = Draws::new(numbers);
@@ -198,6 +294,17 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
         bench.answers.extend([(OptType::OptOut, None); 3]);
     }
     bench.context.resources = vec!["r1".parse().unwrap()];
+    if draws.below(4) > 0 {
+        bench.context.reports = vec![usage(), status(), history()];
+        bench.context.report_jitter = 20;
+        let gaps = draws.number();
+        bench.meter = Box::new(move |question| {
+            let mut readings = seconds(question);
+            readings
+                .retain(|reading| gaps >> (since_noon(reading.start) / 10).rem_euclid(64) & 1 == 0);
+            readings
+        });
+    }
     if draws.below(4) > 0 {
         bench.register();
     } else {
@@ -272,6 +379,7 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
             listener.hear(&effect);
         }
         check(bench.state(), &listener);
+        check_cursors(&before, bench.state());
     }
     (bench, changes)
 }
@@ -333,6 +441,7 @@ proptest! {
                 | K::RegisterReport
                 | K::RegisteredReport
                 | K::CreatedReport
+                | K::UpdateReport
                 | K::UpdatedReport
                 | K::CanceledReport
                 | K::Poll => true,
@@ -342,7 +451,6 @@ proptest! {
                 | K::CreatedOpt
                 | K::CanceledOpt
                 | K::CreateReport
-                | K::UpdateReport
                 | K::CancelReport => {
                     return Err(TestCaseError::fail(format!("{message:?}")));
                 }
