@@ -299,9 +299,9 @@ impl World {
             }
             .into(),
             K::RequestEvent => self.list(draws).into(),
-            K::Poll => match draws.below(6) {
+            K::Poll => match draws.below(8) {
                 0 | 1 => response(ResponseCode::OK).into(),
-                2 => ven_reports::operation(self.host.context(), self.now, draws),
+                2..=4 => ven_reports::operation(self.host.context(), self.now, draws),
                 _ => self.list(draws).into(),
             },
             K::CreateOpt => CreatedOpt {

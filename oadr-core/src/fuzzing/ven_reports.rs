@@ -34,7 +34,7 @@ pub(super) fn offer(draws: &mut Draws<'_>) -> Report {
     };
     Report {
         start: None,
-        duration: Some(span(draws)),
+        duration: draws.flip().then(|| span(draws)),
         intervals: None,
         ei_report_id: None,
         descriptions: vec![description("x", draws), description("y", draws)],
@@ -127,8 +127,8 @@ fn request(context: &Context, now: DateTime, draws: &mut Draws<'_>) -> ReportReq
         report_request_id: report_request_id(draws),
         specifier: ReportSpecifier {
             report_specifier_id,
-            granularity: span(draws),
-            report_back: span(draws),
+            granularity: period(draws),
+            report_back: period(draws),
             interval: draws
                 .flip()
                 .then(|| Properties::new(around(now, draws), span(draws))),
@@ -139,6 +139,20 @@ fn request(context: &Context, now: DateTime, draws: &mut Draws<'_>) -> ReportReq
 
 fn specifier_id_of_none() -> ReportSpecifierId {
     ReportSpecifierId::new("none").unwrap_or_default()
+}
+
+/// How finely or how often: mostly something that goes together.
+fn period(draws: &mut Draws<'_>) -> Duration {
+    let periods = [
+        Duration::ZERO,
+        Duration::minutes(1),
+        Duration::minutes(1),
+        Duration::minutes(10),
+    ];
+    match draws.below(8) {
+        0 => span(draws),
+        _ => draws.pick(&periods).unwrap_or(Duration::ZERO),
+    }
 }
 
 /// Requests for reports, none to two of them.
