@@ -89,6 +89,9 @@ impl Timeline {
                 OptType::OptIn => format!("opted in to {event_id}"),
                 OptType::OptOut => format!("opted out of {event_id}"),
             },
+            Effect::OptAccepted { opt_id } => format!("has told of its opt {opt_id}"),
+            Effect::OptRefused { opt_id, .. } => format!("is refused its opt {opt_id}"),
+            Effect::OptCancelled { opt_id } => format!("has cancelled its opt {opt_id}"),
             Effect::EventStarted { event_id, .. } => format!("{event_id} started"),
             Effect::IntervalStarted {
                 event_id,

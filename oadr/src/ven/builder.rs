@@ -17,9 +17,9 @@ use super::event::Event;
 use super::handlers::Handlers;
 use super::happening::Happening;
 use super::occasion::{
-    EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptSent, Registered,
-    RegistrationCancelled, RegistrationRefused, ReportCancelled, ReportCompleted, ReportRefused,
-    ReportRequested, ReportSent,
+    EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptAccepted,
+    OptCancelled, OptRefused, OptSent, Registered, RegistrationCancelled, RegistrationRefused,
+    ReportCancelled, ReportCompleted, ReportRefused, ReportRequested, ReportSent,
 };
 use super::reporting::{FEWEST, Report, ReportError};
 use super::running::Running;
@@ -306,6 +306,12 @@ callbacks! {
     on_event_cancelled(EventCancelled);
     /// Tells that the VTN has the answer to an event.
     on_opt_sent(OptSent);
+    /// Tells that the VTN has an opt.
+    on_opt_accepted(OptAccepted);
+    /// Tells that the VTN refused an opt, or to let it be cancelled.
+    on_opt_refused(OptRefused);
+    /// Tells that the VTN knows of a cancelled opt.
+    on_opt_cancelled(OptCancelled);
     /// Tells that an event began in which the VEN takes part.
     on_event_started(EventStarted);
     /// Tells that a signal has another value.

@@ -218,9 +218,9 @@ pub use event::{Event, Interval, Signal};
 pub use happening::{Happening, HappeningId};
 pub use meter::{MeterCommand, MeterFile, Profile, SimulatedMeter, status_of};
 pub use occasion::{
-    EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptSent, Registered,
-    RegistrationCancelled, RegistrationRefused, ReportCancelled, ReportCompleted, ReportRefused,
-    ReportRequested, ReportSent,
+    EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptAccepted,
+    OptCancelled, OptRefused, OptSent, Registered, RegistrationCancelled, RegistrationRefused,
+    ReportCancelled, ReportCompleted, ReportRefused, ReportRequested, ReportSent,
 };
 pub use on_event::{OnEvent, OnEventError};
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use oadr_core::payload::ResponseCode;
 use oadr_core::value::{
-    DateTime, EventId, Float, OptType, RegistrationId, ReportRequestId, ReportSpecifierId,
+    DateTime, EventId, Float, OptId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId,
     SignalId, SignalName, VenId, VtnId,
 };
 use oadr_core::ven::{Effect, EndReason};
@@ -83,6 +83,23 @@ occasions! {
         opt: OptType,
         /// The code.
         response_code: ResponseCode,
+    }
+    /// The VTN has an opt that the VEN made.
+    OptAccepted {
+        /// The opt's ID.
+        opt_id: OptId,
+    }
+    /// The VTN refused an opt, or to let it be cancelled.
+    OptRefused {
+        /// The opt's ID.
+        opt_id: OptId,
+        /// The code; `None` if the refusal was none of OpenADR's.
+        response_code: Option<ResponseCode>,
+    }
+    /// The VTN knows that the schedules of an optID are cancelled.
+    OptCancelled {
+        /// The opts' ID.
+        opt_id: OptId,
     }
     /// An event that the VEN takes part in began.
     EventStarted {
