@@ -32,6 +32,7 @@ mod ven_callbacks;
 mod ven_example;
 mod ven_handlers;
 mod ven_library;
+mod ven_reports;
 mod vtn_directory;
 mod vtn_events;
 mod vtn_example;

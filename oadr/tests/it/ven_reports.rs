@@ -1,0 +1,272 @@
+//! Reports of a VEN, from its sources to what the VTN's operator sees, through restarts of either.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hyper::{Method, StatusCode};
+use oadr::payload::ItemBase;
+use oadr::value::{Duration, SiScaleCode};
+use oadr::ven::{Point, Report};
+use oadr::vtn;
+use oadr_core::value::OptType;
+use oadr_core::vtn::Admission;
+use serde_json::{Value, json};
+
+use crate::folder::Folder;
+use crate::process::{Process, run};
+use crate::served::{Ven, call, settings, start, until, ven_config};
+use crate::token;
+
+/// A report of a data point whose value is the second that it is of.
+fn clock() -> Report {
+    let point = Point::usage(
+        "clock".parse().unwrap(),
+        ItemBase::EnergyReal(SiScaleCode::None),
+    );
+    let point = point
+        .resource("Meter1".parse().unwrap())
+        .periods(Duration::seconds(1), Duration::minutes(1))
+        .incremental(async |moment| seconds(moment.time()));
+    Report::usage("usage".parse().unwrap()).point(point)
+}
+
+fn seconds(time: DateTime<Utc>) -> f64 {
+    time.timestamp_millis() as f64 / 1000.0
+}
+
+/// Requests the clock of a VEN; a second's samples, so many seconds a report.
+async fn request(api: &str, report_back: u32, duration: u32) {
+    let body = json!({
+        "ven": "Pump1",
+        "report_request_id": "Request1",
+        "report_specifier_id": "usage",
+        "granularity": "PT1S",
+        "report_back": format!("PT{report_back}S"),
+        "duration": format!("PT{duration}S"),
+    });
+    let path = "/api/v1/report-requests";
+    let ask = || async { call(api, Method::POST, path, Some(&body)).await };
+    // Until the VEN has said what it offers.
+    let answered = until(
+        "an offer",
+        || async { code(&ask().await) },
+        |code| *code == 201 || *code == 200,
+    );
+    answered.await;
+}
+
+fn code(answer: &crate::served::Answer) -> Value {
+    match answer.status {
+        StatusCode::CREATED | StatusCode::OK => json!(answer.status.as_u16()),
+        _ => answer.body.clone(),
+    }
+}
+
+/// All readings of the VEN.
+async fn readings(api: &str) -> Value {
+    let path = "/api/v1/readings?ven=Pump1&limit=1000";
+    call(api, Method::GET, path, None).await.body
+}
+
+/// All readings in order, after a look at what goes for any: each second is there once, with its value or
+/// as one that is bad. A busy machine may sample too late for some.
+fn every_second(shown: &Value) -> BTreeMap<DateTime<Utc>, Option<f64>> {
+    let mut found = BTreeMap::new();
+    for reading in shown["readings"].as_array().unwrap() {
+        let start: DateTime<Utc> = reading["start"].as_str().unwrap().parse().unwrap();
+        let value = match reading["quality"].as_str() {
+            None => Some(reading["value"].as_f64().unwrap()),
+            Some(quality) => {
+                assert!(quality.starts_with("Quality Bad"), "{reading}");
+                None
+            }
+        };
+        assert_eq!(found.insert(start, value), None, "{start} comes twice");
+    }
+    let starts: Vec<_> = found.keys().copied().collect();
+    for pair in starts.windows(2) {
+        assert_eq!(pair[1] - pair[0], TimeDelta::seconds(1), "{shown}");
+    }
+    found
+}
+
+fn good(readings: &BTreeMap<DateTime<Utc>, Option<f64>>) -> impl Iterator<Item = (f64, f64)> {
+    let readings = readings.iter();
+    readings.filter_map(|(start, value)| Some((seconds(*start), (*value)?)))
+}
+
+fn bad(readings: &BTreeMap<DateTime<Utc>, Option<f64>>) -> u64 {
+    readings.values().filter(|value| value.is_none()).count() as u64
+}
+
+#[tokio::test]
+async fn what_is_sampled_arrives_once_with_its_time() {
+    let folder = Folder::new();
+    let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
+    let data = folder.path().join("ven");
+    let config = ven_config(&vtn.vtn_url(), "Pump1", &data, OptType::OptIn).report(clock());
+    let mut ven = Ven::start(config).await;
+    request(&vtn.api_url(), 2, 4).await;
+    let requested = ven.next("report_requested").await;
+    assert_eq!(requested["report_request_id"], "Request1");
+    assert_eq!(requested["report_specifier_id"], "usage");
+    let sent = ven.next("report_sent").await;
+    assert_eq!(sent["readings"], 2);
+    ven.next("report_completed").await;
+
+    let shown = readings(&vtn.api_url()).await;
+    let all = every_second(&shown);
+    assert_eq!(all.len(), 4, "{shown}");
+    for (start, value) in good(&all) {
+        assert!((start - value).abs() < 0.001, "{start}: {value}");
+    }
+    let first = &shown["readings"][0];
+    assert_eq!(first["resources"], json!(["Meter1"]));
+    assert_eq!(first["duration"], "PT1S");
+    let counts = ven.running.sample_counts();
+    assert!(counts.taken >= good(&all).count() as u64, "{counts:?}");
+    assert!(bad(&all) <= counts.missed, "{counts:?}: {shown}");
+    assert_eq!((counts.failed, counts.dropped), (0, 0));
+    ven.stop().await;
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_missing_after_the_vtn_was_away() {
+    let folder = Folder::new();
+    let data = folder.path().join("vtn");
+    let vtn = start(&data, Admission::Open).await;
+    let ven_data = folder.path().join("ven");
+    let config = ven_config(&vtn.vtn_url(), "Pump1", &ven_data, OptType::OptIn);
+    let mut ven = Ven::start(config.report(clock())).await;
+    request(&vtn.api_url(), 1, 0).await;
+    ven.next("report_sent").await;
+    let address = vtn.vtn_url();
+    vtn.stop().await;
+    // The VEN goes on sampling.
+    let taken = || async { json!(ven.running.sample_counts().taken) };
+    let before = taken().await.as_u64().unwrap();
+    until("samples", taken, |taken| taken.as_u64() >= Some(before + 4)).await;
+
+    let host = address.trim_start_matches("http://");
+    let host = host.split('/').next().unwrap();
+    let listen: SocketAddr = host.parse().unwrap();
+    let back = vtn::Config {
+        listen,
+        ..settings(&data, Admission::Open)
+    };
+    let vtn = vtn::start(back).await.unwrap();
+    token::learn(&vtn.api_url(), &vtn.api_token_file());
+    let api = vtn.api_url();
+    let count = usize::try_from(before).unwrap() + 4;
+    let shown = until(
+        "all samples",
+        || readings(&api),
+        |shown| shown["readings"].is_array() && every_second(shown).len() >= count,
+    );
+    let shown = shown.await;
+    let missing = bad(&every_second(&shown));
+    assert!(missing <= ven.running.sample_counts().missed, "{shown}");
+    ven.stop().await;
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn a_ven_that_was_killed_reports_what_it_had_and_names_the_gap() {
+    let folder = Folder::new();
+    let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
+    let data = folder.path().join("ven");
+    let report =
+        "clock resource=Meter1 unit=energyReal:Wh min=PT1S max=PT1M source=command:date +%s";
+    let (url, data) = (vtn.vtn_url(), data.to_str().unwrap().to_owned());
+    let args = [
+        "ven", "--vtn", &url, "--name", "Pump1", "--data", &data, "--report", report,
+    ];
+    let mut ven = Process::start(&args);
+    request(&vtn.api_url(), 2, 0).await;
+    ven.next("report_sent").await;
+    ven.kill().await;
+    let before = readings(&vtn.api_url()).await;
+    let last = *every_second(&before).keys().next_back().unwrap();
+
+    let mut ven = Process::start(&args);
+    ven.next("report_sent").await;
+    let api = vtn.api_url();
+    let is_later = |shown: &Value| {
+        let all = every_second(shown);
+        let later = all.range(last..).filter(|(_, value)| value.is_some());
+        later.count() >= 3
+    };
+    let shown = until("new samples", || readings(&api), is_later).await;
+    for (start, value) in good(&every_second(&shown)) {
+        // The command's clock, which may be a second late.
+        let late = value - start;
+        assert!((-1.0..=1.5).contains(&late), "{start}: {value}");
+    }
+    ven.kill().await;
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn the_status_of_resources_is_offered_by_itself() {
+    let folder = Folder::new();
+    let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
+    let data = folder.path().join("ven");
+    let (url, data) = (vtn.vtn_url(), data.to_str().unwrap().to_owned());
+    let args = [
+        "ven",
+        "--vtn",
+        &url,
+        "--name",
+        "Pump1",
+        "--data",
+        &data,
+        "--resource",
+        "Fan1",
+    ];
+    let mut ven = Process::start(&args);
+    ven.next("registered").await;
+    let api = vtn.api_url();
+    let path = "/api/v1/vens/Pump1/reports";
+    let show = || async { call(&api, Method::GET, path, None).await.body };
+    let is_there = |shown: &Value| shown["reports"][0]["data_points"].is_array();
+    let shown = until("an offer", show, is_there).await;
+    assert_eq!(shown["reports"][0]["report_name"], "TELEMETRY_STATUS");
+    let point = &shown["reports"][0]["data_points"][0];
+    assert_eq!(point["source"], json!({ "resource_id": ["Fan1"] }));
+    let body = json!({
+        "ven": "Pump1", "report_specifier_id": "status", "granularity": "PT0S",
+        "report_back": "PT0S",
+    });
+    call(&api, Method::POST, "/api/v1/report-requests", Some(&body)).await;
+    ven.next("report_completed").await;
+    let shown = readings(&api).await;
+    let status = &shown["readings"][0]["status"];
+    assert_eq!(status["online"], true, "{shown}");
+    ven.kill().await;
+    vtn.stop().await;
+}
+
+/// What an operator could give instead of options.
+#[tokio::test]
+async fn a_report_that_cannot_be_offered_is_named() {
+    let folder = Folder::new();
+    let file = folder.path().join("ven.toml");
+    let text = "vtn = \"http://127.0.0.1:1\"\nname = \"Pump1\"\n\
+                reports = [\"power unit=powerReal:kW min=PT2H source=file:x\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let data = folder.path().join("ven");
+    let words = |path: &Path| path.to_str().unwrap().to_owned();
+    let (file, data) = (words(&file), words(&data));
+    let ended = run(&["ven", "--config", &file, "--data", &data]).await;
+    assert!(!ended.status.success());
+    assert!(
+        ended.err.contains("\"usage\"") && ended.err.contains("\"power\""),
+        "{}",
+        ended.err
+    );
+    // Nothing was made for it.
+    assert!(!Path::new(&data).exists());
+}
