@@ -1,7 +1,9 @@
-//! `oadr demo`: a VTN and two VENs in one process, talking HTTP, and what happens to an event.
+//! `oadr demo`: a VTN and two VENs in one process, talking HTTP, and what happens to an event and to the
+//! loads.
 //!
 //! Knows nothing that a user of the library could not do.
 
+mod meters;
 mod steps;
 mod timeline;
 
@@ -24,13 +26,15 @@ use crate::cli::{ApiClient, Exit};
 use crate::temp_dir::TempDir;
 use crate::ven::{self, Ven};
 use crate::{clock, vtn};
+use meters::Meters;
 use steps::{Step, Steps};
 use timeline::Timeline;
 
 /// See a VTN and two VENs at work, on this machine.
 ///
 /// Starts a VTN on SQLite and two VENs in one process, creates an event of two short intervals
-/// through the operator API and shows what becomes of it: one VEN opts in, the other opts out.
+/// through the operator API and shows what becomes of it: one VEN opts in, the other opts out. Both
+/// report the power of a simulated load, which falls where the event is taken part in.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// End after one event: with status 0 if every step was seen, otherwise with status 1 and what
@@ -88,6 +92,7 @@ struct Demo {
     vtn: vtn::Running,
     vens: Vec<ven::Running>,
     api: ApiClient,
+    meters: Meters,
     of_vtn: broadcast::Receiver<Arc<vtn::Happening>>,
     of_vens: mpsc::UnboundedReceiver<(&'static str, ven::Happening)>,
 }
@@ -109,6 +114,8 @@ impl Demo {
         timeline.say("VTN", &format!("serves operators at {}", vtn.api_url()));
         let api: ApiClient = vtn.api_url().parse()?;
         let api = api.with_token(&vtn.api_token_file())?;
+        meters::want(&api).await?;
+        timeline.say("operator", "wants to know each second what the loads take");
         let of_vtn = vtn.happenings();
         let (tell, of_vens) = mpsc::unbounded_channel();
         let mut vens = Vec::new();
@@ -116,6 +123,7 @@ impl Demo {
             let tell = tell.clone();
             let ven = Ven::new(name, &vtn.vtn_url(), folder.path().join(name))?
                 .opt(opt)
+                .report(meters::report(name)?)
                 .on_happening(move |happening| {
                     // Whoever listened has gone when the demo ends.
                     let _ = tell.send((name, happening));
@@ -127,6 +135,7 @@ impl Demo {
             vtn,
             vens,
             api,
+            meters: Meters::default(),
             of_vtn,
             of_vens,
         })
@@ -140,8 +149,8 @@ impl Demo {
     ) -> Result<Vec<Step>, Box<dyn Error>> {
         let end = Instant::now() + LIMIT;
         let mut steps = Steps::new(WILLING, UNWILLING);
-        self.follow(&mut steps, timeline, end, Steps::all_registered)
-            .await;
+        self.follow(&mut steps, timeline, end, Steps::all_ready)
+            .await?;
         let mut number = 0;
         loop {
             number += 1;
@@ -149,7 +158,7 @@ impl Demo {
             self.create(&id, timeline).await?;
             let end = if once { end } else { Instant::now() + LIMIT };
             self.follow(&mut steps, timeline, end, Steps::all_seen)
-                .await;
+                .await?;
             let path = format!("/events/{id}");
             let event: Value = self.api.call(Method::GET, &path, None).await?.read()?;
             let status = event.get("status").and_then(Value::as_str).unwrap_or("?");
@@ -162,7 +171,7 @@ impl Demo {
                 return Ok(steps.missing());
             }
             let pause = Instant::now() + BREAK;
-            self.follow(&mut steps, timeline, pause, |_| false).await;
+            self.follow(&mut steps, timeline, pause, |_| false).await?;
             steps.next_event();
         }
     }
@@ -174,13 +183,19 @@ impl Demo {
         timeline: &mut Timeline,
         end: Instant,
         is_enough: fn(&Steps) -> bool,
-    ) {
+    ) -> Result<(), Box<dyn Error>> {
         while !is_enough(steps) {
             tokio::select! {
-                () = tokio::time::sleep_until(end) => return,
+                () = tokio::time::sleep_until(end) => break,
                 happening = self.of_vtn.recv() => {
                     if let Ok(happening) = happening {
                         timeline.at_vtn(&happening.effect);
+                        if let vtn::Effect::ReportReceived { ven_id, .. } = &happening.effect
+                            && let Some(load) = self.meters.read(&self.api, ven_id).await?
+                        {
+                            steps.metered(&timeline.name(ven_id), load);
+                            timeline.metered(ven_id, load);
+                        }
                     }
                 }
                 Some((name, happening)) = self.of_vens.recv() => {
@@ -189,6 +204,7 @@ impl Demo {
                 }
             }
         }
+        Ok(())
     }
 
     async fn create(&self, id: &str, timeline: &mut Timeline) -> Result<(), Box<dyn Error>> {

@@ -9,15 +9,22 @@ use oadr_core::value::OptType;
 use oadr_core::ven;
 use serde_json::Value;
 
+use super::meters::Load;
+
+/// Of what share of its usual load on a VEN takes less; noise alone does not go so far.
+pub(super) const FALLEN: f64 = 0.85;
+
 /// One thing that is to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
     Registered(&'static str),
+    Metered(&'static str),
     Received(&'static str),
     OptedIn(&'static str),
     OptedOut(&'static str),
     Started(&'static str),
     IntervalStarted(&'static str, u32),
+    LoadFell(&'static str),
     Ended(&'static str),
     /// The VTN's operator sees the event completed, and both answers.
     Completed,
@@ -29,6 +36,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Registered(ven) => write!(f, "{ven} registers"),
+            Self::Metered(ven) => write!(f, "{ven} reports what its load takes"),
+            Self::LoadFell(ven) => write!(f, "{ven}'s load falls with the event"),
             Self::Received(ven) => write!(f, "{ven} receives the event"),
             Self::OptedIn(ven) => write!(f, "{ven} opts in and the VTN knows"),
             Self::OptedOut(ven) => write!(f, "{ven} opts out and the VTN knows"),
@@ -62,7 +71,7 @@ impl Steps {
         }
     }
 
-    fn wanted_of_the_event(&self) -> [Step; 9] {
+    fn wanted_of_the_event(&self) -> [Step; 10] {
         let (willing, unwilling) = (self.willing, self.unwilling);
         [
             Step::Received(willing),
@@ -72,15 +81,26 @@ impl Steps {
             Step::Started(willing),
             Step::IntervalStarted(willing, 0),
             Step::IntervalStarted(willing, 1),
+            Step::LoadFell(willing),
             Step::Ended(willing),
             Step::Completed,
         ]
     }
 
-    pub(super) fn all_registered(&self) -> bool {
-        [self.willing, self.unwilling]
-            .iter()
-            .all(|ven| self.seen.contains(&Step::Registered(ven)))
+    fn wanted_before(&self) -> [Step; 4] {
+        let (willing, unwilling) = (self.willing, self.unwilling);
+        [
+            Step::Registered(willing),
+            Step::Registered(unwilling),
+            Step::Metered(willing),
+            Step::Metered(unwilling),
+        ]
+    }
+
+    /// Whether the VENs are registered, and it is known what their loads usually take.
+    pub(super) fn all_ready(&self) -> bool {
+        let mut wanted = self.wanted_before().into_iter();
+        wanted.all(|step| self.seen.contains(&step))
     }
 
     /// Whether all is seen but what the operator sees at the end.
@@ -90,8 +110,10 @@ impl Steps {
     }
 
     pub(super) fn missing(&self) -> Vec<Step> {
-        let registered = [self.willing, self.unwilling].map(Step::Registered);
-        let wanted = registered.into_iter().chain(self.wanted_of_the_event());
+        let wanted = self
+            .wanted_before()
+            .into_iter()
+            .chain(self.wanted_of_the_event());
         let mut missing: Vec<_> = wanted.filter(|step| !self.seen.contains(step)).collect();
         if self.unwanted_start {
             missing.push(Step::StayedOut(self.unwilling));
@@ -128,6 +150,17 @@ impl Steps {
             | _ => return,
         };
         self.seen.insert(step);
+    }
+
+    /// What a meter says; that the load fell counts while the VEN takes part.
+    pub(super) fn metered(&mut self, name: &str, load: Load) {
+        let mut vens = [self.willing, self.unwilling].into_iter();
+        if let Some(ven) = vens.find(|ven| *ven == name) {
+            self.seen.insert(Step::Metered(ven));
+            if load.share < FALLEN && self.seen.contains(&Step::Started(ven)) {
+                self.seen.insert(Step::LoadFell(ven));
+            }
+        }
     }
 
     /// What the operator API shows of the event at the end.

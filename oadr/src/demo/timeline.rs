@@ -9,6 +9,9 @@ use std::time::Instant;
 use oadr_core::value::{OptType, VenId};
 use oadr_core::{ven, vtn};
 
+use super::meters::Load;
+use super::steps::FALLEN;
+
 /// Prints lines on stdout.
 #[derive(Debug)]
 pub(super) struct Timeline {
@@ -35,6 +38,22 @@ impl Timeline {
         line(&format!("          {what}"));
     }
 
+    /// What a VEN is called, as far as that is known.
+    pub(super) fn name(&self, ven_id: &VenId) -> String {
+        let name = self.names.get(ven_id);
+        name.map_or_else(|| ven_id.to_string(), Clone::clone)
+    }
+
+    pub(super) fn metered(&mut self, ven_id: &VenId, load: Load) {
+        let (name, Load { power, share }) = (self.name(ven_id), load);
+        let fallen = if share < FALLEN {
+            format!(", {:.0} % less than before", (1.0 - share) * 100.0)
+        } else {
+            String::new()
+        };
+        self.say("VTN", &format!("{name} takes {power:.2} kW{fallen}"));
+    }
+
     pub(super) fn at_vtn(&mut self, effect: &vtn::Effect) {
         use vtn::Effect;
         match effect {
@@ -44,8 +63,7 @@ impl Timeline {
                 opt,
                 ..
             } => {
-                let name = self.names.get(ven_id);
-                let name = name.map_or_else(|| ven_id.to_string(), Clone::clone);
+                let name = self.name(ven_id);
                 self.say("VTN", &format!("{name} answers {event_id}: {opt}"));
             }
             Effect::DeliveryGivenUp { ven_id, event_id } => {

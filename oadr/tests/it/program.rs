@@ -268,6 +268,9 @@ async fn the_demo_shows_every_step() {
         "opted out",
         "started",
         "SIMPLE is 2 now",
+        "Heater1 takes ",
+        "Pump2 takes ",
+        "less than before",
         "completed",
         "every step was seen",
     ] {
