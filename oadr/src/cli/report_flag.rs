@@ -26,7 +26,8 @@ Reports (--report), a data point each: its rID, then any of these words, the sou
   min=PT10S  max=PT1H                 the shortest and longest time between two samples
   on-change                           changes can be reported as they happen
   always=PT15M                        sample this often also if nobody wants it, as for a history
-  keep=P7D                            how long data are kept that nobody waits for
+  keep=P7D                            how long data are kept that nobody waits for, and how far back a
+                                      history goes; by default a day
   source=command:COMMAND              a shell command that prints a number, or JSON such as
                                       {\"value\":1.5,\"quality\":\"Quality Uncertain - Non Specific\"}
   source=file:PATH                    a file that is appended to, lines of VALUE or TIME,VALUE: the last

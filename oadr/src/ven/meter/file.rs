@@ -20,14 +20,14 @@ const TAIL: u64 = 64 << 10;
 /// The longest line, in bytes.
 const LONGEST_LINE: u64 = 4096;
 
-/// The most values of a span.
+/// The most values of a span; those after them are asked for with the next.
 const MOST: usize = 100_000;
 
 /// A file as the source of a data point, for [`Point::incremental`](crate::ven::Point::incremental) and
 /// [`Point::full`](crate::ven::Point::full).
 ///
 /// Each line is a value, as a [command](super::MeterCommand) would print it, perhaps with its time and a
-/// comma before it. Only whole lines count, and for a span only those with a time.
+/// comma before it. Only whole lines count, and for a span only those with a time, which are in its order.
 #[derive(Debug, Clone)]
 pub struct MeterFile {
     path: PathBuf,
@@ -60,8 +60,6 @@ enum Fault {
     Empty,
     #[error("its last line: {0}")]
     Said(#[from] NotAValue),
-    #[error("it has more than {MOST} values of that time")]
-    TooMany,
 }
 
 impl MeterFile {
@@ -154,10 +152,10 @@ impl MeterFile {
                 && from <= time
                 && time < to
             {
-                if values.len() >= MOST {
-                    return Err(Fault::TooMany);
-                }
                 values.push((time, value));
+                if values.len() >= MOST {
+                    return Ok(values);
+                }
             }
         }
     }

@@ -150,8 +150,10 @@ async fn values(
             }
             Ok(all)
         }
+        // Nobody offered more than is kept (rule 312), and some sources have no beginning.
         Window::OnChange { from, to } | Window::History { from, to } => {
-            Ok(series(from, to, None).await)
+            let oldest = to.checked_sub_signed(point.kept).unwrap_or(from);
+            Ok(series(from.max(oldest), to, None).await)
         }
     }
 }

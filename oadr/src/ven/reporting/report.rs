@@ -122,8 +122,8 @@ impl Report {
         Self::new(Kind::Custom(name), specifier)
     }
 
-    /// How long data are kept that nobody wants any more (rule 312), at the fastest rate. Default: a
-    /// day. What a request still waits for is kept longer, as long as there is
+    /// How long data are kept that nobody wants any more (rule 312), at the fastest rate, and how far
+    /// back a [full](Point::full) source is asked for its history. Default: a day. What a request still waits for is kept longer, as long as there is
     /// [space](crate::ven::Ven::keep_samples).
     pub fn keep(mut self, kept: Duration) -> Self {
         self.kept = kept;

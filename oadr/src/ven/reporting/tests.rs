@@ -354,9 +354,17 @@ async fn a_full_source_is_asked_for_what_is_wanted_and_held_to_it() {
     assert_eq!(numbers(&bench.ask(&["a"], window).await), [1.0]);
     let window = Window::History { from, to };
     assert_eq!(numbers(&bench.ask(&["a"], window).await), [1.0]);
+    // From the beginning, of which there is only what is kept.
+    let ever = DateTime::UNIX_EPOCH;
+    let window = Window::History { from: ever, to };
+    assert_eq!(numbers(&bench.ask(&["a"], window).await), [1.0]);
     let spans = spans.lock().unwrap();
     let asked: Vec<_> = spans.iter().map(|s| (s.from, s.to, s.every)).collect();
-    assert_eq!(asked, [(from, to, Some(every)), (from, to, None)]);
+    let kept = to - TimeDelta::days(1);
+    assert_eq!(
+        asked,
+        [(from, to, Some(every)), (from, to, None), (kept, to, None)]
+    );
 }
 
 #[tokio::test]
