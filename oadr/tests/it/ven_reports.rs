@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::folder::Folder;
 use crate::process::{Process, run};
-use crate::served::{Ven, call, settings, start, until, ven_config};
+use crate::served::{Ven, call, settings, start, until, ven_config, within};
 use crate::token;
 
 /// A report of a data point whose value is the second that it is of.
@@ -106,7 +106,23 @@ async fn what_is_sampled_arrives_once_with_its_time() {
     let folder = Folder::new();
     let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
     let data = folder.path().join("ven");
-    let config = ven_config(&vtn.vtn_url(), "Pump1", &data, OptType::OptIn).report(clock());
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let tellers = [tell.clone(), tell.clone(), tell];
+    let [requested, sent, completed] = tellers;
+    let config = ven_config(&vtn.vtn_url(), "Pump1", &data, OptType::OptIn)
+        .report(clock())
+        .on_report_requested(move |report| {
+            let _ = requested.send(format!("requested {}", report.report_specifier_id));
+            async {}
+        })
+        .on_report_sent(move |report| {
+            let _ = sent.send(format!("sent {}", report.to - report.from));
+            async {}
+        })
+        .on_report_completed(move |report| {
+            let _ = completed.send(format!("completed {}", report.report_request_id));
+            async {}
+        });
     let mut ven = Ven::start(config).await;
     request(&vtn.api_url(), 2, 4).await;
     let requested = ven.next("report_requested").await;
@@ -115,6 +131,14 @@ async fn what_is_sampled_arrives_once_with_its_time() {
     let sent = ven.next("report_sent").await;
     assert_eq!(sent["readings"], 2);
     ven.next("report_completed").await;
+    for words in [
+        "requested usage",
+        "sent PT2S",
+        "sent PT2S",
+        "completed Request1",
+    ] {
+        assert_eq!(within(words, told.recv()).await.as_deref(), Some(words));
+    }
 
     let shown = readings(&vtn.api_url()).await;
     let all = every_second(&shown);
