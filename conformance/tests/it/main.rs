@@ -31,6 +31,8 @@ mod openleadr_enrolled;
 #[cfg(test)]
 mod openleadr_ven;
 #[cfg(test)]
+mod openleadr_ven_reports;
+#[cfg(test)]
 mod openleadr_vtn;
 #[cfg(test)]
 mod operator;

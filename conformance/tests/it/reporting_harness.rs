@@ -9,7 +9,7 @@ use conformance::process::{Mark, Process};
 use conformance::tap::Tap;
 use serde_json::{Value, json};
 
-use crate::readings::Sent;
+use crate::readings::{self, Sent};
 use crate::wire;
 
 /// Reports that each VTN gets before its end.
@@ -28,7 +28,7 @@ fn an_openleadr_vtn_that_was_killed_goes_on_where_it_was() {
     let url = listening(&vtn);
     let tap = Tap::start(Base::parse(&url).unwrap().address).unwrap();
     let offers = json!([
-        {"specifier": "Usage1", "r_id": "Power1", "measurement": "RealPower", "min_period": 1},
+        {"specifier": "Usage1", "r_id": "Power1", "measurement": "Real_Power", "min_period": 1},
         {"specifier": "Usage2", "r_id": "Volts1", "measurement": "Voltage", "min_period": 1},
     ]);
     let ven = peers
@@ -43,7 +43,7 @@ fn an_openleadr_vtn_that_was_killed_goes_on_where_it_was() {
     told.extend(self::told(&vtn, REPORTS));
 
     let sent = Sent::read(&tap.exchanges());
-    assert_eq!(sent.sizes, [2].into());
+    assert_eq!(sent.sizes, [("Power1".to_owned(), [2].into())].into());
     let taken = taken(&ven, "Power1");
     for (key, value) in &sent.all {
         assert_eq!(Some(&taken[&key.start]), value.as_ref(), "{key:?}");
@@ -77,12 +77,15 @@ fn told(vtn: &Process, reports: usize) -> BTreeMap<i64, f64> {
     for nth in 0..reports {
         let line = vtn
             .wait_after(Mark::START, "readings", |line| {
-                let new = |value: &Value| !told.contains_key(&milliseconds(&value[0]));
+                let new = |value: &Value| !told.contains_key(&readings::from_seconds(&value[0]));
                 line["values"].as_array().unwrap().iter().all(new)
             })
             .unwrap_or_else(|failure| panic!("report {nth}: {failure}"));
         for value in line["values"].as_array().unwrap() {
-            told.insert(milliseconds(&value[0]), value[1].as_f64().unwrap());
+            told.insert(
+                readings::from_seconds(&value[0]),
+                value[1].as_f64().unwrap(),
+            );
         }
     }
     told
@@ -95,15 +98,9 @@ fn taken(ven: &Process, r_id: &str) -> BTreeMap<i64, f64> {
         .filter(|line| line["happening"] == "sampled" && line["r_id"] == r_id)
         .map(|line| {
             (
-                milliseconds(&line["start"]),
+                readings::from_seconds(&line["start"]),
                 line["value"].as_f64().unwrap(),
             )
         })
         .collect()
-}
-
-/// Seconds since 1970, as Python tells them.
-#[expect(clippy::cast_possible_truncation, reason = "a time of our days")]
-fn milliseconds(seconds: &Value) -> i64 {
-    (seconds.as_f64().unwrap() * 1000.0).round() as i64
 }
