@@ -45,6 +45,8 @@ mod stop;
 #[cfg(test)]
 mod synced_before_answered;
 #[cfg(test)]
+mod units;
+#[cfg(test)]
 mod wire;
 #[cfg(test)]
 mod working_operator;
