@@ -8,6 +8,7 @@
 //! something else beside, only the processor time that a poll takes is worth comparing.
 
 mod contest;
+mod how_many;
 mod vens;
 
 use std::net::SocketAddr;
@@ -48,7 +49,7 @@ fn main() -> Outcome<()> {
             println!("{rate}");
             Ok(())
         }
-        Some(_) | None => runtime.block_on(compare(vens::how_many())),
+        Some(_) | None => runtime.block_on(compare(how_many::how_many())),
     }
 }
 

@@ -17,7 +17,9 @@ from openleadr import OpenADRServer, hooks
 
 
 class Vtn:
-    def __init__(self, vtn_id, poll, want, memory):
+    def __init__(self, vtn_id, poll, want, memory, quiet):
+        # What comes is not told: that would be most of the work.
+        self.quiet = quiet
         # Granularity and report-back (seconds) of what is asked for, by measurement.
         self.want = want
         # Registered VENs by venID, as ven_lookup wants them.
@@ -117,6 +119,8 @@ class Vtn:
         return named, *(timedelta(seconds=span) for span in wanted)
 
     async def on_readings(self, ven_id, resource_id, measurement, values):
+        if self.quiet:
+            return
         lines.say(
             "readings",
             ven_id=ven_id,
@@ -126,7 +130,7 @@ class Vtn:
         )
 
     async def before_handle(self, message, payload):
-        if message == "oadrPoll":
+        if message == "oadrPoll" or self.quiet:
             return
         # What was registered or asked for with an earlier message is known by now.
         self.remember()
@@ -195,7 +199,9 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vtn-id", default="OpenLeadrVtn")
     parser.add_argument("--poll", type=float, default=1.0, help="seconds")
-    parser.add_argument("--quiet", action="store_true", help="no log")
+    parser.add_argument(
+        "--quiet", action="store_true", help="no log, and readings and messages are not told"
+    )
     parser.add_argument(
         "--want", type=json.loads, default={}, help="JSON: {measurement: [granularity, back]}"
     )
@@ -204,7 +210,7 @@ async def main():
     if not arguments.quiet:
         lines.log_to_stderr()
 
-    vtn = Vtn(arguments.vtn_id, arguments.poll, arguments.want, arguments.memory)
+    vtn = Vtn(arguments.vtn_id, arguments.poll, arguments.want, arguments.memory, arguments.quiet)
     await vtn.server.run()
     host, port = vtn.server.app_runner.addresses[0][:2]
     lines.say(

@@ -95,8 +95,8 @@ impl Peers {
         Process::start("OpenLEADR VTN", command)
     }
 
-    /// An OpenLEADR VTN on one processor, without a log, whose VENs poll when they like: for
-    /// benchmarks.
+    /// An OpenLEADR VTN on one processor, without a log and telling nothing, whose VENs poll when they
+    /// like and report what power they take: for benchmarks.
     ///
     /// # Errors
     ///
@@ -108,7 +108,8 @@ impl Peers {
             .args(["-c", processor])
             .arg(script.get_program())
             .args(script.get_args())
-            .args(["--quiet", "--poll", "3600"]);
+            .args(["--quiet", "--poll", "3600"])
+            .args(["--want", r#"{"RealPower": [1, 100]}"#]);
         Process::start("OpenLEADR VTN", command)
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of what is measured.
 
+use std::io;
 use std::net::SocketAddr;
-use std::{env, io};
 
 use oadr_core::codec::{DecodeOptions, decode, encode};
 use oadr_core::payload::{
@@ -20,12 +20,6 @@ use tokio::task::JoinSet;
 pub(crate) const CONNECTIONS: usize = 32;
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-/// How many VENs a benchmark is made with: `OADR_BENCH_VENS`, or 10,000.
-pub(crate) fn how_many() -> usize {
-    let wanted = env::var("OADR_BENCH_VENS").ok();
-    wanted.and_then(|n| n.parse().ok()).unwrap_or(10_000)
-}
 
 /// Registers so many VENs and returns their IDs.
 pub(crate) async fn register(address: SocketAddr, vens: usize) -> Outcome<Vec<VenId>> {
@@ -141,7 +135,12 @@ fn opt_in(distributed: DistributeEvent, ven_id: VenId) -> CreatedEvent {
     }
 }
 
-async fn ask(stream: &mut TcpStream, service: &str, message: &Message) -> Outcome<Message> {
+/// One message and its reply.
+pub(crate) async fn ask(
+    stream: &mut TcpStream,
+    service: &str,
+    message: &Message,
+) -> Outcome<Message> {
     let reply = exchange(stream, &request(service, message)).await?;
     Ok(decode(&reply, &DecodeOptions::default())?.message)
 }
