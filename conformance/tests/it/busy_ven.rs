@@ -1,6 +1,6 @@
-//! A VEN that knows three messages and hardly rests: it polls again soon and answers what comes.
+//! A VEN that knows few messages and hardly rests: it polls again soon and answers what comes.
 //!
-//! It keeps no state, so that only the VTN's memory is tested.
+//! It keeps no state but the number of its next report, so that only the VTN's memory is tested.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use conformance::http::Base;
 
+use crate::busy_reports::BusyReports;
 use crate::wire;
 
 /// A running busy VEN; `stop` ends it.
@@ -21,7 +22,23 @@ pub(crate) struct BusyVen {
 impl BusyVen {
     /// Registers with the VTN at `base` and starts to poll, with a `rest` after each poll.
     pub(crate) fn start(base: &Base, name: &str, opt: &'static str, rest: Duration) -> Self {
+        Self::run(base, register(base, name), None, opt, rest)
+    }
+
+    /// The same, with a report on `r_id` beside each poll; the VTN must ask for it.
+    pub(crate) fn start_reporting(base: &Base, name: &str, r_id: &str, rest: Duration) -> Self {
         let ven_id = register(base, name);
+        let reports = BusyReports::start(base, &ven_id, r_id);
+        Self::run(base, ven_id, Some(reports), "optIn", rest)
+    }
+
+    fn run(
+        base: &Base,
+        ven_id: String,
+        mut reports: Option<BusyReports>,
+        opt: &'static str,
+        rest: Duration,
+    ) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
             let (base, ven_id, stopped) = (base.clone(), ven_id.clone(), Arc::clone(&stopped));
@@ -29,6 +46,9 @@ impl BusyVen {
                 let mut answered = 0;
                 while !stopped.load(Ordering::SeqCst) {
                     answered += poll(&base, &ven_id, opt);
+                    if let Some(reports) = &mut reports {
+                        reports.send(&base);
+                    }
                     // Leaves the processors to the others now and then.
                     thread::sleep(rest);
                 }
@@ -135,18 +155,20 @@ fn answer(base: &Base, ven_id: &str, opt: &str, distributed: &[u8]) -> usize {
     }
 }
 
-fn response(request_id: &str) -> String {
+pub(crate) fn response(request_id: &str) -> String {
     format!(
         "<ei:eiResponse><ei:responseCode>200</ei:responseCode>\
          <pyld:requestID>{request_id}</pyld:requestID></ei:eiResponse>"
     )
 }
 
-fn payload(message: &str) -> Vec<u8> {
+pub(crate) fn payload(message: &str) -> Vec<u8> {
     format!(
         "<oadr:oadrPayload xmlns:oadr=\"http://openadr.org/oadr-2.0b/2012/07\" \
          xmlns:ei=\"http://docs.oasis-open.org/ns/energyinterop/201110\" \
-         xmlns:pyld=\"http://docs.oasis-open.org/ns/energyinterop/201110/payloads\">\
+         xmlns:pyld=\"http://docs.oasis-open.org/ns/energyinterop/201110/payloads\" \
+         xmlns:xcal=\"urn:ietf:params:xml:ns:icalendar-2.0\" \
+         xmlns:strm=\"urn:ietf:params:xml:ns:icalendar-2.0:stream\">\
          <oadr:oadrSignedObject>{message}</oadr:oadrSignedObject></oadr:oadrPayload>"
     )
     .into_bytes()

@@ -1,7 +1,7 @@
-//! `kill -9` of the VTN at random moments, while VENs poll and an operator works.
+//! `kill -9` of the VTN at random moments, while VENs poll and report and an operator works.
 //!
 //! What somebody was told must still be so: the operator's events after a 2xx, the VENs' answers
-//! after an oadrResponse. What nobody was told may have happened or not, and is settled by asking
+//! after an oadrResponse, their readings after an oadrUpdatedReport. What nobody was told may have happened or not, and is settled by asking
 //! again.
 
 use std::collections::BTreeSet;
@@ -20,8 +20,9 @@ use serde_json::Value;
 
 use crate::busy_ven::BusyVen;
 use crate::given_answers::{GivenAnswers, require_nothing_asked_twice};
+use crate::readings::Sent;
 use crate::working_operator::Operator;
-use crate::{operator, wire};
+use crate::{operator, readings, wire};
 
 const KILLS: usize = 100;
 
@@ -37,8 +38,17 @@ const VENS: [(&str, &str, &str); 2] = [("Ven1", "in", "optIn"), ("Ven2", "out", 
 /// How many there are beside them that hardly rest, so that the VTN dies in the middle of something.
 const BUSY: usize = 48;
 
+/// How many more report with every poll.
+const REPORTING: usize = 4;
+
 /// How long each of those rests between two polls.
 const REST: Duration = Duration::from_millis(100);
+
+/// Asks for everything that is offered.
+const POLICY: [&str; 2] = [
+    "--report-policy",
+    "all:report=TELEMETRY_USAGE,granularity=PT1S,back=PT2S",
+];
 
 #[test]
 fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
@@ -48,7 +58,7 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     };
     let mut draws = Draws::announced(name);
     let data = Folder::new("vtn").unwrap();
-    let mut vtn = Vtn::start(data.path()).unwrap();
+    let mut vtn = Vtn::start_with(data.path(), &POLICY).unwrap();
     let tap = Tap::start(vtn.endpoint.address).unwrap();
     let folders: Vec<Folder> = VENS.iter().map(|_| Folder::new("ven").unwrap()).collect();
     let vens = start_vens(&tap.through(&vtn.url), &folders);
@@ -60,6 +70,11 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         .map(|n| {
             let opt = ["optIn", "optOut"][n % 2];
             (BusyVen::start(&base, &format!("Busy{n}"), opt, REST), opt)
+        })
+        .collect();
+    let reporting: Vec<BusyVen> = (0..REPORTING)
+        .map(|n| {
+            BusyVen::start_reporting(&base, &format!("Reporting{n}"), &format!("Busy{n}"), REST)
         })
         .collect();
     let mut opts: Vec<(String, &str)> = vens
@@ -91,7 +106,8 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         let exchanges = tap.exchanges_after(read);
         read += exchanges.len();
         let answers = GivenAnswers::read(&exchanges);
-        vtn = Vtn::start(data.path()).unwrap_or_else(|failure| panic!("kill {kill}: {failure}"));
+        vtn = Vtn::start_with(data.path(), &POLICY)
+            .unwrap_or_else(|failure| panic!("kill {kill}: {failure}"));
         // The VENs are back at once: what they do meanwhile only adds answers.
         tap.redirect(vtn.endpoint.address);
         operator.check(&vtn, kill);
@@ -103,8 +119,12 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     for (id, state) in &operator.told {
         wait_for_answers(&vtn, id, state.cancelled, &opts);
     }
-    let answered: usize = busy.into_iter().map(|(ven, _)| ven.stop()).sum();
+    let busy = busy.into_iter().map(|(ven, _)| ven).chain(reporting);
+    let answered: usize = busy.map(BusyVen::stop).sum();
     let exchanges = tap.exchanges();
+    let sent = Sent::read(&exchanges);
+    let stored = readings::stored(&vtn, "");
+    sent.require_kept(&stored);
     let answers = GivenAnswers::read(&exchanges);
     answers.check(&vtn, &tap, exchanges.len(), KILLS);
     require_nothing_asked_twice(&exchanges);
@@ -113,22 +133,23 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         "{:#?}",
         vens[0].happenings()
     );
-    assert_eq!(operator::vens(&vtn).len(), opts.len());
+    assert_eq!(operator::vens(&vtn).len(), opts.len() + REPORTING);
     assert_eq!(
         wire::requests(&exchanges, "oadrCreatePartyRegistration"),
-        opts.len()
+        opts.len() + REPORTING
     );
     wire::require_valid(&peers, &exchanges);
     let cut = exchanges.iter().filter(|exchange| exchange.reply.is_none());
     println!(
         "{KILLS} kills, {} VENs: {} events, {} answered by a VEN, {answered} answers of the busy, \
-         {} operations cut, {} exchanges, {} without a reply",
+         {} operations cut, {} exchanges, {} without a reply, {} readings",
         opts.len(),
         operator.told.len(),
         answers.acknowledged(),
         operator.cut,
         exchanges.len(),
         cut.count(),
+        stored.len(),
     );
 }
 
