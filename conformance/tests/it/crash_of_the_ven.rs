@@ -1,7 +1,8 @@
 //! `kill -9` of `oadr ven` at random moments, while events come, change and go.
 //!
-//! It must come back as the same VEN: registered once, with every event it knew, and with the
-//! random start offsets that it drew when it first saw them.
+//! It must come back as the same VEN: registered once, with every event it knew, with the random
+//! start offsets that it drew when it first saw them, and with every value that it had kept and not
+//! reported.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use conformance::seed::Draws;
 use conformance::tap::Tap;
 use serde_json::{Value, json};
 
+use crate::counter::Counter;
+use crate::readings::{self, Sent};
 use crate::{operator, wire};
 
 const KILLS: usize = 20;
@@ -26,11 +29,17 @@ fn kill_9_of_the_ven_forgets_no_event_and_no_offset() {
     };
     let mut draws = Draws::announced(name);
     let data = Folder::new("vtn").unwrap();
-    let vtn = Vtn::start(data.path()).unwrap();
+    let policy = [
+        "--report-policy",
+        "all:report=TELEMETRY_USAGE,granularity=PT1S,back=PT2S",
+    ];
+    let vtn = Vtn::start_with(data.path(), &policy).unwrap();
     let tap = Tap::start(vtn.endpoint.address).unwrap();
     let url = tap.through(&vtn.url);
     let folder = Folder::new("ven").unwrap();
-    let start = || program::ven(&url, "Ven1", folder.path(), &["--opt", "in"]).unwrap();
+    let counter = Counter::new("Power1");
+    let options = ["--opt", "in", "--report", &counter.report()];
+    let start = || program::ven(&url, "Ven1", folder.path(), &options).unwrap();
 
     let mut ven = start();
     let ven_id = ven.wait_for("registered").unwrap()["ven_id"]
@@ -77,14 +86,28 @@ fn kill_9_of_the_ven_forgets_no_event_and_no_offset() {
         "offsets are not drawn: {seen:?}"
     );
 
+    counter.wait_until_stored(&vtn);
+    assert!(
+        ven.terminate().unwrap().success(),
+        "{}",
+        ven.failure("SIGTERM")
+    );
     let exchanges = tap.exchanges();
+    let sent = Sent::read(&exchanges);
+    let stored = readings::stored(&vtn, "");
+    sent.require_kept(&stored);
+    let lost = counter.require_none_twice(&stored, &sent.placeholders);
+    // At most the one that was just taken when the VEN died.
+    assert!(lost <= KILLS, "{lost} values are lost in {KILLS} kills");
     assert_eq!(wire::requests(&exchanges, "oadrCreatePartyRegistration"), 1);
     assert_eq!(operator::vens(&vtn).len(), 1);
     wire::require_valid(&peers, &exchanges);
     println!(
-        "{KILLS} kills: {} events, {} exchanges",
+        "{KILLS} kills: {} events, {} exchanges, {} readings, {} of them placeholders, {lost} values lost",
         seen.offsets.len(),
-        exchanges.len()
+        exchanges.len(),
+        stored.len(),
+        sent.placeholders.len(),
     );
 }
 

@@ -9,6 +9,8 @@ mod busy_ven;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod counter;
+#[cfg(test)]
 mod crash_of_the_ven;
 #[cfg(test)]
 mod crash_of_the_vtn;
@@ -36,6 +38,8 @@ mod openleadr_ven;
 mod openleadr_ven_reports;
 #[cfg(test)]
 mod openleadr_vtn;
+#[cfg(test)]
+mod openleadr_vtn_reports;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
