@@ -45,6 +45,8 @@ mod operator;
 #[cfg(test)]
 mod readings;
 #[cfg(test)]
+mod report_kinds;
+#[cfg(test)]
 mod reporting_harness;
 #[cfg(test)]
 mod stop;

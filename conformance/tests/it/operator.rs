@@ -122,6 +122,11 @@ pub(crate) fn in_time(ahead: Duration) -> String {
     DateTime::<Utc>::from(SystemTime::now() + ahead).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// The same, this far back.
+pub(crate) fn ago(back: Duration) -> String {
+    DateTime::<Utc>::from(SystemTime::now() - back).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 fn list(mut value: Value, name: &str) -> Vec<Value> {
     let list = if value.is_array() {
         value
