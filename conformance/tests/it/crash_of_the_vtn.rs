@@ -19,6 +19,7 @@ use conformance::wait;
 use serde_json::Value;
 
 use crate::busy_ven::BusyVen;
+use crate::counter::Counter;
 use crate::given_answers::{GivenAnswers, require_nothing_asked_twice};
 use crate::readings::Sent;
 use crate::working_operator::Operator;
@@ -44,7 +45,7 @@ const REPORTING: usize = 4;
 /// How long each of those rests between two polls.
 const REST: Duration = Duration::from_millis(100);
 
-/// Asks for everything that is offered.
+/// Asks for everything that is offered: of `oadr ven` two values every other second.
 const POLICY: [&str; 2] = [
     "--report-policy",
     "all:report=TELEMETRY_USAGE,granularity=PT1S,back=PT2S",
@@ -61,7 +62,8 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     let mut vtn = Vtn::start_with(data.path(), &POLICY).unwrap();
     let tap = Tap::start(vtn.endpoint.address).unwrap();
     let folders: Vec<Folder> = VENS.iter().map(|_| Folder::new("ven").unwrap()).collect();
-    let vens = start_vens(&tap.through(&vtn.url), &folders);
+    let counters = VENS.map(|(name, _, _)| Counter::new(&format!("{name}Power")));
+    let mut vens = start_vens(&tap.through(&vtn.url), &folders, &counters);
     let base = Base {
         address: tap.address(),
         ..vtn.endpoint.clone()
@@ -121,10 +123,21 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     }
     let busy = busy.into_iter().map(|(ven, _)| ven).chain(reporting);
     let answered: usize = busy.map(BusyVen::stop).sum();
+    for (ven, counter) in vens.iter_mut().zip(&counters) {
+        counter.wait_until_stored(&vtn);
+        assert!(
+            ven.terminate().unwrap().success(),
+            "{}",
+            ven.failure("SIGTERM")
+        );
+    }
     let exchanges = tap.exchanges();
     let sent = Sent::read(&exchanges);
     let stored = readings::stored(&vtn, "");
     sent.require_kept(&stored);
+    for counter in &counters {
+        counter.require_each_once(&stored, &sent.placeholders);
+    }
     let answers = GivenAnswers::read(&exchanges);
     answers.check(&vtn, &tap, exchanges.len(), KILLS);
     require_nothing_asked_twice(&exchanges);
@@ -142,7 +155,7 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     let cut = exchanges.iter().filter(|exchange| exchange.reply.is_none());
     println!(
         "{KILLS} kills, {} VENs: {} events, {} answered by a VEN, {answered} answers of the busy, \
-         {} operations cut, {} exchanges, {} without a reply, {} readings",
+         {} operations cut, {} exchanges, {} without a reply, {} readings, {} of them placeholders",
         opts.len(),
         operator.told.len(),
         answers.acknowledged(),
@@ -150,12 +163,15 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
         exchanges.len(),
         cut.count(),
         stored.len(),
+        sent.placeholders.len(),
     );
 }
 
-fn start_vens(url: &str, folders: &[Folder]) -> Vec<Process> {
-    let vens = VENS.iter().zip(folders).map(|((name, opt, _), folder)| {
-        program::ven(url, name, folder.path(), &["--opt", opt]).unwrap()
+fn start_vens(url: &str, folders: &[Folder], counters: &[Counter]) -> Vec<Process> {
+    let vens = VENS.iter().zip(folders).zip(counters);
+    let vens = vens.map(|(((name, opt, _), folder), counter)| {
+        let options = ["--opt", opt, "--report", &counter.report()];
+        program::ven(url, name, folder.path(), &options).unwrap()
     });
     vens.collect()
 }
