@@ -114,6 +114,52 @@ fn the_reports_of_openleadr_vens_arrive_complete_across_kill_9() {
     wire::require_valid(&peers, &tap.exchanges());
 }
 
+/// Quirk Q17: this VEN does not look at what comes with the answer to its reports.
+#[test]
+fn an_openleadr_ven_stops_to_report_when_it_is_told_with_a_poll() {
+    let name = "an_openleadr_ven_stops_to_report_when_it_is_told_with_a_poll";
+    let Some(peers) = Peers::or_skip(name) else {
+        return;
+    };
+    let data = Folder::new("vtn").unwrap();
+    let vtn = Vtn::start(data.path()).unwrap();
+    let tap = Tap::start(vtn.endpoint.address).unwrap();
+    let offers = json!([
+        {"specifier": "Usage1", "r_id": "Power1", "measurement": "Real_Power", "min_period": 1},
+    ]);
+    let url = tap.through(&vtn.url);
+    let ven = peers
+        .openleadr_ven_reporting(&url, "Ven1", &offers)
+        .unwrap();
+    ven.wait_for("running").unwrap();
+    let wanted = json!({
+        "ven": "Ven1", "report_specifier_id": "Usage1",
+        "granularity": "PT1S", "report_back": "PT1S",
+    });
+    let requests = "/api/v1/report-requests";
+    let request = vtn.call("POST", requests, Some(&wanted), &[201]).unwrap();
+    let id = request["report_request_id"].as_str().unwrap();
+    wire::wait_for_exchange(&tap, "oadrUpdateReport > oadrUpdatedReport");
+
+    let request = format!("{requests}/{id}");
+    vtn.call("DELETE", &request, None, &[202]).unwrap();
+    wire::wait_for_exchange(&tap, "oadrPoll > oadrCancelReport");
+    wire::wait_for_exchange(&tap, "oadrCanceledReport > oadrResponse");
+    let after = tap.count();
+    wait::until("three polls more", wait::PATIENCE, || {
+        (wire::requests(&tap.exchanges_after(after), "oadrPoll") >= 3).then_some(())
+    })
+    .unwrap();
+    assert_eq!(
+        wire::requests(&tap.exchanges_after(after), "oadrUpdateReport"),
+        0
+    );
+    let shown = vtn.call("GET", &request, None, &[200]).unwrap();
+    assert_eq!(shown["progress"], "over", "{shown}");
+    Sent::read(&tap.exchanges()).require_kept(&readings::stored(&vtn, ""));
+    wire::require_valid(&peers, &tap.exchanges());
+}
+
 fn start(peers: &Peers, url: &str) -> [Process; 3] {
     let usage = json!([
         {"specifier": "Usage1", "r_id": "Power1", "measurement": "Real_Power", "min_period": 1},
