@@ -25,6 +25,8 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod least_features;
+#[cfg(test)]
 mod lost_reply;
 #[cfg(test)]
 mod metrics;
