@@ -16,14 +16,17 @@ use serde_json::json;
 use crate::readings::{self, Readings, Sent};
 use crate::wire;
 
-const KILLS: usize = 3;
+const LEAST_KILLS: usize = 2;
+
+/// So often it is tried to have the VTN back before a report is due, which a busy machine may not manage.
+const MOST_KILLS: usize = 8;
 
 /// Three values a report, but for the VEN that sends the last ten every second.
 const POLICIES: [&str; 6] = [
     "--report-policy",
-    "usage:ven=Usage,report=TELEMETRY_USAGE,measurement=powerReal,granularity=PT1S,back=PT3S",
+    "usage:ven=Usage,report=TELEMETRY_USAGE,measurement=powerReal,granularity=PT4S,back=PT12S",
     "--report-policy",
-    "status:ven=Status,report=TELEMETRY_STATUS,granularity=PT1S,back=PT3S",
+    "status:ven=Status,report=TELEMETRY_STATUS,granularity=PT4S,back=PT12S",
     "--report-policy",
     "repeats:ven=Repeats,resource=Meter3,granularity=PT1S,back=PT10S",
 ];
@@ -47,24 +50,26 @@ fn the_reports_of_openleadr_vens_arrive_complete_across_kill_9() {
     // In a message of its own: this VEN counts the values of all requests in one message together.
     let status = json!({
         "ven": "Usage", "report_specifier_id": "Status1",
-        "granularity": "PT1S", "report_back": "PT3S",
+        "granularity": "PT4S", "report_back": "PT12S",
     });
     vtn.call("POST", "/api/v1/report-requests", Some(&status), &[201])
         .unwrap();
 
-    let mut unharmed = 0;
-    for _ in 0..KILLS {
+    let (mut kills, mut unharmed) = (0, 0);
+    while kills < LEAST_KILLS || (unharmed == 0 && kills < MOST_KILLS) {
         wait_for_reports(&tap, tap.count());
-        // Then the next one has begun.
+        // Then the next one has begun, and what is sent with this value is acknowledged before the poll.
         let mark = vens[0].mark();
         vens[0].wait_after(mark, "sampled", |_| true).unwrap();
+        wait_for_polls(&tap, tap.count());
         let before = tap.count();
         vtn.process.kill().unwrap();
         vtn = Vtn::start_with(data.path(), &POLICIES).unwrap();
         tap.redirect(vtn.endpoint.address);
         wait_for_reports(&tap, tap.count());
         let cut = Sent::read(&tap.exchanges_after(before)).cut;
-        unharmed += usize::from(cut == BTreeSet::new() || cut == [REPEATED.to_owned()].into());
+        kills += 1;
+        unharmed += usize::from(cut.iter().all(|r_id| r_id == REPEATED));
     }
     let taken = stop(vens);
 
@@ -81,7 +86,7 @@ fn the_reports_of_openleadr_vens_arrive_complete_across_kill_9() {
         for (start, value) in &stored {
             assert_eq!(taken.get(start), Some(value), "{r_id} at {start}");
         }
-        let enough = stored.len() >= 2 * KILLS * 3;
+        let enough = stored.len() >= 2 * LEAST_KILLS * 3;
         assert!(enough, "{r_id}: {stored:?}");
         // What is missing was cut, or was not to be sent any more.
         let cut = of_point(&sent.all, r_id).len() - of_point(&sent.acknowledged, r_id).len();
@@ -109,7 +114,7 @@ fn the_reports_of_openleadr_vens_arrive_complete_across_kill_9() {
             );
         }
     }
-    println!("{KILLS} kills, {unharmed} of them without a lost report");
+    println!("{kills} kills, {unharmed} of them without a lost report");
     assert!(unharmed > 0, "the VTN was never back in time");
     wire::require_valid(&peers, &tap.exchanges());
 }
@@ -162,15 +167,15 @@ fn an_openleadr_ven_stops_to_report_when_it_is_told_with_a_poll() {
 
 fn start(peers: &Peers, url: &str) -> [Process; 3] {
     let usage = json!([
-        {"specifier": "Usage1", "r_id": "Power1", "measurement": "Real_Power", "min_period": 1},
+        {"specifier": "Usage1", "r_id": "Power1", "measurement": "Real_Power", "min_period": 4},
         {
             "specifier": "Status1", "r_id": "State1", "report_name": "TELEMETRY_STATUS",
-            "min_period": 1,
+            "min_period": 4,
         },
     ]);
     let status = json!([{
         "specifier": "Status2", "r_id": "State2", "report_name": "TELEMETRY_STATUS",
-        "min_period": 1,
+        "min_period": 4,
     }]);
     let repeats = json!([{
         "specifier": "Usage3", "r_id": REPEATED, "measurement": "Real_Power",
@@ -194,6 +199,21 @@ fn wait_for_reports(tap: &Tap, count: usize) {
     };
     let found = wait::until("a report of each data point", wait::PATIENCE, reported);
     found.unwrap_or_else(|failure| panic!("{failure}\n{:#?}", wire::sequence(&tap.exchanges())));
+}
+
+/// Waits until each VEN has polled after the first `count` exchanges.
+fn wait_for_polls(tap: &Tap, count: usize) {
+    wait::until("a poll of each VEN", wait::PATIENCE, || {
+        let polled: BTreeSet<_> = tap
+            .exchanges_after(count)
+            .into_iter()
+            .filter(|exchange| wire::message(&exchange.request) == "oadrPoll")
+            .filter(|exchange| exchange.reply.is_some())
+            .map(|exchange| exchange.request)
+            .collect();
+        (polled.len() == 3).then_some(())
+    })
+    .unwrap();
 }
 
 /// Stops the VENs and returns what they took: values by their times (milliseconds since 1970), by rID.
