@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use oadr_core::reading::Reading;
 use oadr_core::value::{DateTime, RId};
 use oadr_core::ven::{ReadingsQuestion, State, Window};
@@ -67,9 +68,8 @@ impl Desk {
 
     /// Waits until what belongs into a window is written, but not for ever.
     async fn settle(&self, question: &ReadingsQuestion) {
-        let to = match question.window {
-            Window::Sampled { to, .. } | Window::OnChange { to, .. } => to,
-            Window::Now | Window::History { .. } => return,
+        let Some(last) = last_instant(question.window) else {
+            return;
         };
         let is_sampled = |r_id: &RId| {
             let point = self.offered.points.get(&key(question, r_id));
@@ -80,10 +80,26 @@ impl Desk {
         }
         let mut settled = self.settled.clone();
         let limit = self.offered.limit.saturating_mul(2);
-        let written = settled.wait_for(|settled| to <= *settled);
+        let written = settled.wait_for(|settled| last < *settled);
         if tokio::time::timeout(limit, written).await.is_err() {
-            tracing::warn!(%to, "samples are late, and left out");
+            tracing::warn!(%last, "samples are late, and left out");
         }
+    }
+}
+
+/// The last instant of a window that is sampled for it; of a window that others sample, none. Data that
+/// stand for an instant are reported right after it, long before the end of their window, and other
+/// grids go on meanwhile.
+fn last_instant(window: Window) -> Option<DateTime> {
+    match window {
+        Window::Sampled { from, to, every } => {
+            let (length, every) = (to - from, every.num_milliseconds().max(1));
+            let before_end = length.num_milliseconds().saturating_sub(1).max(0);
+            let whole = before_end.saturating_sub(before_end.checked_rem(every).unwrap_or(0));
+            Some(from + TimeDelta::milliseconds(whole))
+        }
+        Window::OnChange { to, .. } => Some(to - TimeDelta::nanoseconds(1)),
+        Window::Now | Window::History { .. } => None,
     }
 }
 
@@ -167,5 +183,28 @@ fn reading(r_id: &RId, (start, measurement): (DateTime, Measurement)) -> Reading
         quality: measurement.quality,
         confidence: measurement.confidence,
         accuracy: measurement.accuracy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_complete_when_its_last_sample_is_there() {
+        let from: DateTime = "2026-01-31T12:00:00Z".parse().unwrap();
+        let after = |seconds| from + TimeDelta::seconds(seconds);
+        for (seconds, every, last) in [(10, 10, 0), (10, 1, 9), (10, 4, 8), (1, 10, 0), (0, 1, 0)] {
+            let window = Window::Sampled {
+                from,
+                to: after(seconds),
+                every: TimeDelta::seconds(every),
+            };
+            assert_eq!(last_instant(window), Some(after(last)), "{window:?}");
+        }
+        let to = after(10);
+        let changes = last_instant(Window::OnChange { from, to }).unwrap();
+        assert!(changes < to && changes > after(9));
+        assert_eq!(last_instant(Window::Now), None);
     }
 }
