@@ -280,6 +280,14 @@
 //! are worth a disk: [`Role::is_durable`] and with it [`Decision::needs_commit`] know which. The row to
 //! load after a crash is that of the last commit; what was not worth one may be lost.
 //!
+//! When a report is due, [`Question::Readings`](crate::ven::Question::Readings) asks for the readings of
+//! a stretch of time. The machine keeps none: what a host has to sample says
+//! [`State::samplings`](crate::ven::State::samplings), and from when on it has to keep that
+//! [`State::needed_since`](crate::ven::State::needed_since). Who needs long for an answer says
+//! [`Input::Meanwhile`](crate::ven::Input::Meanwhile) when an event has something to tell, decides on
+//! the same input again and gives the same answers. A command asks nothing: if a report is due, the
+//! deadline after it has come already.
+//!
 //! [`Committed`]: crate::machine::Committed
 //! [`Decision`]: crate::machine::Decision
 //! [`Decision::base`]: crate::machine::Decision::base

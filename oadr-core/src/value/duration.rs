@@ -422,6 +422,27 @@ mod tests {
     }
 
     #[test]
+    fn rule_325_several_months_are_counted_from_the_start() {
+        let start = at("2026-01-31T12:00:00Z");
+        let month = duration("P1M");
+        let after = |times| month.times_after(times, start);
+        assert_eq!(after(0), start);
+        assert_eq!(after(1), at("2026-02-28T12:00:00Z"));
+        assert_eq!(after(2), at("2026-03-31T12:00:00Z"));
+        assert_eq!(after(u32::MAX), DateTime::MAX_UTC);
+        let mixed = duration("P1MT10S").times_after(3, start);
+        assert_eq!(mixed, at("2026-04-30T12:00:30Z"));
+        assert_eq!(
+            duration("1W").times_after(2, start),
+            at("2026-02-14T12:00:00Z")
+        );
+        assert_eq!(
+            duration("-PT1H").times_after(2, start),
+            at("2026-01-31T10:00:00Z")
+        );
+    }
+
+    #[test]
     fn what_is_no_duration_is_refused() {
         for text in [
             "",

@@ -4,7 +4,8 @@
 //!
 //! A host says [`Input::Started`] first, sends what [`Next::send`] holds and says how it went, and
 //! says [`Input::Wake`] when [`Next::wake`] has come. What the VEN owes its VTN is committed before it
-//! is sent, and sent until it is acknowledged.
+//! is sent, and sent until it is acknowledged. Reports are made when they are due, of readings that are
+//! asked for with [`Question::Readings`].
 
 mod change;
 mod command;
@@ -51,7 +52,7 @@ pub use input::{
 };
 pub use opts::{Opt, OptChange, OptDraft, OptStanding};
 pub use owed::Owed;
-pub use readings::{ReadingsAnswer, ReadingsQuestion, Window};
+pub use readings::{MOST_READINGS, ReadingsAnswer, ReadingsQuestion, Window};
 pub use report_change::ReportChange;
 pub use reporting::{PendingReport, Reporting, Sampling};
 pub use schedule::{Metadata, Periods, Schedule};

@@ -8,6 +8,10 @@ use super::Answer;
 use crate::reading::Reading;
 use crate::value::{DateTime, RId, ReportRequestId, ReportSpecifierId};
 
+/// The most readings of one report, if it can be helped: more come in further ones, so that each stays
+/// well below what peers put up with (1 MiB).
+pub const MOST_READINGS: usize = 1_000;
+
 /// The readings that the next report is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadingsQuestion {
@@ -57,7 +61,8 @@ pub enum Window {
         /// The end.
         to: DateTime,
     },
-    /// What is kept (HISTORY reports, rule 325).
+    /// What is kept (HISTORY reports, rule 325). Of more than [`MOST_READINGS`] readings the first and one
+    /// more are enough, of all data points together and in the order of time: the rest is asked for later.
     History {
         /// The beginning.
         from: DateTime,

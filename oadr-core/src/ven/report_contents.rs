@@ -9,14 +9,10 @@ use chrono::TimeDelta;
 
 use super::reporting::{DataPoint, Lengths, PayloadKind};
 use super::schedule::Periods;
-use super::{PendingReport, Schedule, Window};
+use super::{MOST_READINGS, PendingReport, Schedule, Window};
 use crate::payload::{Payload, ResourceStatus};
 use crate::reading::Reading;
 use crate::value::{DataQuality, DateTime, Duration, Float};
-
-/// The most readings of one report, if it can be helped: more come in further ones, so that each stays
-/// well below what peers put up with (1 MiB).
-const MOST_READINGS: usize = 1_000;
 
 /// A report in the making.
 #[derive(Debug, Clone, PartialEq)]

@@ -686,6 +686,38 @@ fn sending_is_put_off_at_random_and_sampling_is_not() {
 }
 
 #[test]
+fn a_ven_that_does_not_poll_reports_all_the_same() {
+    let mut bench = Bench::new();
+    bench.context = Context {
+        transport_address: Some(crate::value::Text::new("https://ven.example").unwrap()),
+        reports: vec![usage()],
+        ..context()
+    };
+    bench.meter = Box::new(seconds);
+    bench.say(&Input::Started);
+    bench.reply(created(None));
+    bench.reply(created(Some(("ven-1", "reg-1"))));
+    let start = noon() + minutes(1);
+    bench.reply(crate::payload::RegisteredReport {
+        report_requests: vec![during(each_minute("a"), start, Duration::minutes(2))],
+        ..registered_report()
+    });
+    assert_eq!(bench.sent(), MessageKind::RequestEvent);
+    bench.reply(list(Vec::new()));
+    assert_eq!(bench.sent(), MessageKind::CreatedReport);
+    bench.reply(ok());
+    assert_eq!(bench.next.wake, Some(noon() + minutes(2)));
+    assert_eq!(
+        reports_until(&mut bench, 600),
+        told(&[
+            (120, "a: +60 PT1M energy=60"),
+            (180, "a: +120 PT1M energy=120"),
+        ])
+    );
+    assert_eq!(bench.next.wake, None);
+}
+
+#[test]
 fn rule_346_polls_that_are_due_go_before_data() {
     let mut bench = all();
     let request = |id| during(each_minute(id), noon() + minutes(1), Duration::ZERO);
