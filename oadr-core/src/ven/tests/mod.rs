@@ -12,6 +12,7 @@ mod offers;
 mod opting;
 mod outages;
 mod random;
+mod recalling;
 mod registering;
 mod reporting;
 mod requesting;

@@ -1,4 +1,4 @@
-//! When which report is sent and what is in it: rules 300, 313 to 318, 324, 325, 331, 341, 342, 346.
+//! When which report is sent and what is in it: rules 300, 313 to 318, 325, 331, 334, 342, 346.
 
 use chrono::TimeDelta;
 
@@ -9,11 +9,11 @@ use crate::reading::Reading;
 use crate::value::{DataQuality, Duration, ReportName};
 use crate::ven::{Context, Input, Window};
 
-fn all() -> Bench {
+pub(super) fn all() -> Bench {
     offering(vec![usage(), status(), history()])
 }
 
-fn told(expected: &[(i64, &str)]) -> Vec<(i64, String)> {
+pub(super) fn told(expected: &[(i64, &str)]) -> Vec<(i64, String)> {
     let expected = expected.iter();
     expected.map(|(at, m)| (*at, (*m).to_owned())).collect()
 }
@@ -355,24 +355,6 @@ fn rule_334_a_status_has_the_same_parts_in_every_interval() {
 }
 
 #[test]
-fn rule_337_one_shot_usage_says_of_how_long() {
-    for (own, expected) in [(None, "PT10S"), (Some(Duration::minutes(5)), "PT5M")] {
-        let mut bench = all();
-        bench.meter = Box::new(move |question| {
-            let mut readings = seconds(question);
-            for reading in &mut readings {
-                reading.duration = own;
-            }
-            readings
-        });
-        let request = wanted("a", "usage", &["power"], Duration::ZERO, Duration::ZERO);
-        ask(&mut bench, vec![request]);
-        let sent = reports_until(&mut bench, 60);
-        assert_eq!(sent[0].1, format!("a: +0 {expected} power=0"));
-    }
-}
-
-#[test]
 fn rule_314_readings_count_for_the_instant_of_the_grid_before_them() {
     let mut bench = asked(each_minute("a"), 60, "PT1M");
     bench.meter = Box::new(|question| {
@@ -408,56 +390,6 @@ fn quality_confidence_and_accuracy_are_passed_on() {
     assert_eq!(payload.data_quality, Some(DataQuality::UncertainSubNormal));
     assert_eq!(payload.confidence.unwrap().get(), 90);
     assert_eq!(payload.accuracy.unwrap().get(), 0.5);
-}
-
-#[test]
-fn rule_324_one_shot_telemetry_is_sent_at_once_whatever_the_granularity() {
-    let mut bench = all();
-    let request = wanted(
-        "a",
-        "usage",
-        &["energy", "power"],
-        Duration::minutes(1),
-        Duration::ZERO,
-    );
-    // The interval says nothing either.
-    let request = during(request, noon() + minutes(30), Duration::hours(1));
-    assert_eq!(ask(&mut bench, vec![request]).1, ["a"]);
-    let asked_at = since_noon(bench.now);
-    assert_eq!(
-        reports_until(&mut bench, 3_600),
-        told(&[(asked_at, "a: +0 PT10S energy=0 power=0")])
-    );
-    assert_eq!(
-        words(&bench.take_effects()),
-        ["requested a of usage", "sent a: 2", "completed a"]
-    );
-}
-
-#[test]
-fn rule_324_a_one_shot_status_is_one_point() {
-    let mut bench = all();
-    bench.meter = Box::new(|_| {
-        let at = |s| noon() + secs(s);
-        vec![
-            state(true, at(-20)),
-            state(false, at(-10)),
-            state(true, at(-30)),
-        ]
-    });
-    ask(
-        &mut bench,
-        vec![wanted(
-            "a",
-            "status",
-            &["state"],
-            Duration::ZERO,
-            Duration::ZERO,
-        )],
-    );
-    let sent = reports_until(&mut bench, 3_600);
-    let sent: Vec<&str> = sent.iter().map(|(_, report)| report.as_str()).collect();
-    assert_eq!(sent, ["a: -10 state=offline"]);
 }
 
 #[test]
@@ -516,145 +448,6 @@ fn rule_325_months_are_counted_from_the_start() {
             ),
         ]
     );
-}
-
-#[test]
-fn rule_341_what_is_kept_of_the_past_is_sent_first() {
-    let mut bench = all();
-    let request = during(each_minute("a"), noon() - minutes(3), Duration::ZERO);
-    ask(&mut bench, vec![request]);
-    let asked_at = since_noon(bench.now);
-    assert_eq!(
-        reports_until(&mut bench, 60),
-        told(&[
-            (
-                asked_at,
-                "a: -180 PT1M energy=-180 | -120 PT1M energy=-120 | -60 PT1M energy=-60"
-            ),
-            (60, "a: +0 PT1M energy=0"),
-        ])
-    );
-    // No more of it than was offered.
-    let mut bench = all();
-    let request = during(each_minute("a"), noon() - minutes(600), Duration::ZERO);
-    ask(&mut bench, vec![request]);
-    let sent = reports_until(&mut bench, 60);
-    assert!(sent[0].1.starts_with("a: -7140 PT1M"), "{}", sent[0].1);
-}
-
-#[test]
-fn rule_341_what_was_never_sampled_is_not_made_up() {
-    let mut bench = all();
-    bench.meter = Box::new(|question| {
-        let mut readings = seconds(question);
-        readings.retain(|reading| since_noon(reading.start) >= -60);
-        readings
-    });
-    let request = during(each_minute("a"), noon() - minutes(3), Duration::ZERO);
-    ask(&mut bench, vec![request]);
-    let sent = reports_until(&mut bench, 60);
-    assert_eq!(sent[0].1, "a: -60 PT1M energy=-60");
-    // Nothing at all is not sent, unless it is all that will ever be.
-    bench.meter = Box::new(|_| Vec::new());
-    let past = |id, length| during(each_minute(id), noon() - minutes(30), length);
-    let none = past("b", Duration::ZERO);
-    let all = past("c", Duration::minutes(10));
-    let later = past("d", Duration::minutes(40));
-    bench.poll(create(vec![none, all, later]));
-    let told = words(&bench.take_effects());
-    let told: Vec<_> = told.iter().filter(|word| !word.contains(" a")).collect();
-    assert_eq!(
-        told,
-        [
-            "requested b of usage",
-            "requested c of usage",
-            "requested d of usage",
-            // All of it bad (rule 318).
-            "sent c: 10",
-            "completed c"
-        ]
-    );
-}
-
-#[test]
-fn rule_325_history_is_sent_as_it_is_kept() {
-    let mut bench = all();
-    let request = wanted("a", "history", &["energy"], Duration::ZERO, Duration::ZERO);
-    let request = during(request, noon() - minutes(60), Duration::minutes(30));
-    ask(&mut bench, vec![request]);
-    let sent = reports_until(&mut bench, 60);
-    // Nobody says how long: neither the reading nor the offer.
-    assert_eq!(
-        sent[0].1,
-        "a: -3600 PT1M energy=-3600 | -2700 PT1M energy=-2700"
-    );
-    assert_eq!(sent.len(), 1);
-    assert_eq!(
-        bench.measured[0].window,
-        Window::History {
-            from: noon() - minutes(60),
-            to: noon() - minutes(30)
-        }
-    );
-}
-
-#[test]
-fn rule_318_history_that_is_not_there_is_one_bad_value() {
-    let mut bench = all();
-    bench.meter = Box::new(|_| Vec::new());
-    let request = wanted("a", "history", &["energy"], Duration::ZERO, Duration::ZERO);
-    let request = during(request, noon() - minutes(60), Duration::ZERO);
-    ask(&mut bench, vec![request]);
-    let sent = reports_until(&mut bench, 60);
-    assert_eq!(sent.len(), 1);
-    assert_eq!(
-        sent[0].1,
-        "a: -3600 PT1M energy=0 (Quality Bad - Non Specific)"
-    );
-}
-
-#[test]
-fn what_is_too_much_for_one_report_comes_in_several() {
-    let mut bench = all();
-    let request = wanted(
-        "a",
-        "usage",
-        &["power", "energy"],
-        Duration::seconds(10),
-        Duration::hours(2),
-    );
-    let request = during(request, noon() + minutes(1), Duration::hours(2));
-    ask(&mut bench, vec![request]);
-    let sent = sent_until(&mut bench, 7_300);
-    let sizes: Vec<_> = sent
-        .iter()
-        .map(|(at, m)| (*at, report(m).intervals.as_ref().unwrap().len()))
-        .collect();
-    assert_eq!(sizes, [(7_260, 500), (7_260, 220)]);
-
-    let mut bench = all();
-    bench.meter = Box::new(|question| {
-        let Window::History { from, to } = question.window else {
-            return Vec::new();
-        };
-        let energy = &question.r_ids[0];
-        let all = (0..2_500).map(|n| noon() - secs(3_000 - n));
-        all.filter(|at| from <= *at && *at < to)
-            .map(|at| Reading::number(energy.clone(), at, 1.0))
-            .collect()
-    });
-    let request = wanted("h", "history", &["energy"], Duration::ZERO, Duration::ZERO);
-    let request = during(request, noon() - minutes(60), Duration::ZERO);
-    ask(&mut bench, vec![request]);
-    let sent = sent_until(&mut bench, 60);
-    let mut starts = Vec::new();
-    for (_, message) in &sent {
-        let intervals = report(message).intervals.as_ref().unwrap();
-        assert!(intervals.len() <= 1_000);
-        starts.extend(intervals.iter().map(|i| since_noon(i.start.unwrap())));
-    }
-    assert_eq!(sent.len(), 3);
-    assert_eq!(starts, (-3_000..-500).collect::<Vec<_>>());
 }
 
 #[test]
