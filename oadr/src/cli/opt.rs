@@ -255,7 +255,7 @@ fn shown(request: &Request, answer: Value) -> Result<String, Error> {
             format!("{event_id}: {opt}, and {known}\n")
         }
         // Not asked here.
-        Request::Status | Request::Events => format!("{answer}\n"),
+        Request::Status | Request::Events | Request::Reports => format!("{answer}\n"),
     })
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use oadr_core::payload::ResponseCode;
 use oadr_core::value::{EventId, OptId, OptType};
-use oadr_core::ven::{Command, KnownEvent, Opt, OptDraft, OptStanding, Registration, State};
+use oadr_core::ven::{
+    Command, KnownEvent, Opt, OptDraft, OptStanding, PendingReport, Registration, State,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -30,6 +32,8 @@ pub(crate) enum Request {
     Events,
     /// The opts that it made.
     Opts,
+    /// The reports that it is to send.
+    Reports,
     /// Opts in or out.
     CreateOpt {
         /// What it is to say.
@@ -122,6 +126,7 @@ impl Desk {
             Request::Status => Ok(status(&state)),
             Request::Events => Ok(state.events().map(event).collect()),
             Request::Opts => Ok(state.opts().map(opt).collect()),
+            Request::Reports => Ok(state.pending_reports().map(report).collect()),
             Request::CreateOpt { opt, wait } => self.create(opt, wait).await,
             Request::CancelOpt { opt_id, wait } => self.cancel(opt_id, wait).await,
             Request::ChangeOpt {
@@ -270,6 +275,15 @@ fn event(known: &KnownEvent) -> Value {
         event.insert("acknowledged".to_owned(), json!(stance.acknowledged));
     }
     event
+}
+
+fn report(pending: &PendingReport) -> Value {
+    let r_ids: Vec<_> = pending.r_ids().collect();
+    json!({
+        "report_request_id": pending.report_request_id(),
+        "report_specifier_id": pending.report_specifier_id(),
+        "r_ids": r_ids,
+    })
 }
 
 fn opt(opt: &Opt) -> Value {

@@ -39,6 +39,8 @@ async fn requests_and_answers_are_lines() {
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
+    let reports = ask(&path, &Request::Reports, LIMIT).await.unwrap();
+    assert_eq!(reports, json!([]));
     let lines = b"{\"do\":\"opts\"}\n{\"do\":\"dance\"}\nnonsense\n{\"do\":\"status\"}";
     let answers = exchange(&path, lines).await;
     let answers: Vec<Value> = answers
