@@ -33,6 +33,7 @@ mod ven_example;
 mod ven_handlers;
 mod ven_library;
 mod ven_reports;
+mod ven_opts;
 mod vtn_directory;
 mod vtn_events;
 mod vtn_example;
