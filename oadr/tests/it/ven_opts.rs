@@ -234,6 +234,7 @@ async fn an_event_is_answered_otherwise_and_a_resource_opted_out_of_it() {
         effective,
         [
             (&json!(null), &json!("optOut"), &json!("answer")),
+            (&json!("r1"), &json!("optOut"), &json!("answer")),
             (&json!("r2"), &json!("optIn"), &json!("qualification")),
         ]
     );

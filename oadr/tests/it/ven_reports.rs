@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use hyper::{Method, StatusCode};
 use oadr::payload::ItemBase;
 use oadr::value::{Duration, SiScaleCode};
@@ -36,18 +36,22 @@ fn seconds(time: DateTime<Utc>) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
 }
 
-/// Requests the clock of a VEN; a second's samples, so many seconds a report.
+/// Requests the clock of a VEN; a second's samples, so many seconds a report. It begins a little ahead: of
+/// what was before it heard of the request a VEN reports what there is, which may be nothing.
 async fn request(api: &str, report_back: u32, duration: u32) {
-    let body = json!({
-        "ven": "Pump1",
-        "report_request_id": "Request1",
-        "report_specifier_id": "usage",
-        "granularity": "PT1S",
-        "report_back": format!("PT{report_back}S"),
-        "duration": format!("PT{duration}S"),
-    });
+    let body = || {
+        json!({
+            "dtstart": Utc::now().trunc_subsecs(0) + TimeDelta::seconds(4),
+            "ven": "Pump1",
+            "report_request_id": "Request1",
+            "report_specifier_id": "usage",
+            "granularity": "PT1S",
+            "report_back": format!("PT{report_back}S"),
+            "duration": format!("PT{duration}S"),
+        })
+    };
     let path = "/api/v1/report-requests";
-    let ask = || async { call(api, Method::POST, path, Some(&body)).await };
+    let ask = || async { call(api, Method::POST, path, Some(&body())).await };
     // Until the VEN has said what it offers.
     let answered = until(
         "an offer",
