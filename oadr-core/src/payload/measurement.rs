@@ -3,7 +3,7 @@
 //! Knows nothing of values, nor of who wants them.
 
 use super::{ItemBase, ReportDescription};
-use crate::value::{ReportName, ReportType, ResourceId};
+use crate::value::{Extension, ReportName, ReportType, ResourceId};
 
 /// What a data point of a resource's status is said to measure: it has no unit.
 const STATUS: &str = "status";
@@ -62,7 +62,7 @@ impl ItemBase {
 }
 
 impl ReportName {
-    /// The name of the data that an offer of this name is about: without `METADATA_` (rule 331).
+    /// The name of the data that an offer of this name is about: without `METADATA_` (rules 313, 331).
     #[must_use]
     pub fn of_data(&self) -> Self {
         match self {
@@ -70,11 +70,16 @@ impl ReportName {
             Self::MetadataHistoryGreenButton => Self::HistoryGreenButton,
             Self::MetadataTelemetryUsage => Self::TelemetryUsage,
             Self::MetadataTelemetryStatus => Self::TelemetryStatus,
+            // The schema wants names of one's own to begin with x-.
+            Self::Extension(own) => {
+                let bare = own.as_str().strip_prefix("x-METADATA_");
+                let bare = bare.and_then(|bare| Extension::new(format!("x-{bare}")).ok());
+                Self::Extension(bare.unwrap_or_else(|| own.clone()))
+            }
             Self::HistoryUsage
             | Self::HistoryGreenButton
             | Self::TelemetryUsage
-            | Self::TelemetryStatus
-            | Self::Extension(_) => self.clone(),
+            | Self::TelemetryStatus => self.clone(),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::reporting::{DataPoint, Lengths, PayloadKind};
 use super::schedule::{self, Metadata, Periods};
 use super::{PendingReport, Schedule};
 use crate::payload::{Properties, Report, ReportDescription, ReportRequest, ResponseCode};
-use crate::value::{DateTime, Duration, Extension, RId, ReportName, ReportType};
+use crate::value::{DateTime, Duration, RId, ReportName, ReportType};
 
 /// The specifier that asks for the offers themselves (rule 327).
 const METADATA: &str = "METADATA";
@@ -59,7 +59,7 @@ pub(super) fn grant(turn: &mut Turn<'_>, request: &ReportRequest) -> Result<Pend
     let offer = offer.ok_or((ResponseCode::INVALID_ID, "unknown reportSpecifierID"))?;
     let wanted = wanted(offer, request)?;
     let rates = Rates::of(&wanted);
-    granted.report_name = offer.report_name.as_ref().map(of_data);
+    granted.report_name = offer.report_name.as_ref().map(ReportName::of_data);
     granted.points = wanted
         .iter()
         .map(|description| point(description))
@@ -128,26 +128,6 @@ fn point(description: &ReportDescription) -> DataPoint {
         } else {
             PayloadKind::Float
         },
-    }
-}
-
-/// The name of the data behind an offer (rule 313).
-fn of_data(name: &ReportName) -> ReportName {
-    match name {
-        ReportName::MetadataHistoryUsage => ReportName::HistoryUsage,
-        ReportName::MetadataHistoryGreenButton => ReportName::HistoryGreenButton,
-        ReportName::MetadataTelemetryUsage => ReportName::TelemetryUsage,
-        ReportName::MetadataTelemetryStatus => ReportName::TelemetryStatus,
-        // The schema wants names of one's own to begin with x-.
-        ReportName::Extension(own) => {
-            let bare = own.as_str().strip_prefix("x-METADATA_");
-            let bare = bare.and_then(|bare| Extension::new(format!("x-{bare}")).ok());
-            ReportName::Extension(bare.unwrap_or_else(|| own.clone()))
-        }
-        ReportName::HistoryUsage
-        | ReportName::HistoryGreenButton
-        | ReportName::TelemetryUsage
-        | ReportName::TelemetryStatus => name.clone(),
     }
 }
 

@@ -142,6 +142,19 @@ fn rule_331_policies_choose_by_report_measurement_and_resource() {
 }
 
 #[test]
+fn rule_331_an_own_report_is_chosen_by_the_name_that_its_data_have() {
+    let own = |name: &str| name.parse::<ReportName>().unwrap();
+    let offer = offer("water", own("x-METADATA_water"), vec![point("a", "pump")]);
+    for (name, count) in [("x-water", 1), ("x-METADATA_water", 0), ("x-gas", 0)] {
+        let mut rig = under(vec![ReportPolicy {
+            report_name: Some(own(name)),
+            ..policy("own")
+        }]);
+        assert_eq!(rig.offer(vec![offer.clone()]).len(), count, "{name}");
+    }
+}
+
+#[test]
 fn policies_are_for_vens_and_groups() {
     let text = |text: &str| Text::new(text).unwrap();
     for (vens, groups, is_for) in [
