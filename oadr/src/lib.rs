@@ -10,6 +10,8 @@ mod clock;
 mod contained;
 mod data_dir;
 mod demo;
+#[cfg(test)]
+mod earlier_rows;
 mod entropy;
 mod json;
 mod log_ration;

@@ -2,21 +2,49 @@
 
 use std::ops::Range;
 
-use oadr_core::vtn::ReadingsFact;
+use oadr_core::vtn::{DeliveryFact, ReadingsFact};
 
 use super::reading_tests::{all, minute, report, values, write, written};
 use super::*;
 use crate::backup;
 use crate::data_dir::DataDir;
+use crate::earlier_rows::assert_understood;
 use crate::temp_dir::TempDir;
+
+/// Rows as that version wrote them; partitions are at version 3.
+const PARTITIONS: &str = include_str!("../../tests/upgrade/vtn-001/partitions.jsonl");
+const DELIVERIES: &str = include_str!("../../tests/upgrade/vtn-001/deliveries.jsonl");
+const EFFECTS: &str = include_str!("../../tests/upgrade/vtn-001/effects.jsonl");
+const CAMPAIGNS: &str = include_str!("../../tests/upgrade/vtn-001/campaigns.jsonl");
 
 /// A database as the version before readings left it.
 fn before_readings(folder: &Path) {
     let data = DataDir::open(folder).unwrap();
     let database = sqlite::open(&data.file("vtn.db"), &MIGRATIONS[..1]).unwrap();
-    let state = serde_json::to_string(&Loaded::<Vtn>::absent().state).unwrap();
-    let insert = "INSERT INTO partitions (key, version, state) VALUES (7, 3, ?1)";
-    database.execute(insert, [state]).unwrap();
+    for (sql, rows) in [
+        (
+            "INSERT INTO partitions (key, version, state) VALUES (?1, 3, ?2)",
+            PARTITIONS,
+        ),
+        (
+            "INSERT INTO deliveries (event_id, partition, status, delivery)
+             VALUES (?2 ->> 'event_id', ?1, 'sent', ?2)",
+            DELIVERIES,
+        ),
+        (
+            "INSERT INTO outbox (partition, version, position, at, effect) VALUES (?1, 3, 0, 0, ?2)",
+            EFFECTS,
+        ),
+        (
+            "INSERT INTO campaigns (sequence, event_id, first, revision, latest, campaign)
+             VALUES (?1, ?2 ->> 'event_id', ?1, 0, 1, ?2)",
+            CAMPAIGNS,
+        ),
+    ] {
+        for (number, document) in (1_i64..).zip(rows.lines()) {
+            database.execute(sql, (number, document)).unwrap();
+        }
+    }
     let version: i64 = database
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
@@ -32,10 +60,26 @@ fn minutes(created: i64, minutes: Range<i64>) -> ReadingsFact {
 async fn works(path: &Path) {
     let store = Store::open(path).unwrap();
     let contents = store.contents(DateTime::UNIX_EPOCH).await.unwrap();
-    let [(Key(7), loaded)] = contents.partitions.as_slice() else {
-        panic!("{contents:?}");
-    };
-    assert_eq!(loaded.version.0, 3);
+    assert_eq!(contents.partitions.len(), PARTITIONS.lines().count());
+    for ((_, loaded), row) in contents.partitions.iter().zip(PARTITIONS.lines()) {
+        assert_eq!(loaded.version.0, 3);
+        assert_understood(&loaded.state, row);
+    }
+    assert_eq!(contents.campaigns.len(), CAMPAIGNS.lines().count());
+    for ((_, campaign), row) in contents.campaigns.iter().zip(CAMPAIGNS.lines()) {
+        assert_understood(campaign.as_ref(), row);
+    }
+    for (place, row) in (1..).zip(DELIVERIES.lines()) {
+        let fact: DeliveryFact = serde_json::from_str(row).unwrap();
+        let kept = store.deliveries(fact.event_id).await.unwrap();
+        let kept = kept.iter().find(|kept| kept.partition == Key(place));
+        assert_understood(&kept.unwrap().fact, row);
+    }
+    let outbox = store.outbox(100).await.unwrap();
+    assert_eq!(outbox.len(), EFFECTS.lines().count());
+    for (pending, row) in outbox.iter().zip(EFFECTS.lines()) {
+        assert_understood(&pending.effect, row);
+    }
     assert_eq!(write(&store, 7, &minutes(60, 0..3)).await, written(3, 0, 0));
     let page = store.readings(all()).await.unwrap();
     assert_eq!(values(&page).len(), 3);

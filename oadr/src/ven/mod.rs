@@ -197,6 +197,8 @@ mod shell;
 mod start;
 mod store;
 mod teller;
+#[cfg(test)]
+mod upgrade_tests;
 
 // What it takes to say everything here without naming another crate.
 pub use oadr_core::opt::{OptPeriod, OptSubject, OptTerms};
