@@ -481,6 +481,14 @@ impl SignalName {
     }
 }
 
+impl DataQuality {
+    /// Whether it says that the value is bad, whatever the reason.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        self.as_str().starts_with("Quality Bad")
+    }
+}
+
 impl SiScaleCode {
     /// The exponent of ten.
     #[must_use]

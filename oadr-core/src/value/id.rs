@@ -44,3 +44,20 @@ texts! {
     /// `partyID`: a party as a target.
     PartyId(check_id, unpadded)
 }
+
+/// The specifier that stands for the offers themselves (rule 327).
+const METADATA: &str = "METADATA";
+
+impl ReportSpecifierId {
+    /// The one that asks for the offers themselves (rule 327).
+    #[must_use]
+    pub fn metadata() -> Self {
+        Self::new(METADATA).unwrap_or_default()
+    }
+
+    /// Whether it asks for the offers themselves (rule 327).
+    #[must_use]
+    pub fn is_metadata(&self) -> bool {
+        self.as_str() == METADATA
+    }
+}

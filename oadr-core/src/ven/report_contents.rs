@@ -245,7 +245,7 @@ fn changed(
 /// The quality of a value that is sent again: a bad one does not get better by that.
 fn repeated(quality: Option<&DataQuality>) -> DataQuality {
     match quality {
-        Some(bad) if bad.as_str().starts_with("Quality Bad") => bad.clone(),
+        Some(bad) if bad.is_bad() => bad.clone(),
         Some(_) | None => DataQuality::PreviousValue,
     }
 }

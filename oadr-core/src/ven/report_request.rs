@@ -12,8 +12,6 @@ use super::{PendingReport, Schedule};
 use crate::payload::{Properties, Report, ReportDescription, ReportRequest, ResponseCode};
 use crate::value::{DateTime, Duration, RId, ReportName, ReportType};
 
-/// The specifier that asks for the offers themselves (rule 327).
-const METADATA: &str = "METADATA";
 /// Who asks for all that is kept asks a little early: the request has its time to come.
 const SLACK: TimeDelta = TimeDelta::minutes(10);
 /// Reports are not put off longer, however far they lie apart.
@@ -23,11 +21,6 @@ const USUAL_LENGTH: u32 = 60;
 
 /// A code and what it means here.
 pub(super) type Fault = (ResponseCode, &'static str);
-
-/// Whether a request is for the offers themselves (rule 327).
-pub(super) fn is_for_metadata(request: &ReportRequest) -> bool {
-    request.specifier.report_specifier_id.as_str() == METADATA
-}
 
 /// What a request comes to.
 pub(super) fn grant(turn: &mut Turn<'_>, request: &ReportRequest) -> Result<PendingReport, Fault> {
@@ -49,7 +42,7 @@ pub(super) fn grant(turn: &mut Turn<'_>, request: &ReportRequest) -> Result<Pend
         offset: TimeDelta::zero(),
         refusals: 0,
     };
-    if is_for_metadata(request) {
+    if specifier.report_specifier_id.is_metadata() {
         granted.schedule =
             Schedule::Metadata(metadata(turn.now, &back, specifier.interval.as_ref()));
         return Ok(granted);

@@ -11,9 +11,6 @@ use super::PointFact;
 use crate::payload::{Report, ReportDescription};
 use crate::value::{DateTime, Duration, RId, ReportName, ReportSpecifierId};
 
-/// The specifier that asks for the offers themselves (rule 327).
-const METADATA: &str = "METADATA";
-
 /// Which report is wanted, how finely, how often and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedReport {
@@ -47,7 +44,7 @@ impl WantedReport {
     /// Whether it is about the offers themselves (rule 327).
     #[must_use]
     pub fn is_metadata(&self) -> bool {
-        self.report_specifier_id.as_str() == METADATA
+        self.report_specifier_id.is_metadata()
     }
 
     /// Whether one report is all (rule 324).

@@ -175,7 +175,7 @@ pub(super) async fn ask_for_metadata(
         None => {
             let audit = caller.audit("request_metadata", &id, None);
             let wanted = WantedReport {
-                report_specifier_id: ReportSpecifierId::new("METADATA").unwrap_or_default(),
+                report_specifier_id: ReportSpecifierId::metadata(),
                 r_ids: Vec::new(),
                 granularity: Duration::ZERO,
                 report_back: Duration::ZERO,

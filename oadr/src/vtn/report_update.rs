@@ -68,9 +68,10 @@ impl ReportUpdate {
 }
 
 fn is_usable(reading: &Reading) -> bool {
-    !reading.quality.as_ref().is_some_and(|quality| {
-        *quality == DataQuality::NoValue || quality.as_str().starts_with("Quality Bad")
-    })
+    !reading
+        .quality
+        .as_ref()
+        .is_some_and(|quality| *quality == DataQuality::NoValue || quality.is_bad())
 }
 
 impl Happening {

@@ -242,9 +242,8 @@ impl Desk {
 }
 
 fn drawn() -> Result<OptId, Problem> {
-    let bytes = entropy::draw().map_err(|error| CommandFailure::Entropy(Arc::new(error)))?;
-    let mark: String = bytes.iter().take(16).map(|b| format!("{b:02x}")).collect();
-    OptId::new(format!("opt-{mark}")).map_err(|error| Problem::new("failed", error))
+    let drawn = entropy::id("opt").map_err(|error| CommandFailure::Entropy(Arc::new(error)))?;
+    OptId::new(drawn).map_err(|error| Problem::new("failed", error))
 }
 
 fn status(state: &State) -> Value {

@@ -9,9 +9,6 @@ use oadr_core::value::{DateTime, Duration, Extension, RId, ReportName, ReportSpe
 
 use super::point::Point;
 
-/// The specifier that asks for the offers themselves (rule 327).
-const METADATA: &str = "METADATA";
-
 /// A report that a VEN offers, for [`Ven::report`](crate::ven::Ven::report).
 #[derive(Debug, Clone)]
 #[must_use = "a report is offered by a VEN"]
@@ -146,7 +143,7 @@ impl Report {
     /// It would break one of these rules, or could not be kept.
     pub(super) fn offer(&self, created: DateTime) -> Result<payload::Report, ReportError> {
         let id = &self.specifier;
-        if id.is_empty() || id.as_str() == METADATA {
+        if id.is_empty() || id.is_metadata() {
             return Err(ReportError::SpecifierId);
         }
         if self.points.is_empty() {
