@@ -71,7 +71,7 @@ impl ReportPolicy {
                 && self
                     .resource
                     .as_ref()
-                    .is_none_or(|resource| is_about(point, resource, member))
+                    .is_none_or(|resource| member.point_is_about(point, resource))
         };
         let points = offer.descriptions.iter().filter(matches);
         let r_ids: Vec<RId> = points.map(|point| point.r_id.clone()).collect();
@@ -93,11 +93,16 @@ impl ReportPolicy {
     }
 }
 
-fn is_about(point: &ReportDescription, resource: &ResourceId, member: &Member) -> bool {
-    let names_nothing = |target: &Option<Target>| target.as_ref().is_none_or(Target::is_empty);
-    let is_about_all = names_nothing(&point.data_source)
-        && names_nothing(&point.subject)
-        && point.market_context.is_none();
-    point.resource_ids().any(|id| id == resource)
-        || (is_about_all && member.resources.contains(resource))
+impl Member {
+    /// Whether a data point that the VEN offers is about one of its resources: it names that, or
+    /// nothing, and so is about all of them (rule 343).
+    #[must_use]
+    pub fn point_is_about(&self, point: &ReportDescription, resource: &ResourceId) -> bool {
+        let names_nothing = |target: &Option<Target>| target.as_ref().is_none_or(Target::is_empty);
+        let is_about_all = names_nothing(&point.data_source)
+            && names_nothing(&point.subject)
+            && point.market_context.is_none();
+        point.resource_ids().any(|id| id == resource)
+            || (is_about_all && self.resources.contains(resource))
+    }
 }

@@ -13,7 +13,7 @@ use oadr_core::payload::{Report, ReportDescription};
 use oadr_core::value::{
     DateTime, Duration, RId, ReportName, ReportRequestId, ReportSpecifierId, ResourceId, Text,
 };
-use oadr_core::vtn::{ReportProgress, WantedReport};
+use oadr_core::vtn::{self, Member, ReportProgress, WantedReport};
 use serde::{Deserialize, Serialize};
 
 use super::body::{self, read_as};
@@ -116,7 +116,7 @@ pub(super) async fn create(
     }
     let ven = slot.current().ok_or_else(|| unknown(&new.ven))?;
     let audit = caller.audit("request_report", &new.ven, Some(detail));
-    let wanted = new.wanted(ven.state.offers())?;
+    let wanted = new.wanted(&ven.state)?;
     let id = request(&host, &slot, chosen, wanted, audit).await?;
     let view = view(&slot, &id).ok_or_else(|| no_request(&id))?;
     if known.is_some() {
@@ -201,8 +201,8 @@ async fn request(
 }
 
 impl NewRequest {
-    /// What is wanted of these offers.
-    fn wanted(self, offers: &[Report]) -> Result<WantedReport, Problem> {
+    /// What is wanted of what this VEN offers.
+    fn wanted(self, ven: &vtn::State) -> Result<WantedReport, Problem> {
         let mut wanted = WantedReport {
             report_specifier_id: ReportSpecifierId::default(),
             r_ids: Vec::new(),
@@ -236,7 +236,7 @@ impl NewRequest {
                 id.clone()
             }
             None if by_content => {
-                let (id, r_ids) = self.found(offers)?;
+                let (id, r_ids) = self.found(ven)?;
                 wanted.r_ids = r_ids;
                 id
             }
@@ -249,17 +249,18 @@ impl NewRequest {
     }
 
     /// The one report that has such data points, and these.
-    fn found(&self, offers: &[Report]) -> Result<(ReportSpecifierId, Vec<RId>), Problem> {
+    fn found(&self, ven: &vtn::State) -> Result<(ReportSpecifierId, Vec<RId>), Problem> {
+        let member = ven.member();
         let is_of_name = |offer: &&Report| {
             let name = offer.report_name.as_ref().map(ReportName::of_data);
             self.report_name.is_none() || self.report_name == name
         };
         let mut found: Vec<(ReportSpecifierId, Vec<RId>)> = Vec::new();
-        for offer in offers.iter().filter(is_of_name) {
+        for offer in ven.offers().iter().filter(is_of_name) {
             let points = offer
                 .descriptions
                 .iter()
-                .filter(|point| self.is_about(point));
+                .filter(|point| self.is_about(point, &member));
             let r_ids: Vec<_> = points.map(|point| point.r_id.clone()).collect();
             if !r_ids.is_empty() {
                 found.push((offer.report_specifier_id.clone(), r_ids));
@@ -287,7 +288,7 @@ impl NewRequest {
         }
     }
 
-    fn is_about(&self, point: &ReportDescription) -> bool {
+    fn is_about(&self, point: &ReportDescription, member: &Member) -> bool {
         let is_measured = self
             .measurement
             .as_ref()
@@ -295,7 +296,7 @@ impl NewRequest {
         let is_there = self
             .resource
             .as_ref()
-            .is_none_or(|resource| point.resource_ids().any(|id| id == resource));
+            .is_none_or(|resource| member.point_is_about(point, resource));
         is_measured && is_there && (self.r_ids.is_empty() || self.r_ids.contains(&point.r_id))
     }
 }

@@ -89,6 +89,20 @@ async fn offers_are_shown_with_their_data_points() {
 }
 
 #[tokio::test]
+async fn rule_343_a_report_of_a_resource_has_the_points_of_all_resources() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Open).await;
+    let (client, ven_id) = offering(&vtn.vtn_url()).await;
+    let mut report = usage(&[("p1", "pump"), ("p2", "boiler"), ("all", "pump")]);
+    report.descriptions[2].data_source = None;
+    offer(&client, &ven_id, vec![report]).await;
+    let wanted = json!({"ven": "house", "resource": "pump", "granularity": "PT1S"});
+    let made = call(&vtn.api_url(), Method::POST, REQUESTS, Some(&wanted)).await;
+    assert_eq!(made.body["r_ids"], json!(["p1", "all"]), "{made:?}");
+    vtn.stop().await;
+}
+
+#[tokio::test]
 async fn a_report_is_requested_taken_on_received_and_cancelled() {
     let folder = Folder::new();
     let vtn = start(folder.path(), Admission::Open).await;
