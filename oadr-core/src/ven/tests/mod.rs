@@ -18,3 +18,4 @@ mod reporting;
 mod requesting;
 mod running;
 mod sending;
+mod telling_opts;

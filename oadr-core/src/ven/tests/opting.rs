@@ -1,4 +1,4 @@
-//! Opts that the VEN makes: what it refuses, what it sends, when, and what the answers mean.
+//! Opts that the VEN makes: what it refuses, what it sends, and in which order.
 
 use super::bench::*;
 use crate::opt::{OptPeriod, OptSubject, OptTerms};
@@ -13,7 +13,7 @@ use crate::ven::{
 };
 
 /// A registered VEN with the resources r1 and r2.
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     bench_with(context())
 }
 
@@ -24,12 +24,12 @@ fn bench_with(context: Context) -> Bench {
     })
 }
 
-fn resource(id: &str) -> ResourceId {
+pub(super) fn resource(id: &str) -> ResourceId {
     ResourceId::new(id).unwrap()
 }
 
 /// Out, an hour from now, for an hour.
-fn schedule(id: &str) -> OptDraft {
+pub(super) fn schedule(id: &str) -> OptDraft {
     OptDraft {
         opt_id: OptId::new(id).ok(),
         terms: OptTerms {
@@ -45,14 +45,14 @@ fn schedule(id: &str) -> OptDraft {
     }
 }
 
-fn period(seconds: i64, length: u32) -> OptPeriod {
+pub(super) fn period(seconds: i64, length: u32) -> OptPeriod {
     OptPeriod {
         start: noon() + secs(seconds),
         duration: Duration::seconds(length),
     }
 }
 
-fn with_periods(periods: Vec<OptPeriod>) -> OptDraft {
+pub(super) fn with_periods(periods: Vec<OptPeriod>) -> OptDraft {
     let mut draft = schedule("s1");
     draft.terms.subject = OptSubject::Schedule {
         market_context: None,
@@ -62,7 +62,7 @@ fn with_periods(periods: Vec<OptPeriod>) -> OptDraft {
 }
 
 /// Out of the event `e1`.
-fn qualification(id: &str, resources: &[&str]) -> OptDraft {
+pub(super) fn qualification(id: &str, resources: &[&str]) -> OptDraft {
     let mut draft = schedule(id);
     draft.terms.subject = OptSubject::Event {
         event_id: event_id("e1"),
@@ -71,16 +71,16 @@ fn qualification(id: &str, resources: &[&str]) -> OptDraft {
     draft
 }
 
-fn opt(bench: &mut Bench, draft: OptDraft) -> Result<(), CommandError> {
+pub(super) fn opt(bench: &mut Bench, draft: OptDraft) -> Result<(), CommandError> {
     bench.command(&Command::CreateOpt(Box::new(draft)))
 }
 
-fn withdraw(bench: &mut Bench, id: &str) -> Result<(), CommandError> {
+pub(super) fn withdraw(bench: &mut Bench, id: &str) -> Result<(), CommandError> {
     let opt_id = OptId::new(id).unwrap();
     bench.command(&Command::CancelOpt { opt_id })
 }
 
-fn create_opt(bench: &Bench) -> CreateOpt {
+pub(super) fn create_opt(bench: &Bench) -> CreateOpt {
     let Message::CreateOpt(message) = bench.message() else {
         panic!("not an oadrCreateOpt: {:?}", bench.message());
     };
@@ -91,14 +91,14 @@ fn outcome(code: u16) -> EiResponse {
     EiResponse::new(ResponseCode::new(code).unwrap(), "", RequestId::default())
 }
 
-fn created_opt(id: &str, code: u16) -> CreatedOpt {
+pub(super) fn created_opt(id: &str, code: u16) -> CreatedOpt {
     CreatedOpt {
         ei_response: outcome(code),
         opt_id: OptId::new(id).unwrap(),
     }
 }
 
-fn canceled_opt(id: &str, code: u16) -> CanceledOpt {
+pub(super) fn canceled_opt(id: &str, code: u16) -> CanceledOpt {
     CanceledOpt {
         ei_response: outcome(code),
         opt_id: OptId::new(id).ok(),
@@ -106,14 +106,14 @@ fn canceled_opt(id: &str, code: u16) -> CanceledOpt {
 }
 
 /// optIDs and where they stand.
-fn standings(bench: &Bench) -> Vec<(&str, OptStanding)> {
+pub(super) fn standings(bench: &Bench) -> Vec<(&str, OptStanding)> {
     let opts = bench.state().opts();
     opts.map(|opt| (opt.opt_id.as_str(), opt.standing))
         .collect()
 }
 
 /// The event `e1`, two minutes long, in an hour.
-fn told(bench: &mut Bench) {
+pub(super) fn told(bench: &mut Bench) {
     let posted = bench.poll(list(vec![always(event("e1", 0, noon() + secs(3_600)))]));
     assert_eq!(posted.len(), 1);
     bench.effects.clear();
@@ -475,193 +475,4 @@ fn an_opt_of_an_event_that_is_taken_back_before_it_is_told_is_not_told() {
     let kinds: Vec<_> = bench.drain().iter().map(Message::kind).collect();
     assert!(!kinds.contains(&MessageKind::CreateOpt), "{kinds:?}");
     assert_eq!(bench.state().owed().count(), 0);
-}
-
-#[test]
-fn opts_are_told_until_they_are_acknowledged_also_by_the_next_process() {
-    let mut bench = bench();
-    opt(&mut bench, schedule("s1")).unwrap();
-    let first = create_opt(&bench);
-    bench.fail(Failure::Unreachable);
-    bench.wait();
-    assert_eq!(create_opt(&bench), first);
-    bench.restart();
-    bench.drain();
-    assert!(bench.said.contains(&first.into()));
-    assert_eq!(standings(&bench), [("s1", OptStanding::Accepted)]);
-    assert!(bench.effects.contains(&Effect::OptAccepted {
-        opt_id: OptId::new("s1").unwrap()
-    }));
-}
-
-#[test]
-fn an_opt_that_the_vtn_refuses_counts_for_nothing_and_can_be_looked_up() {
-    let mut bench = bench();
-    told(&mut bench);
-    opt(&mut bench, qualification("q1", &[])).unwrap();
-    bench.reply(created_opt("q1", 451));
-    let response_code = Some(ResponseCode::NOT_ALLOWED);
-    assert_eq!(
-        standings(&bench),
-        [("q1", OptStanding::Refused { response_code })]
-    );
-    assert_eq!(words(&bench.take_effects()), ["opt refused q1 451"]);
-    // The answer is what counts again.
-    let change = Command::ChangeOpt {
-        event_id: event_id("e1"),
-        opt: OptType::OptIn,
-    };
-    bench.command(&change).unwrap();
-    assert_eq!(bench.sent(), MessageKind::CreatedEvent);
-    bench.reply(ok());
-
-    for n in 0..20 {
-        opt(&mut bench, schedule(&format!("s{n}"))).unwrap();
-        bench.reply(created_opt("", 469));
-    }
-    // Bounded, and a refused one is simply forgotten when it is withdrawn.
-    assert_eq!(standings(&bench).len(), 16);
-    withdraw(&mut bench, "s19").unwrap();
-    assert_eq!(bench.next.send, None);
-    assert_eq!(standings(&bench).len(), 15);
-}
-
-#[test]
-fn a_vtn_without_opts_does_not_keep_the_rest_from_being_said() {
-    let mut bench = bench();
-    opt(&mut bench, schedule("s1")).unwrap();
-    while bench.sent() == MessageKind::CreateOpt {
-        bench.fail(Failure::Refused);
-        while bench.next.send.is_none() {
-            bench.wait();
-        }
-    }
-    assert_eq!(bench.sent(), MessageKind::Poll);
-    let response_code = None;
-    assert_eq!(
-        standings(&bench),
-        [("s1", OptStanding::Refused { response_code })]
-    );
-    assert_eq!(words(&bench.take_effects()), ["opt refused s1"]);
-}
-
-#[test]
-fn a_cancellation_that_is_refused_leaves_the_schedule_in_force() {
-    let mut bench = bench();
-    opt(&mut bench, schedule("s1")).unwrap();
-    bench.reply(created_opt("s1", 200));
-    withdraw(&mut bench, "s1").unwrap();
-    assert_eq!(standings(&bench), [("s1", OptStanding::Cancelling)]);
-    bench.reply(canceled_opt("s1", 469));
-    let response_code = Some(ResponseCode::DEPLOYMENT_ERROR);
-    assert_eq!(
-        standings(&bench),
-        [("s1", OptStanding::Kept { response_code })]
-    );
-    // What the VTN does not know (rule 208) is not in force.
-    withdraw(&mut bench, "s1").unwrap();
-    bench.reply(canceled_opt("s1", 452));
-    assert_eq!(standings(&bench), []);
-    assert_eq!(
-        words(&bench.take_effects()),
-        ["accepted s1", "opt refused s1 469", "opt cancelled s1"]
-    );
-}
-
-#[test]
-fn an_opt_that_is_withdrawn_before_it_is_told_is_told_and_withdrawn() {
-    let mut bench = bench();
-    bench.wait_for_poll();
-    opt(&mut bench, schedule("s1")).unwrap();
-    withdraw(&mut bench, "s1").unwrap();
-    bench.reply(ok());
-    assert_eq!(bench.sent(), MessageKind::CreateOpt);
-    bench.reply(created_opt("s1", 200));
-    assert_eq!(bench.sent(), MessageKind::CancelOpt);
-    assert_eq!(standings(&bench), [("s1", OptStanding::Cancelling)]);
-    bench.reply(canceled_opt("s1", 200));
-    assert_eq!(standings(&bench), []);
-}
-
-#[test]
-fn rule_203_what_a_new_schedule_replaces_is_forgotten_once_the_vtn_has_it() {
-    let mut bench = bench();
-    for (id, resources) in [("s1", vec![]), ("s2", vec![resource("r1")]), ("s3", vec![])] {
-        let mut draft = schedule(id);
-        draft.terms.resources = resources;
-        opt(&mut bench, draft).unwrap();
-        bench.reply(created_opt(id, 200));
-        if id == "s2" {
-            assert_eq!(standings(&bench).len(), 2);
-        }
-    }
-    assert_eq!(standings(&bench), [("s3", OptStanding::Accepted)]);
-    // It has not run out yet when the next one is made, then it has.
-    bench.pass(secs(7_200));
-    bench.drain();
-    let mut draft = with_periods(vec![period(8_000, 60)]);
-    draft.terms.opt_type = OptType::OptIn;
-    opt(&mut bench, draft).unwrap();
-    assert_eq!(standings(&bench), [("s1", OptStanding::Owed)]);
-}
-
-#[test]
-fn rule_406_a_new_registration_is_told_the_opts_again() {
-    let mut bench = bench();
-    told(&mut bench);
-    opt(&mut bench, schedule("s1")).unwrap();
-    bench.reply(created_opt("s1", 200));
-    opt(&mut bench, qualification("q1", &["r1"])).unwrap();
-    bench.reply(created_opt("q1", 200));
-    bench.wait_for_poll();
-    bench.reply(response(ResponseCode::NOT_REGISTERED));
-    while bench.next.send.is_none() {
-        bench.wait();
-    }
-    assert_eq!(bench.sent(), MessageKind::CreatePartyRegistration);
-    bench.reply(created(Some(("ven-2", "reg-2"))));
-    assert_eq!(bench.sent(), MessageKind::RegisterReport);
-    bench.reply(registered_report());
-    assert_eq!(bench.sent(), MessageKind::RequestEvent);
-    bench.reply(list(vec![always(event("e1", 0, noon() + secs(3_600)))]));
-    // The opt of the event waits for the answer to it (rule 206).
-    let mut told = Vec::new();
-    while bench.next.send.is_some() && bench.sent() != MessageKind::Poll {
-        told.push(if let Message::CreateOpt(message) = bench.message() {
-            assert_eq!(message.ven_id.as_str(), "ven-2");
-            message.opt_id.to_string()
-        } else {
-            bench.sent().to_string()
-        });
-        bench.reply(ok());
-    }
-    assert_eq!(told, ["s1", "oadrCreatedEvent", "q1"]);
-    assert_eq!(
-        standings(&bench),
-        [("s1", OptStanding::Accepted), ("q1", OptStanding::Accepted)]
-    );
-}
-
-#[test]
-fn rule_407_opts_go_with_the_registration() {
-    let mut bench = bench();
-    opt(&mut bench, schedule("s1")).unwrap();
-    bench.reply(created_opt("s1", 200));
-    bench.command(&Command::CancelRegistration).unwrap();
-    assert_eq!(standings(&bench), []);
-}
-
-#[test]
-fn opts_are_bounded_while_the_vtn_is_away() {
-    let mut bench = bench();
-    bench.wait_for_poll();
-    let mut made = 0;
-    let refused = loop {
-        match opt(&mut bench, schedule(&format!("s{made}"))) {
-            Ok(()) => made += 1,
-            Err(error) => break error,
-        }
-    };
-    assert_eq!((made, refused), (64, CommandError::TooManyOpts));
-    assert_eq!(bench.state().owed().count(), 64);
 }
