@@ -26,7 +26,7 @@ pub(super) async fn run(
         .spawn()?;
     let group = Group(child.id());
     let said = talk(&mut child, line, longest).await;
-    drop(group);
+    group.end().await;
     let _ = child.kill().await;
     said
 }
@@ -53,18 +53,35 @@ async fn talk(child: &mut Child, line: &str, longest: u64) -> io::Result<(String
 /// A process group that ends with this value.
 struct Group(Option<u32>);
 
+impl Group {
+    /// Ends it, and holds up nobody else on this thread meanwhile: sources may be asked every second.
+    async fn end(mut self) {
+        if let Some(id) = self.0 {
+            let killed = Command::from(kill(id)).status().await;
+            self.0 = None;
+            tell(killed);
+        }
+    }
+}
+
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(id) = self.0 else {
-            return;
-        };
-        // The library offers no signals for groups; the shell does. Mostly there is nobody left.
-        let killed = std::process::Command::new("sh")
-            .args(["-c", "kill -s KILL -- \"-$0\" 2>&-"])
-            .arg(id.to_string())
-            .status();
-        if let Err(error) = killed {
-            tracing::warn!(%error, "cannot end what a command left behind");
+        if let Some(id) = self.0 {
+            tell(kill(id).status());
         }
+    }
+}
+
+/// The library offers no signals for groups; the shell does. Mostly there is nobody left.
+fn kill(id: u32) -> std::process::Command {
+    let mut kill = std::process::Command::new("sh");
+    kill.args(["-c", "kill -s KILL -- \"-$0\" 2>&-"])
+        .arg(id.to_string());
+    kill
+}
+
+fn tell(killed: io::Result<ExitStatus>) {
+    if let Err(error) = killed {
+        tracing::warn!(%error, "cannot end what a command left behind");
     }
 }
