@@ -5,8 +5,8 @@
 use super::decide::Turn;
 use super::distribute::{created_event, response};
 use super::{
-    Change, Command, Context, Effect, EndReason, Owed, Registration, Run, Stance, Ven, opt,
-    registration,
+    Change, Command, Context, Effect, EndReason, Owed, Registration, Run, Stance, Ven, correction,
+    opt, registration,
 };
 use crate::machine::{Decision, Env, Loaded};
 use crate::payload::{EiResponse, ResponseCode};
@@ -70,6 +70,30 @@ pub enum CommandError {
     /// A device class is the empty string.
     #[error("device_classes: must not be empty")]
     EmptyDeviceClass,
+    /// There is no such report.
+    #[error("report: the VEN offers no such report")]
+    UnknownReport,
+    /// There is nothing to be corrected.
+    #[error("readings: at least one is needed")]
+    NoReadings,
+    /// Nothing was measured then.
+    #[error("readings: not of the future")]
+    FutureReading,
+    /// More readings than fit into one report.
+    #[error("readings: at most 1000 can be corrected at a time")]
+    TooManyReadings,
+    /// The report has no such data point.
+    #[error("readings: the report has no such data point")]
+    UnknownPoint,
+    /// A number for a status, or a status for a number.
+    #[error("readings: a status where a number belongs, or a number where a status does")]
+    WrongKind,
+    /// A reading ends before it starts.
+    #[error("readings: a duration must not be negative")]
+    NegativeLength,
+    /// The VTN does not have earlier corrections yet.
+    #[error("too many corrections wait for the VTN: try again later")]
+    TooManyCorrections,
 }
 
 /// What a VEN says to a command. The reply is what is sent next, as with any input; but for a report,
@@ -89,6 +113,10 @@ pub fn command(
         Command::ChangeOpt { event_id, opt } => change_opt(&mut turn, event_id, *opt)?,
         Command::CreateOpt(draft) => opt::create(&mut turn, draft)?,
         Command::CancelOpt { opt_id } => opt::cancel(&mut turn, opt_id)?,
+        Command::CorrectReadings {
+            report_specifier_id,
+            readings,
+        } => correction::correct(&mut turn, report_specifier_id, readings)?,
         Command::CancelRegistration => cancel_registration(&mut turn)?,
         Command::Register => register(&mut turn)?,
         Command::RequestEvents => {
@@ -202,6 +230,7 @@ fn overtake(turn: &mut Turn<'_>, event_id: &EventId) {
         | Owed::CreatedReport(_)
         | Owed::CanceledReport(_)
         | Owed::UpdatedReport(_)
+        | Owed::UpdateReport(_)
         | Owed::CancelOpt { .. } => false,
     });
     // What is under way is the first, if anything owed is.

@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 
 use super::{OptDraft, ReadingsAnswer, ReadingsQuestion};
 use crate::payload::{EiEvent, Message, ResponseCode};
-use crate::value::{DateTime, EventId, OptId, OptType, ResponseRequired, ServiceName};
+use crate::reading::Reading;
+use crate::value::{
+    DateTime, EventId, OptId, OptType, ReportSpecifierId, ResponseRequired, ServiceName,
+};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +83,17 @@ pub enum Command {
     CancelOpt {
         /// The ID.
         opt_id: OptId,
+    },
+    /// Report readings once more that were wrong, or supply such as were missing (rule 346), by every
+    /// request for them under which the VTN has their time. Only those that start where readings were
+    /// reported count. Of a time that the VTN does not have yet nothing is sent: the answers to
+    /// [`Question::Readings`] are to be right.
+    CorrectReadings {
+        /// The offer.
+        report_specifier_id: ReportSpecifierId,
+        /// The right readings, at most [`MOST_READINGS`](super::MOST_READINGS). Of two for the same data
+        /// point and instant the later one in the list counts.
+        readings: Vec<Reading>,
     },
 }
 

@@ -10,6 +10,7 @@
 mod change;
 mod command;
 mod context;
+mod correction;
 mod decide;
 mod distribute;
 mod effect;

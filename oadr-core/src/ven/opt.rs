@@ -282,7 +282,8 @@ pub(super) fn dropped(turn: &mut Turn<'_>, owed: &Owed) {
         | Owed::RegisteredReport(_)
         | Owed::CreatedReport(_)
         | Owed::CanceledReport(_)
-        | Owed::UpdatedReport(_) => {}
+        | Owed::UpdatedReport(_)
+        | Owed::UpdateReport(_) => {}
     }
 }
 

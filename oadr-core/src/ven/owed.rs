@@ -8,7 +8,7 @@ use super::{Context, State};
 use crate::payload::{
     CancelOpt, CancelPartyRegistration, CanceledPartyRegistration, CanceledReport, CreatedEvent,
     CreatedReport, EiRequestEvent, Message, RegisterReport, RegisteredReport, RequestEvent,
-    Response, UpdatedReport,
+    Response, UpdateReport, UpdatedReport,
 };
 use crate::value::{EventId, OptId, ReportRequestId, RequestId, ServiceName};
 
@@ -48,6 +48,8 @@ pub enum Owed {
     CanceledReport(CanceledReport),
     /// Answers data.
     UpdatedReport(UpdatedReport),
+    /// Corrects data that the VTN has (rule 346).
+    UpdateReport(Box<UpdateReport>),
     /// Opts in or out.
     CreateOpt {
         /// The opt's number.
@@ -79,6 +81,7 @@ impl Owed {
             | Self::CreatedReport(_)
             | Self::CanceledReport(_)
             | Self::UpdatedReport(_)
+            | Self::UpdateReport(_)
             | Self::CreateOpt { .. }
             | Self::CancelOpt { .. } => None,
         };
@@ -125,6 +128,7 @@ impl Owed {
             Self::CreatedReport(message) => message.clone().into(),
             Self::CanceledReport(message) => message.clone().into(),
             Self::UpdatedReport(message) => message.clone().into(),
+            Self::UpdateReport(message) => (**message).clone().into(),
             Self::CreateOpt { number, request_id } => {
                 super::opt::message(state, *number, request_id)?.into()
             }

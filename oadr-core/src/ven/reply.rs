@@ -6,8 +6,8 @@ use super::decide::Turn;
 use super::registration::{self, Outcome};
 use super::state::Query;
 use super::{
-    Change, Effect, Failure, Owed, Question, Request, distribute, opt, poll, report, report_data,
-    report_pending,
+    Change, Effect, Failure, Owed, Question, Request, correction, distribute, opt, poll, report,
+    report_data, report_pending,
 };
 use crate::payload::{
     CreatedEvent, EiCreatedEvent, EventResponse, EventResponses, Message, ResponseCode,
@@ -87,6 +87,9 @@ fn reject(turn: &mut Turn<'_>) {
         if let Some(owed) = &owed {
             opt::dropped(turn, owed);
         }
+        if let Some(Owed::UpdateReport(sent)) = &owed {
+            correction::refused(turn, sent, None);
+        }
         if let Some(Owed::RegisterReport {
             report_request_id, ..
         }) = owed
@@ -152,6 +155,7 @@ fn settle(turn: &mut Turn<'_>, owed: &Owed, message: Option<&Message>) -> Result
         },
         Owed::CreatedEvent(created) => events_answered(turn, created, code(message)),
         Owed::CancelPartyRegistration(_) => registration::left(turn),
+        Owed::UpdateReport(sent) => correction::answered(turn, sent, message),
         Owed::CreateOpt { number, .. } => opt::created(turn, *number, code(message)),
         Owed::CancelOpt { opt_id, .. } => opt::cancelled(turn, opt_id, code(message)),
         Owed::Reregistration { .. }
@@ -178,6 +182,7 @@ fn is_answer(owed: &Owed, message: Option<&Message>) -> bool {
         (None | Some(Message::Response(_)), _)
         | (Some(Message::RegisteredReport(_)), Owed::RegisterReport { .. })
         | (Some(Message::DistributeEvent(_)), Owed::RequestEvent { .. })
+        | (Some(Message::UpdatedReport(_)), Owed::UpdateReport(_))
         | (Some(Message::CreatedOpt(_)), Owed::CreateOpt { .. })
         | (Some(Message::CanceledOpt(_)), Owed::CancelOpt { .. })
         | (Some(Message::CanceledPartyRegistration(_)), Owed::CancelPartyRegistration(_))

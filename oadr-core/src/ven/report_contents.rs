@@ -275,7 +275,7 @@ fn placeholder(point: &DataPoint, measured: &[Reading], start: DateTime) -> Read
 }
 
 /// Interval data have a length each, point data none (rules 315, 342).
-fn with_length(mut reading: Reading, pending: &PendingReport) -> Reading {
+pub(super) fn with_length(mut reading: Reading, pending: &PendingReport) -> Reading {
     match pending.lengths {
         Lengths::None => reading.duration = None,
         Lengths::Usually(usual) => {

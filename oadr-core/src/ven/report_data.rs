@@ -3,7 +3,7 @@
 //! Knows nothing of what is in it, nor of whether something else is to be said first.
 
 use super::decide::Turn;
-use super::report_contents::{Contents, contents, window};
+use super::report_contents::{contents, window};
 use super::report_pending::{go_on, withdraw};
 use super::state::UnderWayReport;
 use super::{
@@ -11,7 +11,7 @@ use super::{
     registration, report_pending,
 };
 use crate::payload::{Message, Report, ResponseCode, UpdateReport};
-use crate::reading;
+use crate::reading::{self, Reading};
 
 /// A report is given up once its refusals weigh this much.
 const MOST_REFUSED: u32 = 30;
@@ -43,16 +43,17 @@ pub(super) fn next(turn: &mut Turn<'_>) -> Result<Option<Message>, Question> {
             return Err(Question::Readings(Box::new(question)));
         };
         let made = contents(&pending, window, &answer.readings, turn.now);
-        match message(turn, &pending, &made) {
+        let readings = u32::try_from(made.readings.len()).unwrap_or(u32::MAX);
+        match message(turn, &pending, made.readings) {
             Some(message) => {
                 turn.change(Change::Report(ReportChange::Sending {
                     report_request_id: question.report_request_id,
                     from: made.from,
                     to: made.to,
-                    readings: u32::try_from(made.readings.len()).unwrap_or(u32::MAX),
+                    readings,
                     then: made.then.map(Box::new),
                 }));
-                return Ok(Some(message));
+                return Ok(Some(message.into()));
             }
             None => go_on(turn, pending.report_request_id(), made.then),
         }
@@ -60,8 +61,13 @@ pub(super) fn next(turn: &mut Turn<'_>) -> Result<Option<Message>, Question> {
     Ok(None)
 }
 
-fn message(turn: &mut Turn<'_>, pending: &PendingReport, made: &Contents) -> Option<Message> {
-    let intervals = reading::intervals(made.readings.clone())?;
+/// The report of these readings, made now; `None` if there are none.
+pub(super) fn message(
+    turn: &mut Turn<'_>,
+    pending: &PendingReport,
+    readings: Vec<Reading>,
+) -> Option<UpdateReport> {
+    let intervals = reading::intervals(readings)?;
     let ven_id = turn.registered()?.ven_id.clone();
     let report = Report {
         start: intervals.first().start,
@@ -74,12 +80,11 @@ fn message(turn: &mut Turn<'_>, pending: &PendingReport, made: &Contents) -> Opt
         report_name: pending.report_name.clone(),
         created: turn.now,
     };
-    let message = UpdateReport {
+    Some(UpdateReport {
         request_id: turn.request_id(),
         reports: vec![report],
         ven_id: Some(ven_id),
-    };
-    Some(message.into())
+    })
 }
 
 /// The VTN took a report, perhaps with the wish for no more, or refused it.

@@ -28,6 +28,10 @@ pub(super) fn cancel(turn: &mut Turn<'_>, id: &ReportRequestId) {
         Owed::RegisterReport {
             report_request_id, ..
         } => report_request_id.as_ref() == Some(id),
+        Owed::UpdateReport(message) => {
+            let mut reports = message.reports.iter();
+            reports.any(|report| report.report_request_id == *id)
+        }
         Owed::Reregistration { .. }
         | Owed::RequestEvent { .. }
         | Owed::CancelPartyRegistration(_)
@@ -41,8 +45,10 @@ pub(super) fn cancel(turn: &mut Turn<'_>, id: &ReportRequestId) {
         | Owed::CreateOpt { .. }
         | Owed::CancelOpt { .. } => false,
     };
-    // Offers that were asked for and not sent yet are not sent any more.
-    while let Some(place) = turn.state().owed.iter().position(is_asked_for) {
+    // Offers that were asked for and not sent yet are not sent any more, nor are corrections.
+    let sent = usize::from(is_owed_under_way(turn));
+    while let Some(place) = turn.state().owed.iter().skip(sent).position(is_asked_for) {
+        let place = place.saturating_add(sent);
         let place = u32::try_from(place).unwrap_or(u32::MAX);
         turn.change(Change::Overtaken { place });
     }
@@ -145,14 +151,8 @@ pub(super) fn offer_anew(turn: &mut Turn<'_>, restarted: bool) {
     if offered.is_some_and(|offered| offered.context == version) && !restarted {
         return;
     }
-    let link = &turn.state().link;
-    let is_owed_under_way =
-        link.under_way.as_ref().map(|under_way| under_way.request) == Some(Request::Owed);
-    let mut unsent = turn
-        .state()
-        .owed
-        .iter()
-        .skip(usize::from(is_owed_under_way));
+    let sent = usize::from(is_owed_under_way(turn));
+    let mut unsent = turn.state().owed.iter().skip(sent);
     if unsent.any(|owed| matches!(owed, Owed::RegisterReport { .. })) {
         return;
     }
@@ -166,6 +166,12 @@ pub(super) fn offer_anew(turn: &mut Turn<'_>, restarted: bool) {
             digest,
         }));
     }
+}
+
+/// Whether what is owed first was sent and not answered.
+fn is_owed_under_way(turn: &Turn<'_>) -> bool {
+    let under_way = turn.state().link.under_way.as_ref();
+    under_way.is_some_and(|under_way| under_way.request == Request::Owed)
 }
 
 /// Offers go out.

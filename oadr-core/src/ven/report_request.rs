@@ -116,11 +116,16 @@ fn wanted<'a>(
 fn point(description: &ReportDescription) -> DataPoint {
     DataPoint {
         r_id: description.r_id.clone(),
-        kind: if description.report_type == ReportType::ResourceStatus {
-            PayloadKind::ResourceStatus
-        } else {
-            PayloadKind::Float
-        },
+        kind: kind(description),
+    }
+}
+
+/// What kind of values a data point has.
+pub(super) fn kind(description: &ReportDescription) -> PayloadKind {
+    if description.report_type == ReportType::ResourceStatus {
+        PayloadKind::ResourceStatus
+    } else {
+        PayloadKind::Float
     }
 }
 

@@ -182,6 +182,12 @@ impl State {
         self.link.under_way.is_some()
     }
 
+    /// The report of data that was sent and not acknowledged.
+    pub(super) fn report_under_way(&self) -> Option<&UnderWayReport> {
+        let under_way = self.link.under_way.as_ref()?;
+        (under_way.request == Request::Report).then_some(self.link.report.as_ref()?)
+    }
+
     /// When there is something to say to the VTN, if ever and if no answer is awaited. What could
     /// have been said already is due since the beginning of time.
     pub(super) fn next_request(&self) -> Option<DateTime> {

@@ -4,6 +4,7 @@
 
 mod answering;
 mod bench;
+mod correcting;
 mod judging;
 mod leaving;
 mod linking;
