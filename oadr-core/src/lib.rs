@@ -29,6 +29,7 @@ pub mod opt;
 pub mod payload;
 mod peer;
 pub mod reading;
+mod rhythm;
 pub mod value;
 pub mod ven;
 pub mod vtn;

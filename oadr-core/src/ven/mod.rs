@@ -42,6 +42,8 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Role;
 use crate::value::DateTime;
 
+pub use crate::rhythm::Rhythm;
+
 pub use change::Change;
 pub use command::{CommandError, command};
 pub use context::{Context, MarketContexts, OptPolicy};
@@ -56,7 +58,7 @@ pub use owed::Owed;
 pub use readings::{MOST_READINGS, ReadingsAnswer, ReadingsQuestion, Window};
 pub use report_change::ReportChange;
 pub use reporting::{PendingReport, Reporting, Sampling};
-pub use schedule::{Metadata, Periods, Schedule};
+pub use schedule::{Periods, Schedule};
 pub use state::{Registered, Registration, Request, State, Stopping};
 
 /// The VEN's role.

@@ -101,7 +101,7 @@ pub(super) fn catch_up(turn: &mut Turn<'_>) {
 pub(super) fn offers_sent(turn: &mut Turn<'_>, id: &ReportRequestId) {
     let pending = turn.state().reporting.pending(id);
     if let Some(Schedule::Metadata(metadata)) = pending.map(|pending| &pending.schedule)
-        && metadata.next.is_none()
+        && metadata.next().is_none()
     {
         go_on(turn, id, None);
         turn.effect(Effect::ReportCompleted {

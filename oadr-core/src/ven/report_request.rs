@@ -7,9 +7,10 @@ use chrono::TimeDelta;
 
 use super::decide::Turn;
 use super::reporting::{DataPoint, Lengths, PayloadKind};
-use super::schedule::{self, Metadata, Periods};
+use super::schedule::{self, Periods};
 use super::{PendingReport, Schedule};
 use crate::payload::{Properties, Report, ReportDescription, ReportRequest, ResponseCode};
+use crate::rhythm::Rhythm;
 use crate::value::{DateTime, Duration, RId, ReportName, ReportType};
 
 /// Who asks for all that is kept asks a little early: the request has its time to come.
@@ -43,8 +44,7 @@ pub(super) fn grant(turn: &mut Turn<'_>, request: &ReportRequest) -> Result<Pend
         refusals: 0,
     };
     if specifier.report_specifier_id.is_metadata() {
-        granted.schedule =
-            Schedule::Metadata(metadata(turn.now, &back, specifier.interval.as_ref()));
+        granted.schedule = Schedule::Metadata(Rhythm::requested(specifier, turn.now));
         return Ok(granted);
     }
     let mut offers = turn.context.reports.iter();
@@ -159,17 +159,6 @@ fn has_lengths(name: Option<&ReportName>, wanted: &[&ReportDescription]) -> bool
 fn end(interval: Option<&Properties>) -> Option<DateTime> {
     let interval = interval.filter(|interval| !interval.duration.is_zero());
     interval.map(|interval| interval.duration.after(interval.start))
-}
-
-fn metadata(now: DateTime, back: &Duration, interval: Option<&Properties>) -> Metadata {
-    let periodic = interval.filter(|_| !back.is_zero());
-    let start = periodic.map_or(now, |interval| interval.start);
-    Metadata {
-        start,
-        back: *back,
-        end: end(periodic),
-        next: Some(start.max(now)),
-    }
 }
 
 /// What is kept, of a time in the past (rules 317, 324, 325).

@@ -6,9 +6,10 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::schedule::{Metadata, later};
+use super::schedule::later;
 use super::{Context, Schedule, State};
 use crate::payload::ReportRequest;
+use crate::rhythm::Rhythm;
 use crate::value::{DateTime, RId, ReportName, ReportRequestId, ReportSpecifierId};
 
 /// Reports offered and asked for.
@@ -98,11 +99,11 @@ impl Reporting {
     /// When offers are due next by request, if they are.
     pub(super) fn next_offers(&self) -> Option<DateTime> {
         let offers = self.pending.iter().filter_map(PendingReport::metadata);
-        offers.filter_map(|metadata| metadata.next).min()
+        offers.filter_map(|metadata| metadata.next()).min()
     }
 
     /// A request by which offers are due now.
-    pub(super) fn offers_due(&self, now: DateTime) -> Option<(ReportRequestId, Metadata)> {
+    pub(super) fn offers_due(&self, now: DateTime) -> Option<(ReportRequestId, Rhythm)> {
         self.pending.iter().find_map(|pending| {
             let metadata = pending.metadata()?;
             let due = (pending.report_request_id().clone(), metadata.clone());
@@ -152,7 +153,7 @@ impl PendingReport {
 
     /// Whether offers are due by it.
     pub(super) fn offers_due(&self, now: DateTime) -> bool {
-        let next = self.metadata().and_then(|metadata| metadata.next);
+        let next = self.metadata().and_then(|metadata| metadata.next());
         next.is_some_and(|next| next <= now)
     }
 
@@ -163,7 +164,7 @@ impl PendingReport {
         }
     }
 
-    fn metadata(&self) -> Option<&Metadata> {
+    fn metadata(&self) -> Option<&Rhythm> {
         match &self.schedule {
             Schedule::Metadata(metadata) => Some(metadata),
             Schedule::Now | Schedule::History { .. } | Schedule::Periodic(_) => None,

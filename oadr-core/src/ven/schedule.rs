@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::Window;
+use crate::rhythm::{Rhythm, last_period, next_period};
 use crate::value::{DateTime, Duration};
 
 /// More periods than this that were missed are made up for by fewer and longer reports (rule 346).
@@ -15,7 +16,7 @@ const MANY: i64 = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Schedule {
     /// The offers, now or again and again (rules 311, 327).
-    Metadata(Metadata),
+    Metadata(Rhythm),
     /// The present values, once (rule 324).
     Now,
     /// What is kept of a time in the past, once (rules 324, 325).
@@ -27,19 +28,6 @@ pub enum Schedule {
     },
     /// What is sampled, again and again (rules 317, 325).
     Periodic(Periods),
-}
-
-/// Offers to be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metadata {
-    /// When the first are due.
-    pub(super) start: DateTime,
-    /// How often; zero is once.
-    pub(super) back: Duration,
-    /// When no more are; `None` is never.
-    pub(super) end: Option<DateTime>,
-    /// When the next are; `None` if all there are to be are on their way.
-    pub(super) next: Option<DateTime>,
 }
 
 /// Report periods, and the grid of samples in them.
@@ -92,30 +80,6 @@ impl Schedule {
                 to: *to,
             }),
             Self::Periodic(periods) => periods.window(now, most),
-        }
-    }
-}
-
-impl Metadata {
-    /// Once more now, and no more.
-    pub(super) fn last(&self, now: DateTime) -> Self {
-        Self {
-            start: now,
-            back: Duration::ZERO,
-            end: None,
-            next: Some(now),
-        }
-    }
-
-    /// After those that are due now: those of the next period that is not over yet. What was missed
-    /// meanwhile would say the same.
-    pub(super) fn after(&self, now: DateTime) -> Self {
-        let next = (!self.back.is_zero())
-            .then(|| next_period(&self.back, self.start, now))
-            .flatten();
-        Self {
-            next: next.filter(|next| self.end.is_none_or(|end| *next < end)),
-            ..self.clone()
         }
     }
 }
@@ -249,36 +213,6 @@ pub(super) fn grid_at(start: DateTime, step: TimeDelta, at: DateTime) -> DateTim
     let whole = at.signed_duration_since(start).num_seconds().max(0);
     let count = whole.checked_div(step.num_seconds().max(1)).unwrap_or(0);
     later(start, times(step, count))
-}
-
-/// The end of the period that an instant is in; `None` at the end of the calendar.
-fn next_period(back: &Duration, start: DateTime, at: DateTime) -> Option<DateTime> {
-    if at < start {
-        return Some(start);
-    }
-    let end = back.times_after(periods_begun(back, start, at), start);
-    (end > at).then_some(end)
-}
-
-/// The end of the last period that is over at an instant; `None` if none is.
-fn last_period(back: &Duration, start: DateTime, at: DateTime) -> Option<DateTime> {
-    let over = periods_begun(back, start, at).checked_sub(1)?;
-    (at >= start).then(|| back.times_after(over, start))
-}
-
-/// How many periods have begun at an instant, following each other by the calendar and without drift.
-fn periods_begun(back: &Duration, start: DateTime, at: DateTime) -> u32 {
-    // Later and later, so the first one after can be searched for by halves.
-    let (mut low, mut high) = (0, u32::MAX);
-    while low < high {
-        let middle = low.midpoint(high);
-        if back.times_after(middle, start) > at {
-            high = middle;
-        } else {
-            low = middle.saturating_add(1);
-        }
-    }
-    low
 }
 
 /// So many seconds so many times.

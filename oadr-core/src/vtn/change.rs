@@ -10,6 +10,7 @@ use super::{Claim, Effect, Fact, OptChange, Question, Reply, ReportChange, Vtn};
 use crate::CertificateHash;
 use crate::machine::Role;
 use crate::payload::Report;
+use crate::rhythm::Rhythm;
 use crate::value::{DateTime, EventId, GroupId, ReportRequestId, ResourceId, Text, VenId};
 
 /// What happened. All of it is durable.
@@ -87,6 +88,18 @@ pub enum Change {
     MetadataRequested {
         /// Its request.
         report_request_id: ReportRequestId,
+        /// When it wants them; `None` is once and now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rhythm: Option<Rhythm>,
+        /// When to give up.
+        give_up_at: DateTime,
+    },
+    /// An `oadrRegisterReport` was answered, or given up, and comes again later; or once more now.
+    MetadataContinued {
+        /// The request that it answers.
+        answers: ReportRequestId,
+        /// When it is wanted.
+        rhythm: Rhythm,
         /// When to give up.
         give_up_at: DateTime,
     },
@@ -199,6 +212,7 @@ impl Role for Vtn {
                 state.registration = Some(registration.clone());
                 state.metadata.push(Metadata {
                     answers: None,
+                    rhythm: None,
                     task: Task::new(*give_up_at),
                 });
             }
@@ -229,11 +243,24 @@ impl Role for Vtn {
             Change::ReregistrationGivenUp => state.reregistration = None,
             Change::MetadataRequested {
                 report_request_id,
+                rhythm,
                 give_up_at,
             } => state.metadata.push(Metadata {
                 answers: Some(report_request_id.clone()),
+                rhythm: rhythm.clone(),
                 task: Task::new(*give_up_at),
             }),
+            Change::MetadataContinued {
+                answers,
+                rhythm,
+                give_up_at,
+            } => {
+                let mut all = state.metadata.iter_mut();
+                if let Some(metadata) = all.find(|m| m.answers.as_ref() == Some(answers)) {
+                    metadata.rhythm = Some(rhythm.clone());
+                    metadata.task = Task::new(*give_up_at);
+                }
+            }
             Change::MetadataSent { answers, resend_at } => {
                 if let Some(metadata) = state.metadata.iter_mut().find(|m| m.answers == *answers) {
                     metadata.task.sent(*resend_at);

@@ -8,7 +8,9 @@ use super::delivery::later;
 use super::registration::forget;
 use super::requested_report::GRACE;
 use super::state::Task;
-use super::{Change, DeliveryStatus, Effect, Fact, Reply, ReportChange, ReportProgress, Vtn, opt};
+use super::{
+    Change, DeliveryStatus, Effect, Fact, Reply, ReportChange, ReportProgress, Vtn, opt, report,
+};
 use crate::machine::Decision;
 use crate::value::{DateTime, VenId};
 
@@ -30,9 +32,7 @@ pub(super) fn decide(case: &Case<'_>) -> Decision<Vtn> {
         draft.change(Change::ReregistrationGivenUp);
     }
     for metadata in state.metadata.iter().filter(|m| is_over(&m.task, now)) {
-        draft.change(Change::MetadataEnded {
-            answers: metadata.answers.clone(),
-        });
+        draft.change(report::settled(metadata, now));
     }
     end_reports(case, &mut draft);
     // Last, for nothing is left after it.

@@ -60,11 +60,7 @@ fn pending(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
         return Some(request_reregistration(case, sender, case.draft()));
     }
     // Rules 301 and 309: we have nothing to report, and say so.
-    if let Some(metadata) = state
-        .metadata
-        .iter()
-        .find(|metadata| metadata.task.is_due(now))
-    {
+    if let Some(metadata) = state.metadata.iter().find(|metadata| metadata.is_due(now)) {
         let mut draft = case.draft();
         draft.change(Change::MetadataSent {
             answers: metadata.answers.clone(),

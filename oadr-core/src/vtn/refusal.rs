@@ -58,6 +58,10 @@ impl Refusal {
         ResponseCode::INVALID_ID,
         "this VTN offers no report but METADATA",
     );
+    pub(super) const NEGATIVE_DURATION: Self =
+        Self::new(ResponseCode::INVALID_DATA, "a duration is negative");
+    pub(super) const REQUEST_OVER: Self =
+        Self::new(ResponseCode::INVALID_DATA, "the reportInterval is over");
     pub(super) const TOO_MANY_REQUESTS: Self = Self::new(
         ResponseCode::DEPLOYMENT_ERROR,
         "too many requests for METADATA are open",

@@ -13,6 +13,7 @@ use super::reports::Reports;
 use super::{Claim, Member, Opt, RequestedReport};
 use crate::CertificateHash;
 use crate::payload::{Report, ReportDescription};
+use crate::rhythm::Rhythm;
 use crate::value::{
     DateTime, EventId, GroupId, ProfileName, RegistrationId, ReportRequestId, ResourceId, Text,
     TransportName, VenId,
@@ -101,6 +102,9 @@ pub(super) enum Outgoing {
 pub(super) struct Metadata {
     /// The request that it answers; `None` after a registration (rule 301).
     pub(super) answers: Option<ReportRequestId>,
+    /// When it is wanted; `None` is once and now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rhythm: Option<Rhythm>,
     pub(super) task: Task,
 }
 
@@ -275,6 +279,14 @@ impl State {
             .chain(self.opts.next_deadline())
             .chain(self.reports.next_deadline())
             .min()
+    }
+}
+
+impl Metadata {
+    /// Whether a poll now gets it.
+    pub(super) fn is_due(&self, now: DateTime) -> bool {
+        let next = self.rhythm.as_ref().and_then(Rhythm::next);
+        next.is_none_or(|next| next <= now) && self.task.is_due(now)
     }
 }
 

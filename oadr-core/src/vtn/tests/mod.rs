@@ -23,6 +23,7 @@ mod polling;
 mod properties;
 mod registering;
 mod renewing;
+mod repeating;
 mod reporter;
 mod reporting;
 mod requesting;

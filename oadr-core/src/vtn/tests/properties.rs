@@ -201,6 +201,7 @@ fn change(draws: &mut Draws<'_>) -> Change {
         11 => Change::ReregistrationGivenUp,
         12 => Change::MetadataRequested {
             report_request_id: ReportRequestId::new("m").unwrap(),
+            rhythm: None,
             give_up_at: instant(draws),
         },
         13 => Change::MetadataSent {

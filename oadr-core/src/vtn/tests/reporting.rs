@@ -30,7 +30,7 @@ fn register(rig: &Rig, reports: Vec<Report>) -> RegisterReport {
     }
 }
 
-fn asked(id: &str, specifier: &str) -> ReportRequest {
+pub(super) fn asked(id: &str, specifier: &str) -> ReportRequest {
     ReportRequest {
         report_request_id: ReportRequestId::new(id).unwrap(),
         specifier: ReportSpecifier {
@@ -47,7 +47,7 @@ fn asked(id: &str, specifier: &str) -> ReportRequest {
     }
 }
 
-fn ask(rig: &mut Rig, requests: Vec<ReportRequest>) -> Outcome {
+pub(super) fn ask(rig: &mut Rig, requests: Vec<ReportRequest>) -> Outcome {
     let ven_id = Some(rig.ven_id());
     rig.send(CreateReport {
         request_id: RequestId::new("ask").unwrap(),
@@ -57,7 +57,7 @@ fn ask(rig: &mut Rig, requests: Vec<ReportRequest>) -> Outcome {
 }
 
 /// Code and pending reports.
-fn pending(outcome: Outcome) -> (u16, Vec<String>) {
+pub(super) fn pending(outcome: Outcome) -> (u16, Vec<String>) {
     let (ei_response, pending) = match outcome.message() {
         Message::CreatedReport(m) => (m.ei_response, m.pending_reports),
         Message::CanceledReport(m) => (m.ei_response, m.pending_reports),
@@ -72,7 +72,7 @@ fn pending(outcome: Outcome) -> (u16, Vec<String>) {
     (ei_response.response_code.get(), ids)
 }
 
-fn registered(rig: &Rig, report_requests: Vec<ReportRequest>) -> RegisteredReport {
+pub(super) fn registered(rig: &Rig, report_requests: Vec<ReportRequest>) -> RegisteredReport {
     RegisteredReport {
         ei_response: ok(""),
         report_requests,
