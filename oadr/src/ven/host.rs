@@ -217,13 +217,21 @@ impl Host {
 
     async fn command(&mut self, command: &Command) -> Result<Result<Next, CommandError>, Trouble> {
         let env = env()?;
-        match ven::command(&self.at, &self.context, env, command) {
-            Ok(decision) => self
-                .settle(Kind(command).to_string(), decision, env)
-                .await
-                .map(Ok),
-            Err(refused) => Ok(Err(refused)),
+        let decision = match ven::command(&self.at, &self.context, env, command) {
+            Ok(decision) => decision,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        // What the VTN does not have yet is to be right when it is asked for. Done twice, if the rest
+        // fails, it is the same.
+        if let Command::CorrectReadings {
+            report_specifier_id,
+            readings,
+        } = command
+        {
+            self.desk.correct(report_specifier_id, readings).await?;
         }
+        let input = Kind(command).to_string();
+        self.settle(input, decision, env).await.map(Ok)
     }
 
     async fn settle(

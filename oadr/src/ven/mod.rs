@@ -103,6 +103,24 @@
 //!
 //! [`Control`] lets other processes do the same, such as `oadr opt`.
 //!
+//! # Correcting reports
+//!
+//! [`Command::CorrectReadings`] replaces readings that were wrong: what the VTN has already is sent once
+//! more, by itself, and what it does not have yet goes out right. A VTN that keeps the history of a
+//! reading still shows what it was told first.
+//!
+//! ```no_run
+//! # use oadr::value::DateTime;
+//! # use oadr::ven::{Command, CommandFailure, Reading, Running};
+//! # async fn reread(ven: &Running, start: DateTime) -> Result<(), CommandFailure> {
+//! let reading = Reading::number("energy".parse().unwrap(), start, 21.5);
+//! let report_specifier_id = "usage".parse().unwrap();
+//! let readings = vec![reading];
+//! ven.command(Command::CorrectReadings { report_specifier_id, readings }).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Being told
 //!
 //! Callbacks such as [`Ven::on_interval_started`] are told what happened once it is committed: in
@@ -203,6 +221,7 @@ mod upgrade_tests;
 // What it takes to say everything here without naming another crate.
 pub use oadr_core::opt::{OptPeriod, OptSubject, OptTerms};
 pub use oadr_core::payload::ResponseCode;
+pub use oadr_core::reading::Reading;
 pub use oadr_core::value::{
     EventId, MarketContext, OptId, OptReason, OptType, ResourceId, ResponseRequired, VenId, VtnId,
 };

@@ -8,7 +8,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use hyper::{Method, StatusCode};
 use oadr::payload::ItemBase;
 use oadr::value::{Duration, SiScaleCode};
-use oadr::ven::{Point, Report};
+use oadr::ven::{Command, CommandError, CommandFailure, Point, Reading, Report};
 use oadr::vtn;
 use oadr_core::value::OptType;
 use oadr_core::vtn::Admission;
@@ -157,6 +157,55 @@ async fn what_is_sampled_arrives_once_with_its_time() {
     assert!(counts.taken >= good(&all).count() as u64, "{counts:?}");
     assert!(bad(&all) <= counts.missed, "{counts:?}: {shown}");
     assert_eq!((counts.failed, counts.dropped), (0, 0));
+    ven.stop().await;
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn rule_346_a_corrected_reading_counts_and_the_earlier_one_stays_its_history() {
+    let folder = Folder::new();
+    let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
+    let data = folder.path().join("ven");
+    let config = ven_config(&vtn.vtn_url(), "Pump1", &data, OptType::OptIn);
+    let mut ven = Ven::start(config.report(clock())).await;
+    let api = vtn.api_url();
+    request(&api, 1, 0).await;
+    ven.next("report_sent").await;
+    let first = &readings(&api).await["readings"][0];
+    let start: DateTime<Utc> = first["start"].as_str().unwrap().parse().unwrap();
+    let correct = |r_id: &str, value: f64| Command::CorrectReadings {
+        report_specifier_id: "usage".parse().unwrap(),
+        readings: vec![Reading::number(r_id.parse().unwrap(), start, value)],
+    };
+    let unknown = ven.running.command(correct("voltage", 1.0)).await;
+    assert!(matches!(
+        unknown,
+        Err(CommandFailure::Refused(CommandError::UnknownPoint))
+    ));
+    for value in [-1.0, -2.0] {
+        ven.running.command(correct("clock", value)).await.unwrap();
+        let show = || async {
+            let path = "/api/v1/readings?ven=Pump1&history=true&limit=1000";
+            let shown = call(&api, Method::GET, path, None).await.body;
+            shown["readings"][0].clone()
+        };
+        let shown = until("the correction", show, |shown| {
+            shown["value"] == json!(value)
+        })
+        .await;
+        assert_eq!(shown["start"], first["start"]);
+        assert_eq!(shown["duration"], first["duration"]);
+        let before: Vec<_> = shown["superseded"].as_array().unwrap().iter().collect();
+        assert_eq!(before.last().unwrap()["value"], first["value"], "{shown}");
+        assert_eq!(before.len() as f64, -value, "{shown}");
+    }
+    // Nothing else has changed, and nothing comes twice.
+    let all = readings(&api).await;
+    let others = all["readings"].as_array().unwrap().iter().skip(1);
+    for other in others.filter(|other| other["quality"].is_null()) {
+        assert!(other["value"].as_f64() > Some(0.0), "{all}");
+    }
+    every_second(&all);
     ven.stop().await;
     vtn.stop().await;
 }

@@ -90,14 +90,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let time = ceil(time);
         let rows = samples.into_iter().map(|(stream, measurement)| {
-            let value = measurement.plain();
-            let detail = match value {
-                Some(_) => None,
-                None => {
-                    let text = serde_json::to_string(&measurement);
-                    Some(text.map_err(StoreError::row("sample"))?)
-                }
-            };
+            let (value, detail) = columns(&measurement)?;
             Ok((stream.0, value, detail))
         });
         let rows: Vec<_> = rows.collect::<Result<_, StoreError>>()?;
@@ -108,6 +101,29 @@ impl Store {
             )?;
             for (stream, value, detail) in rows {
                 insert.execute((stream, time, value, detail))?;
+            }
+            Ok(())
+        };
+        self.writer().run(work).await
+    }
+
+    /// Writes samples that are right, in place of those of the same instants.
+    pub(super) async fn correct(
+        &self,
+        samples: Vec<(Stream, DateTime, Measurement)>,
+    ) -> Result<(), StoreError> {
+        let rows = samples.into_iter().map(|(stream, time, measurement)| {
+            let (value, detail) = columns(&measurement)?;
+            Ok((stream.0, ceil(time), value, detail))
+        });
+        let rows: Vec<_> = rows.collect::<Result<_, StoreError>>()?;
+        let work = move |c: &Connection| {
+            let mut insert = c.prepare_cached(
+                "INSERT INTO sample (stream, time, value, detail) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT DO UPDATE SET value = excluded.value, detail = excluded.detail",
+            )?;
+            for row in rows {
+                insert.execute(row)?;
             }
             Ok(())
         };
@@ -207,6 +223,15 @@ fn ceil(time: DateTime) -> i64 {
     whole.saturating_add(i64::from(more))
 }
 
+/// A bare number, or everything that is said.
+fn columns(measurement: &Measurement) -> Result<(Option<f64>, Option<String>), StoreError> {
+    if let Some(value) = measurement.plain() {
+        return Ok((Some(value), None));
+    }
+    let text = serde_json::to_string(measurement);
+    Ok((None, Some(text.map_err(StoreError::row("sample"))?)))
+}
+
 fn sample(row: &Row<'_>) -> Result<(DateTime, Measurement), StoreError> {
     let time = DateTime::from_timestamp_micros(row.get(0)?).unwrap_or(DateTime::MAX_UTC);
     let detail: Option<String> = row.get(2)?;
@@ -288,6 +313,33 @@ mod tests {
         let last = store.last_sample(a, at(1)).await.unwrap();
         assert_eq!(last, Some((at(0), Measurement::new(1.25))));
         assert_eq!(store.last_sample(a, at(0)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_correction_takes_the_place_of_a_sample_or_of_none() {
+        let store = Store::open(Path::new(":memory:")).unwrap();
+        let stream = store.streams(vec![key("a")]).await.unwrap()[0];
+        let good = |value: f64| Measurement::new(value).quality(DataQuality::Good);
+        store.keep(at(1), vec![(stream, good(1.0))]).await.unwrap();
+        fill(&store, stream, 2..3).await;
+        let right = vec![
+            (stream, at(0), Measurement::new(9.0)),
+            (stream, at(1), Measurement::new(8.0)),
+            (stream, at(2), good(7.0)),
+            (stream, at(2), good(6.0)),
+        ];
+        store.correct(right).await.unwrap();
+        // What is sampled late does not undo it.
+        fill(&store, stream, 0..1).await;
+        let all = store.samples(stream, (at(0), at(9)), None, 10).await;
+        assert_eq!(
+            all.unwrap(),
+            [
+                (at(0), Measurement::new(9.0)),
+                (at(1), Measurement::new(8.0)),
+                (at(2), good(6.0)),
+            ]
+        );
     }
 
     #[tokio::test]

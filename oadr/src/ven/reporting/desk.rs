@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use oadr_core::reading::Reading;
-use oadr_core::value::{DateTime, RId};
+use oadr_core::value::{DateTime, RId, ReportSpecifierId};
 use oadr_core::ven::{ReadingsQuestion, State, Window};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -64,6 +64,34 @@ impl Desk {
             }
         }
         Ok(readings)
+    }
+
+    /// Puts right what was sampled; what is there on demand is its source's.
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn correct(
+        &self,
+        specifier: &ReportSpecifierId,
+        readings: &[Reading],
+    ) -> Result<(), StoreError> {
+        let sampled = readings.iter().filter_map(|reading| {
+            let key = Key {
+                specifier: specifier.clone(),
+                r_id: reading.r_id.clone(),
+            };
+            let offered = self.offered.points.get(&key)?;
+            let measurement = Measurement {
+                payload: reading.payload.clone(),
+                quality: reading.quality.clone(),
+                confidence: reading.confidence,
+                accuracy: reading.accuracy,
+                duration: reading.duration,
+            };
+            let is_sampled = offered.point.sources.has_incremental();
+            is_sampled.then_some((offered.stream, reading.start, measurement))
+        });
+        self.offered.store.correct(sampled.collect()).await
     }
 
     /// Waits until what belongs into a window is written, but not for ever.
