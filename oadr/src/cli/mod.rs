@@ -6,6 +6,8 @@ mod api_client;
 mod api_error;
 mod api_token;
 mod backup;
+mod control_args;
+mod correct;
 mod descriptors;
 mod event;
 mod event_flags;
@@ -98,6 +100,7 @@ enum Command {
     Ven(Box<ven::VenArgs>),
     Event(event::EventArgs),
     Opt(opt::OptArgs),
+    Correct(correct::CorrectArgs),
     Vens(vens::VensArgs),
     Readings(Box<readings::ReadingsArgs>),
     Reports(reports::ReportsArgs),
@@ -115,6 +118,7 @@ impl Cli {
             Command::Ven(args) => Some(&args.config),
             Command::Event(_)
             | Command::Opt(_)
+            | Command::Correct(_)
             | Command::Vens(_)
             | Command::Readings(_)
             | Command::Reports(_)
@@ -182,6 +186,7 @@ pub fn main() -> ExitCode {
             Command::Ven(args) => ven::run(*args).await,
             Command::Event(args) => args.run().await.map(success).map_err(Into::into),
             Command::Opt(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Correct(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
             Command::Readings(args) => args.run().await.map(success).map_err(Into::into),
             Command::Reports(args) => args.run().await.map(success).map_err(Into::into),

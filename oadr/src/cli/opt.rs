@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of what may be opted; the VEN and its VTN do.
 
-use std::path::PathBuf;
 use std::time::Duration as Span;
 
 use chrono::SecondsFormat;
@@ -15,10 +14,11 @@ use oadr_core::value::{
 use oadr_core::ven::{Opt, OptDraft, OptStanding};
 use serde_json::Value;
 
+use super::control_args::ControlArgs;
 use super::start::Start;
 use super::table::{self, Table, printable, terminal_width};
 use crate::clock;
-use crate::ven::{AskError, CONTROL_SOCKET, Request, ask};
+use crate::ven::{AskError, Request, ask};
 
 /// How long a VEN has for its answer, beside the time that its VTN has.
 const ANSWER: Span = Span::from_secs(10);
@@ -50,19 +50,8 @@ Examples:
 /// Which VEN, and how it is talked to.
 #[derive(Debug, Args)]
 struct VenArgs {
-    /// The data folder of the VEN
-    #[arg(
-        long,
-        global = true,
-        value_name = "FOLDER",
-        env = "OADR_DATA",
-        default_value = "oadr-ven"
-    )]
-    data: PathBuf,
-
-    /// The VEN's control socket [default: control.sock in the data folder]
-    #[arg(long, global = true, value_name = "PATH", env = "OADR_CONTROL_SOCKET")]
-    control_socket: Option<PathBuf>,
+    #[command(flatten)]
+    control: ControlArgs,
 
     /// How long to wait for the VTN, in seconds; 0 leaves it to the VEN
     #[arg(
@@ -166,9 +155,7 @@ impl OptArgs {
             OptCommand::Cancel { opt_id } => Request::CancelOpt { opt_id, wait },
             OptCommand::List => Request::Opts,
         };
-        let data = &self.ven.data;
-        let socket = self.ven.control_socket.clone();
-        let socket = socket.unwrap_or_else(|| data.join(CONTROL_SOCKET));
+        let socket = self.ven.control.socket();
         let limit = Span::from_secs(wait) + ANSWER;
         let answer = ask(&socket, &request, limit).await?;
         let text = if self.ven.json {
@@ -255,7 +242,9 @@ fn shown(request: &Request, answer: Value) -> Result<String, Error> {
             format!("{event_id}: {opt}, and {known}\n")
         }
         // Not asked here.
-        Request::Status | Request::Events | Request::Reports => format!("{answer}\n"),
+        Request::Status | Request::Events | Request::Reports | Request::CorrectReadings { .. } => {
+            format!("{answer}\n")
+        }
     })
 }
 

@@ -93,8 +93,8 @@ pub(super) struct VenSettings {
     /// How many samples of each data point are kept at most, while the VTN is away.
     #[arg(long, value_name = "COUNT", default_value = "1000000", value_parser = value_parser!(u32).range(100..))]
     keep_samples: u32,
-    /// The socket by which `oadr opt` reaches the VEN, or `none`. [default: control.sock in the data
-    /// folder]
+    /// The socket by which `oadr opt` and `oadr correct` reach the VEN, or `none`. [default: control.sock in
+    /// the data folder]
     #[arg(long, value_name = "PATH")]
     control_socket: Option<PathBuf>,
     /// The user for HTTP Basic authentication, which some VTNs want.

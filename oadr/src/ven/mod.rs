@@ -101,7 +101,7 @@
 //! # }
 //! ```
 //!
-//! [`Control`] lets other processes do the same, such as `oadr opt`.
+//! [`Control`] lets other processes do the same, such as `oadr opt` and `oadr correct`.
 //!
 //! # Correcting reports
 //!
@@ -233,7 +233,7 @@ pub use oadr_http::Credentials;
 
 pub use answer::Answer;
 pub use builder::{StartError, Ven};
-pub(crate) use control::{AskError, Request, ask};
+pub(crate) use control::{AskError, CorrectedReading, Request, ask};
 pub use control::{CONTROL_SOCKET, Control, ControlError};
 pub use event::{Event, Interval, Signal};
 pub use happening::{Happening, HappeningId};

@@ -287,6 +287,40 @@ async fn a_ven_that_was_killed_reports_what_it_had_and_names_the_gap() {
 }
 
 #[tokio::test]
+async fn a_reading_is_corrected_on_the_command_line() {
+    let folder = Folder::new();
+    let vtn = start(&folder.path().join("vtn"), Admission::Open).await;
+    let data = folder.path().join("ven");
+    let report = "clock unit=energyReal:Wh min=PT1S max=PT1M source=command:date +%s";
+    let (url, data) = (vtn.vtn_url(), data.to_str().unwrap().to_owned());
+    let mut ven = Process::start(&[
+        "ven", "--vtn", &url, "--name", "Pump1", "--data", &data, "--report", report,
+    ]);
+    let api = vtn.api_url();
+    request(&api, 1, 0).await;
+    ven.next("report_sent").await;
+    let shown = readings(&api).await;
+    let start = shown["readings"][0]["start"].as_str().unwrap().to_owned();
+    let value = format!("{start}=-7.5");
+    let correct = |point: &'static str| {
+        let (data, value) = (data.clone(), value.clone());
+        async move { run(&["correct", "--data", &data, "usage", point, &value]).await }
+    };
+    let ended = correct("voltage").await;
+    assert!(!ended.status.success());
+    assert!(ended.err.contains("no such data point"), "{}", ended.err);
+    let ended = correct("clock").await;
+    assert!(ended.status.success(), "{}", ended.err);
+    let is_right = |shown: &Value| {
+        let first = &shown["readings"][0];
+        first["start"] == json!(start) && first["value"] == json!(-7.5)
+    };
+    until("the correction", || readings(&api), is_right).await;
+    ven.kill().await;
+    vtn.stop().await;
+}
+
+#[tokio::test]
 async fn the_status_of_resources_is_offered_by_itself() {
     let folder = Folder::new();
     let vtn = start(&folder.path().join("vtn"), Admission::Open).await;

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use super::running::Running;
 use request::Desk;
-pub(crate) use request::{Problem, Request};
+pub(crate) use request::{CorrectedReading, Problem, Request};
 
 /// What the socket is called in a VEN's data folder.
 pub const CONTROL_SOCKET: &str = "control.sock";

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oadr_core::payload::ResponseCode;
-use oadr_core::value::{EventId, OptId, OptType};
+use oadr_core::reading::Reading;
+use oadr_core::value::{DataQuality, DateTime, EventId, OptId, OptType, RId, ReportSpecifierId};
 use oadr_core::ven::{
     Command, KnownEvent, Opt, OptDraft, OptStanding, PendingReport, Registration, State,
 };
@@ -47,6 +48,13 @@ pub(crate) enum Request {
         #[serde(default)]
         wait: u64,
     },
+    /// Corrects what was measured. It is done when it is written; the VTN is told what it is to know
+    /// until it does.
+    CorrectReadings {
+        /// The offer.
+        report: ReportSpecifierId,
+        readings: Vec<CorrectedReading>,
+    },
     /// Changes the answer to an event.
     ChangeOpt {
         event_id: EventId,
@@ -54,6 +62,18 @@ pub(crate) enum Request {
         #[serde(default)]
         wait: u64,
     },
+}
+
+/// A value that is right.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CorrectedReading {
+    pub(crate) r_id: RId,
+    /// The beginning of the reading that was wrong.
+    pub(crate) start: DateTime,
+    pub(crate) value: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quality: Option<DataQuality>,
 }
 
 /// Why something was not done, or is not known to be done.
@@ -128,6 +148,7 @@ impl Desk {
             Request::Opts => Ok(state.opts().map(opt).collect()),
             Request::Reports => Ok(state.pending_reports().map(report).collect()),
             Request::CreateOpt { opt, wait } => self.create(opt, wait).await,
+            Request::CorrectReadings { report, readings } => self.correct(report, readings).await,
             Request::CancelOpt { opt_id, wait } => self.cancel(opt_id, wait).await,
             Request::ChangeOpt {
                 event_id,
@@ -197,6 +218,25 @@ impl Desk {
             }
             None => Ok(json!({ "opt_id": opt_id })),
         }
+    }
+
+    async fn correct(
+        &self,
+        report_specifier_id: ReportSpecifierId,
+        readings: Vec<CorrectedReading>,
+    ) -> Result<Value, Problem> {
+        let count = readings.len();
+        let readings = readings.into_iter().map(|reading| Reading {
+            quality: reading.quality,
+            ..Reading::number(reading.r_id, reading.start, reading.value)
+        });
+        let readings = readings.collect();
+        self.order(Command::CorrectReadings {
+            report_specifier_id,
+            readings,
+        })
+        .await?;
+        Ok(json!({ "readings": count }))
     }
 
     async fn change(&self, event_id: EventId, opt: OptType, wait: u64) -> Result<Value, Problem> {
