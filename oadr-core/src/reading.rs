@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::payload::{Confidence, Interval, Payload, ReportPayload, StreamPayload};
+use crate::payload::{
+    Confidence, GreenButton, Interval, Payload, ReportPayload, ResourceStatus, StreamPayload,
+};
 use crate::value::{DataQuality, DateTime, Duration, Float, NonEmpty, RId, Text};
 
 /// One value of one data point.
@@ -17,7 +19,7 @@ pub struct Reading {
     /// How long that stretch is; `None` for point data (rule 315).
     pub duration: Option<Duration>,
     /// The value.
-    pub payload: Payload,
+    pub payload: ReadingPayload,
     /// Its quality, if anybody said.
     pub quality: Option<DataQuality>,
     /// In percent.
@@ -26,21 +28,48 @@ pub struct Reading {
     pub accuracy: Option<Float>,
 }
 
+/// The value of a reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReadingPayload {
+    /// A number in the unit of the data point.
+    Float(Float),
+    /// The status of a resource.
+    ResourceStatus(Box<ResourceStatus>),
+    /// A Green Button feed, of which neither data point nor quality are said on the wire: its report has
+    /// one data point.
+    GreenButton(GreenButton),
+}
+
+impl From<Payload> for ReadingPayload {
+    fn from(payload: Payload) -> Self {
+        match payload {
+            Payload::Float(number) => Self::Float(number),
+            Payload::ResourceStatus(status) => Self::ResourceStatus(status),
+        }
+    }
+}
+
+impl From<GreenButton> for ReadingPayload {
+    fn from(feed: GreenButton) -> Self {
+        Self::GreenButton(feed)
+    }
+}
+
 impl Reading {
     /// A number at an instant, and nothing else.
     #[must_use]
     pub fn number(r_id: RId, start: DateTime, value: impl Into<Float>) -> Self {
-        Self::new(r_id, start, Payload::Float(value.into()))
+        Self::new(r_id, start, ReadingPayload::Float(value.into()))
     }
 
     /// A value at an instant, and nothing else.
     #[must_use]
-    pub fn new(r_id: RId, start: DateTime, payload: Payload) -> Self {
+    pub fn new(r_id: RId, start: DateTime, payload: impl Into<ReadingPayload>) -> Self {
         Self {
             r_id,
             start,
             duration: None,
-            payload,
+            payload: payload.into(),
             quality: None,
             confidence: None,
             accuracy: None,
@@ -57,15 +86,16 @@ impl Reading {
     }
 
     fn into_payload(self) -> StreamPayload {
-        let accuracy = match self.payload {
-            Payload::Float(_) => self.accuracy,
-            Payload::ResourceStatus(_) => None,
+        let (payload, accuracy) = match self.payload {
+            ReadingPayload::Float(number) => (Payload::Float(number), self.accuracy),
+            ReadingPayload::ResourceStatus(status) => (Payload::ResourceStatus(status), None),
+            ReadingPayload::GreenButton(feed) => return StreamPayload::GreenButton(feed),
         };
         StreamPayload::Report(ReportPayload {
             r_id: self.r_id,
             confidence: self.confidence,
             accuracy,
-            payload: self.payload,
+            payload,
             data_quality: self.quality,
         })
     }
@@ -176,6 +206,19 @@ mod tests {
         let uids: Vec<_> = intervals.iter().map(|i| i.uid.clone().unwrap()).collect();
         assert_eq!(uids[11].as_str(), "11");
         assert_eq!(uids.len(), 12);
+    }
+
+    #[test]
+    fn a_feed_is_an_interval_of_its_own_kind() {
+        let feed = GreenButton::empty();
+        let reading = Reading::new("gb".parse().unwrap(), noon(), feed.clone());
+        let intervals = intervals(vec![lasting(reading, 60)]).unwrap();
+        let [interval] = &intervals[..] else {
+            panic!("{intervals:?}");
+        };
+        assert_eq!(interval.start, Some(noon()));
+        assert_eq!(interval.duration, Some(Duration::minutes(60)));
+        assert_eq!(interval.payloads[..], [StreamPayload::GreenButton(feed)]);
     }
 
     #[test]

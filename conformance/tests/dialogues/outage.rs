@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use conformance::seed::Draws;
 use oadr_core::memory::{KeptReading, VenHost, VtnConfig, VtnHost};
-use oadr_core::payload::{Interval, Message, Payload, Report, StreamPayload};
-use oadr_core::reading::Reading;
+use oadr_core::payload::{Interval, Message, Report, StreamPayload};
+use oadr_core::reading::{Reading, ReadingPayload};
 use oadr_core::value::{
     DataQuality, DateTime, Duration, RId, ReportRequestId, ReportSpecifierId, Text, TransportName,
     VtnId,
@@ -433,7 +433,10 @@ fn values(report: &Report) -> Vec<(DateTime, Option<u32>)> {
         let [StreamPayload::Report(payload)] = &interval.payloads[..] else {
             panic!("{interval:?}")
         };
-        let value = number(&payload.payload, payload.data_quality.as_ref());
+        let value = number(
+            &payload.payload.clone().into(),
+            payload.data_quality.as_ref(),
+        );
         (interval.start.unwrap(), value)
     };
     intervals.iter().map(value).collect()
@@ -444,10 +447,10 @@ fn value_of(kept: &KeptReading) -> Option<u32> {
 }
 
 /// The number, unless its quality is bad (rule 318).
-fn number(payload: &Payload, quality: Option<&DataQuality>) -> Option<u32> {
+fn number(payload: &ReadingPayload, quality: Option<&DataQuality>) -> Option<u32> {
     let is_bad = quality.is_some_and(|quality| quality.as_str().starts_with("Quality Bad"));
     match payload {
-        Payload::Float(value) => Some(value.get() as u32).filter(|_| !is_bad),
-        Payload::ResourceStatus(_) => panic!("a status"),
+        ReadingPayload::Float(value) => Some(value.get() as u32).filter(|_| !is_bad),
+        ReadingPayload::ResourceStatus(_) | ReadingPayload::GreenButton(_) => panic!("no number"),
     }
 }

@@ -71,7 +71,7 @@ impl Readings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::Payload;
+    use crate::reading::ReadingPayload;
     use crate::value::{Duration, Float, ReportSpecifierId, VenId};
 
     fn fact(created: i64, value: f64, minutes: u32) -> ReadingsFact {
@@ -87,7 +87,7 @@ mod tests {
                 r_id: RId::new("meter").unwrap(),
                 start: at(0),
                 duration: Some(Duration::minutes(minutes)),
-                payload: Payload::Float(Float::from(value)),
+                payload: ReadingPayload::Float(Float::from(value)),
                 quality: None,
                 confidence: None,
                 accuracy: None,
@@ -113,8 +113,10 @@ mod tests {
         }
         let id = ReportRequestId::new("r").unwrap();
         let value = |reading: &Reading| match &reading.payload {
-            Payload::Float(value) => value.get(),
-            Payload::ResourceStatus(_) => panic!("a status"),
+            ReadingPayload::Float(value) => value.get(),
+            ReadingPayload::ResourceStatus(_) | ReadingPayload::GreenButton(_) => {
+                panic!("no number")
+            }
         };
         let kept: Vec<_> = readings
             .of(1, &id)

@@ -41,6 +41,12 @@ impl GreenButton {
         read_fragment(text, Ns::Atom, "feed", &["atom:feed"]).map(|feed| Self(feed.into()))
     }
 
+    /// A feed with nothing in it.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(r#"<feed xmlns="http://www.w3.org/2005/Atom"></feed>"#.into())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -133,6 +139,12 @@ mod tests {
             StreamPayload::GreenButton(feed) => feed.as_str().to_owned(),
             other @ (StreamPayload::Signal(_) | StreamPayload::Report(_)) => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_feed_with_nothing_in_it_is_in_canonical_form() {
+        let empty = GreenButton::empty();
+        assert_eq!(GreenButton::new(empty.as_str()).unwrap(), empty);
     }
 
     #[test]

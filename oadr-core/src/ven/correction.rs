@@ -12,9 +12,9 @@ use super::report_contents::with_length;
 use super::reporting::PayloadKind;
 use super::{Context, Effect, MOST_READINGS, Owed, PendingReport, Schedule, State};
 use super::{report_data, report_pending, report_request};
-use crate::payload::{Message, Payload, ResponseCode, UpdateReport};
-use crate::reading::Reading;
-use crate::value::{DateTime, RId, ReportSpecifierId};
+use crate::payload::{Message, ResponseCode, UpdateReport};
+use crate::reading::{Reading, ReadingPayload};
+use crate::value::{DateTime, RId, ReportName, ReportSpecifierId};
 
 /// So many corrected readings may wait for the VTN.
 const MOST_WAITING: usize = 4_000;
@@ -63,15 +63,20 @@ fn check(
     if readings.len() > MOST_READINGS {
         return Err(CommandError::TooManyReadings);
     }
+    let name = offer.report_name.as_ref().map(ReportName::of_data);
     for reading in readings {
         let mut descriptions = offer.descriptions.iter();
         let description = descriptions
             .find(|description| description.r_id == reading.r_id)
             .ok_or(CommandError::UnknownPoint)?;
-        match (report_request::kind(description), &reading.payload) {
-            (PayloadKind::Float, Payload::Float(_))
-            | (PayloadKind::ResourceStatus, Payload::ResourceStatus(_)) => {}
-            (PayloadKind::Float | PayloadKind::ResourceStatus, _) => {
+        match (
+            report_request::kind(name.as_ref(), description),
+            &reading.payload,
+        ) {
+            (PayloadKind::Float, ReadingPayload::Float(_))
+            | (PayloadKind::ResourceStatus, ReadingPayload::ResourceStatus(_)) => {}
+            // A feed is corrected at its source: a request for the past gives it anew.
+            (PayloadKind::Float | PayloadKind::ResourceStatus | PayloadKind::GreenButton, _) => {
                 return Err(CommandError::WrongKind);
             }
         }

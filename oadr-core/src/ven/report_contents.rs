@@ -10,8 +10,8 @@ use chrono::TimeDelta;
 use super::reporting::{DataPoint, Lengths, PayloadKind};
 use super::schedule::Periods;
 use super::{MOST_READINGS, PendingReport, Schedule, Window};
-use crate::payload::{Payload, ResourceStatus};
-use crate::reading::Reading;
+use crate::payload::{GreenButton, ResourceStatus};
+use crate::reading::{Reading, ReadingPayload};
 use crate::value::{DataQuality, DateTime, Duration, Float};
 
 /// A report in the making.
@@ -109,11 +109,22 @@ fn cut(by_start: &mut BTreeMap<DateTime, Vec<Reading>>) -> Option<DateTime> {
     let mut count = 0_usize;
     let rest = by_start.iter().find_map(|(start, readings)| {
         let before = count;
-        count = count.saturating_add(readings.len());
+        count = readings
+            .iter()
+            .map(weight)
+            .fold(count, usize::saturating_add);
         (before > 0 && count > MOST_READINGS).then_some(*start)
     })?;
     by_start.split_off(&rest);
     Some(rest)
+}
+
+/// How much room a reading takes: a feed as much as its text, counting a KiB for each reading.
+fn weight(reading: &Reading) -> usize {
+    match &reading.payload {
+        ReadingPayload::Float(_) | ReadingPayload::ResourceStatus(_) => 1,
+        ReadingPayload::GreenButton(feed) => (feed.as_str().len() / 1024).saturating_add(1),
+    }
 }
 
 /// What was sampled: one reading of each data point for each instant of the grid.
@@ -250,18 +261,19 @@ fn repeated(quality: Option<&DataQuality>) -> DataQuality {
     }
 }
 
-/// What stands in for a value that is missing (rule 318); a status has the parts that others of its data
+/// What stands in for a value that is missing (rule 318), an empty feed for feeds; a status has the parts that others of its data
 /// point have (rule 334).
 fn placeholder(point: &DataPoint, measured: &[Reading], start: DateTime) -> Reading {
     let payload = match point.kind {
-        PayloadKind::Float => Payload::Float(Float::ZERO),
+        PayloadKind::Float => ReadingPayload::Float(Float::ZERO),
+        PayloadKind::GreenButton => ReadingPayload::GreenButton(GreenButton::empty()),
         PayloadKind::ResourceStatus => {
             let others = measured.iter().filter(|reading| reading.r_id == point.r_id);
             let mut states = others.filter_map(|reading| match &reading.payload {
-                Payload::ResourceStatus(status) => status.load_control_state.clone(),
-                Payload::Float(_) => None,
+                ReadingPayload::ResourceStatus(status) => status.load_control_state.clone(),
+                ReadingPayload::Float(_) | ReadingPayload::GreenButton(_) => None,
             });
-            Payload::ResourceStatus(Box::new(ResourceStatus {
+            ReadingPayload::ResourceStatus(Box::new(ResourceStatus {
                 online: false,
                 manual_override: false,
                 load_control_state: states.next(),

@@ -55,13 +55,17 @@ pub(super) fn grant(turn: &mut Turn<'_>, request: &ReportRequest) -> Result<Pend
     granted.report_name = offer.report_name.as_ref().map(ReportName::of_data);
     granted.points = wanted
         .iter()
-        .map(|description| point(description))
+        .map(|description| point(granted.report_name.as_ref(), description))
         .collect();
     granted.schedule = match &granted.report_name {
-        Some(ReportName::HistoryGreenButton) => {
-            return Err((ResponseCode::REPORT_NOT_SUPPORTED, "no Green Button data"));
+        Some(ReportName::HistoryGreenButton) if granted.points.len() > 1 => {
+            // Feeds do not say which data point they are of.
+            let code = ResponseCode::REPORT_NOT_SUPPORTED;
+            return Err((code, "one rID a request for Green Button data"));
         }
-        Some(ReportName::HistoryUsage) => history(turn.now, request, offer)?,
+        Some(ReportName::HistoryUsage | ReportName::HistoryGreenButton) => {
+            history(turn.now, request, offer)?
+        }
         Some(_) | None if back.is_zero() => Schedule::Now,
         Some(_) | None => {
             granted.offset = offset;
@@ -113,16 +117,18 @@ fn wanted<'a>(
     Ok(wanted)
 }
 
-fn point(description: &ReportDescription) -> DataPoint {
+fn point(name: Option<&ReportName>, description: &ReportDescription) -> DataPoint {
     DataPoint {
         r_id: description.r_id.clone(),
-        kind: kind(description),
+        kind: kind(name, description),
     }
 }
 
-/// What kind of values a data point has.
-pub(super) fn kind(description: &ReportDescription) -> PayloadKind {
-    if description.report_type == ReportType::ResourceStatus {
+/// What kind of values a data point has, in a report of this name.
+pub(super) fn kind(name: Option<&ReportName>, description: &ReportDescription) -> PayloadKind {
+    if name == Some(&ReportName::HistoryGreenButton) {
+        PayloadKind::GreenButton
+    } else if description.report_type == ReportType::ResourceStatus {
         PayloadKind::ResourceStatus
     } else {
         PayloadKind::Float

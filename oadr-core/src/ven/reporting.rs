@@ -59,11 +59,12 @@ pub(super) struct DataPoint {
     pub(super) kind: PayloadKind,
 }
 
-/// The two kinds of values.
+/// The kinds of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum PayloadKind {
     Float,
     ResourceStatus,
+    GreenButton,
 }
 
 /// Whether the intervals of a report have lengths.

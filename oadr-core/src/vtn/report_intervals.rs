@@ -4,7 +4,7 @@
 
 use crate::payload::{Interval, Report, ResponseCode, StreamPayload};
 use crate::reading::Reading;
-use crate::value::DateTime;
+use crate::value::{DateTime, RId};
 
 /// Why the intervals of a report cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,8 +21,8 @@ pub(super) enum IntervalsError {
     /// The value of a signal.
     #[error("interval {0} has a signalPayload")]
     SignalPayload(usize),
-    /// A Green Button feed, which is no reading.
-    #[error("interval {0} has an oadrGBPayload, which is not stored")]
+    /// A Green Button feed names no data point, and more than one was asked for.
+    #[error("interval {0} has an oadrGBPayload, and the request has more than one rID")]
     GreenButton(usize),
 }
 
@@ -30,16 +30,20 @@ impl IntervalsError {
     pub(super) fn code(self) -> ResponseCode {
         match self {
             Self::OutOfSequence => ResponseCode::OUT_OF_SEQUENCE,
-            Self::NoStart(_) | Self::Negative(_) => ResponseCode::INVALID_DATA,
+            Self::NoStart(_) | Self::Negative(_) | Self::GreenButton(_) => {
+                ResponseCode::INVALID_DATA
+            }
             Self::SignalPayload(_) => ResponseCode::COMPLIANCE_ERROR,
-            Self::GreenButton(_) => ResponseCode::REPORT_NOT_SUPPORTED,
         }
     }
 }
 
 /// The readings of a report, in the order of its intervals; none if it has no intervals, as peers send
-/// it when they have nothing.
-pub(super) fn readings_of(report: &Report) -> Result<Vec<Reading>, IntervalsError> {
+/// it when they have nothing. A Green Button feed is of the `only` data point that was asked for.
+pub(super) fn readings_of(
+    report: &Report,
+    only: Option<&RId>,
+) -> Result<Vec<Reading>, IntervalsError> {
     let Some(intervals) = &report.intervals else {
         return Ok(Vec::new());
     };
@@ -64,13 +68,19 @@ pub(super) fn readings_of(report: &Report) -> Result<Vec<Reading>, IntervalsErro
                     r_id: payload.r_id.clone(),
                     start,
                     duration,
-                    payload: payload.payload.clone(),
+                    payload: payload.payload.clone().into(),
                     quality: payload.data_quality.clone(),
                     confidence: payload.confidence,
                     accuracy: payload.accuracy,
                 }),
                 StreamPayload::Signal(_) => return Err(IntervalsError::SignalPayload(n)),
-                StreamPayload::GreenButton(_) => return Err(IntervalsError::GreenButton(n)),
+                StreamPayload::GreenButton(feed) => {
+                    let r_id = only.ok_or(IntervalsError::GreenButton(n))?;
+                    readings.push(Reading {
+                        duration,
+                        ..Reading::new(r_id.clone(), start, feed.clone())
+                    });
+                }
             }
         }
     }

@@ -60,10 +60,6 @@ impl ReportPolicy {
         if self.report_name.is_some() && self.report_name != name {
             return None;
         }
-        // Feeds are not stored, so they are not asked for.
-        if name == Some(ReportName::HistoryGreenButton) {
-            return None;
-        }
         let matches = |point: &&ReportDescription| {
             self.measurement
                 .as_ref()
@@ -75,7 +71,10 @@ impl ReportPolicy {
         };
         let points = offer.descriptions.iter().filter(matches);
         let r_ids: Vec<RId> = points.map(|point| point.r_id.clone()).collect();
-        if r_ids.is_empty() {
+        // Feeds do not say which data point they are of: where there are several it takes an operator
+        // to choose one.
+        let too_many = name == Some(ReportName::HistoryGreenButton) && r_ids.len() > 1;
+        if r_ids.is_empty() || too_many {
             return None;
         }
         Some(WantedReport {

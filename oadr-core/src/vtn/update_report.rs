@@ -88,7 +88,11 @@ fn accept<'a>(
     if report.report_specifier_id != wanted.wanted.report_specifier_id {
         return Err(Wrong::Specifier(report));
     }
-    let readings = readings_of(report).map_err(|error| Wrong::Intervals(report, error))?;
+    let only = match &wanted.points[..] {
+        [point] => Some(&point.r_id),
+        _ => None,
+    };
+    let readings = readings_of(report, only).map_err(|error| Wrong::Intervals(report, error))?;
     let r_ids: BTreeSet<&RId> = wanted.points.iter().map(|point| &point.r_id).collect();
     let is_wanted = |reading: &Reading| r_ids.contains(&reading.r_id);
     let (readings, others): (Vec<_>, Vec<_>) = readings.into_iter().partition(is_wanted);

@@ -2,8 +2,8 @@
 //! whatever happens, the VTN has each minute once and none is missing.
 
 use chrono::TimeDelta;
-use oadr_core::payload::{ItemBase, Payload, Report, ReportDescription, SamplingRate, Target};
-use oadr_core::reading::Reading;
+use oadr_core::payload::{ItemBase, Report, ReportDescription, SamplingRate, Target};
+use oadr_core::reading::{Reading, ReadingPayload};
 use oadr_core::value::{
     DateTime, Duration, RId, ReadingType, ReportName, ReportRequestId, ReportSpecifierId,
     ReportType, ResourceId, SiScaleCode, Text,
@@ -126,8 +126,8 @@ fn check(pair: &Pair, request: &ReportRequestId, r_ids: &[&str]) -> usize {
             }
             for reading in &of {
                 let found = match &reading.payload {
-                    Payload::Float(found) => Some(found.get()),
-                    Payload::ResourceStatus(_) => None,
+                    ReadingPayload::Float(found) => Some(found.get()),
+                    ReadingPayload::ResourceStatus(_) | ReadingPayload::GreenButton(_) => None,
                 };
                 assert_eq!(found, Some(value(&reading.r_id, reading.start)));
             }

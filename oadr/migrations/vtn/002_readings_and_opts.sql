@@ -33,7 +33,7 @@ CREATE TABLE readings (
     point INTEGER NOT NULL,
     -- When the VEN made the report.
     created INTEGER NOT NULL,
-    -- NULL beside a status; else NULL is NaN.
+    -- NULL beside a status or a feed; else NULL is NaN.
     value REAL,
     -- The status of a resource, a document.
     status TEXT,
@@ -41,6 +41,8 @@ CREATE TABLE readings (
     -- In percent.
     confidence INTEGER,
     accuracy REAL,
+    -- A Green Button feed, an XML text.
+    feed TEXT,
     PRIMARY KEY (partition, start, stream, duration)
 ) STRICT, WITHOUT ROWID;
 
@@ -57,7 +59,8 @@ CREATE TABLE superseded (
     status TEXT,
     quality TEXT,
     confidence INTEGER,
-    accuracy REAL
+    accuracy REAL,
+    feed TEXT
 ) STRICT;
 CREATE INDEX superseded_values ON superseded (partition, start, stream, duration, created);
 

@@ -276,9 +276,10 @@ impl Reading {
                 self.point.r_id.to_string(),
                 start.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
                 shown(self.sample.duration),
-                match &measured.status {
-                    Some(status) => status_in_words(status),
-                    None => shown(measured.value),
+                match (&measured.status, &measured.green_button) {
+                    (Some(status), _) => status_in_words(status),
+                    (None, Some(feed)) => format!("a feed of {} bytes", feed.len()),
+                    (None, None) => shown(measured.value),
                 },
                 shown(description.unit.as_ref().map(reading::in_short)),
                 if index == 0 {

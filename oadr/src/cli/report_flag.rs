@@ -12,13 +12,17 @@ use oadr_core::value::{
 };
 
 use super::unit::{NotAUnit, Unit};
-use crate::ven::{MeterCommand, MeterFile, Point, Profile, Report, SimulatedMeter, status_of};
+use crate::ven::{
+    GreenButtonFile, MeterCommand, MeterFile, Point, Profile, Report, SimulatedMeter, status_of,
+};
 
 /// What `--help` says of the short form.
 pub(super) const HELP: &str = "\
 Reports (--report), a data point each: its rID, then any of these words, the source at the end:
-  report=usage|history|status|x-NAME  what it is part of: telemetry of usage (the default), usage of
-                                      the past, the status of a resource, a report of one's own
+  report=usage|history|status|green-button|x-NAME
+                                      what it is part of: telemetry of usage (the default), usage of
+                                      the past, the status of a resource, Green Button data of the
+                                      past, a report of one's own
   specifier=ID                        the report's ID; by default what report= says
   unit=UNIT                           what is measured, such as powerReal:kW or powerReal:kW,50,230,ac,
                                       energyReal:kWh, voltage:V; `oadr event create --help` lists all
@@ -31,7 +35,8 @@ Reports (--report), a data point each: its rID, then any of these words, the sou
   source=command:COMMAND              a shell command that prints a number, or JSON such as
                                       {\"value\":1.5,\"quality\":\"Quality Uncertain - Non Specific\"}
   source=file:PATH                    a file that is appended to, lines of VALUE or TIME,VALUE: the last
-                                      one counts, and all of them are the history
+                                      one counts, and all of them are the history;
+                                      of Green Button data a file with one Atom feed
   source=simulated:PROFILE,peak=WATTS,seed=NUMBER
                                       a load that reacts to events: flat, house, office or solar";
 
@@ -61,6 +66,7 @@ enum Kind {
     Usage,
     History,
     Status,
+    GreenButton,
     Own(Extension),
 }
 
@@ -69,6 +75,7 @@ enum Kind {
 enum Source {
     Command(String),
     File(PathBuf),
+    Feed(PathBuf),
     Simulated(SimulatedMeter),
 }
 
@@ -95,6 +102,8 @@ pub(super) enum NotAReport {
     },
     #[error("unit={text}: {why}")]
     Unit { text: String, why: NotAUnit },
+    #[error("report=green-button: needs source=file:PATH, and has no unit and no always")]
+    NotAFeed,
     #[error("a simulated meter needs a unit of power, such as unit=powerReal:kW")]
     NotPower,
 }
@@ -188,11 +197,14 @@ impl FromStr for ReportFlag {
             "usage" => (Kind::Usage, "usage"),
             "history" => (Kind::History, "history"),
             "status" => (Kind::Status, "status"),
+            "green-button" => (Kind::GreenButton, "green-button"),
             own => {
                 let name = Extension::new(own).map_err(|why| NotAReport::Value {
                     word: "report",
                     text: own.to_owned(),
-                    why: format!("{why}; there are usage, history, status and x-NAME"),
+                    why: format!(
+                        "{why}; there are usage, history, status, green-button and x-NAME"
+                    ),
                 })?;
                 (Kind::Own(name), own)
             }
@@ -205,6 +217,16 @@ impl FromStr for ReportFlag {
             })
         });
         let unit = unit.transpose()?;
+        let source = Source::read(
+            source.trim(),
+            kind == Kind::GreenButton,
+            unit.as_ref(),
+            r_id,
+        )?;
+        let has_own = unit.is_some() || words.text("always").is_some();
+        if kind == Kind::GreenButton && (has_own || !matches!(source, Source::Feed(_))) {
+            return Err(NotAReport::NotAFeed);
+        }
         let min = words.value("min")?.unwrap_or(Duration::seconds(10));
         let keep = words.value("keep")?;
         Ok(Self {
@@ -224,18 +246,24 @@ impl FromStr for ReportFlag {
             max: words.value("max")?.unwrap_or(Duration::hours(1)),
             on_change: words.text("on-change").is_some(),
             always: words.value("always")?,
-            source: Source::read(source.trim(), unit.as_ref(), r_id)?,
+            source,
             unit,
         })
     }
 }
 
 impl Source {
-    fn read(text: &str, unit: Option<&Unit>, r_id: &str) -> Result<Self, NotAReport> {
+    fn read(
+        text: &str,
+        is_feed: bool,
+        unit: Option<&Unit>,
+        r_id: &str,
+    ) -> Result<Self, NotAReport> {
         match text.split_once(':') {
             Some(("command", command)) if !command.is_empty() => {
                 Ok(Self::Command(command.to_owned()))
             }
+            Some(("file", path)) if is_feed && !path.is_empty() => Ok(Self::Feed(path.into())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
             Some(("simulated", meter)) => simulated(meter, unit, r_id).map(Self::Simulated),
             Some(_) | None => Err(NotAReport::UnknownSource(text.to_owned())),
@@ -278,6 +306,7 @@ impl ReportFlag {
             Kind::Usage => Report::usage(specifier),
             Kind::History => Report::history(specifier),
             Kind::Status => Report::status(specifier),
+            Kind::GreenButton => Report::green_button(specifier),
             Kind::Own(name) => Report::custom(name.clone(), specifier),
         }
     }
@@ -285,6 +314,7 @@ impl ReportFlag {
     fn point(self) -> Point {
         let mut point = match self.kind {
             Kind::Status => Point::status(self.r_id.clone()),
+            Kind::GreenButton => Point::green_button(self.r_id.clone()),
             Kind::Usage | Kind::History | Kind::Own(_) => Point::new(
                 self.r_id.clone(),
                 ReportType::Usage,
@@ -347,6 +377,13 @@ impl ReportFlag {
                 point.incremental(move |moment| {
                     let meter = meter.clone();
                     async move { meter.measure(moment).await }
+                })
+            }
+            Source::Feed(path) => {
+                let file = GreenButtonFile::new(path);
+                point.full(move |span| {
+                    let file = file.clone();
+                    async move { file.recall(span).await }
                 })
             }
             Source::Simulated(mut meter) => {
@@ -465,6 +502,19 @@ mod tests {
     }
 
     #[test]
+    fn feeds_are_offered_as_such() {
+        let offers = offer(&["meter report=green-button keep=P30D source=file:feed.xml"]);
+        let name = offers[0].report_name.clone();
+        assert_eq!(name, Some(ReportName::MetadataHistoryGreenButton));
+        assert_eq!(offers[0].report_specifier_id.as_str(), "green-button");
+        let [meter] = &offers[0].descriptions[..] else {
+            panic!("{offers:?}");
+        };
+        assert!(matches!(&meter.item_base, Some(ItemBase::GreenButton(_))));
+        assert_eq!(meter.sampling_rate, None);
+    }
+
+    #[test]
     fn a_command_is_taken_as_it_is() {
         let flag: ReportFlag = "a unit=voltage:V source=command:echo source=x, y | tail"
             .parse()
@@ -491,6 +541,14 @@ mod tests {
             ("", "needs a source"),
             ("power unit=powerReal:kW", "needs a source"),
             ("source=file:a", "begins with the rID"),
+            (
+                "a report=green-button source=command:cat",
+                "needs source=file:PATH",
+            ),
+            (
+                "a report=green-button unit=voltage:V source=file:a",
+                "has no unit",
+            ),
             ("unit=voltage:V source=file:a", "begins with the rID"),
             ("a source=modbus:1", "source=modbus:1"),
             ("a source=file:", "none of command"),

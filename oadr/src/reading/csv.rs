@@ -46,6 +46,7 @@ pub(crate) fn header(history: bool) -> String {
             line.field(&format!("{control}_{value}"));
         }
     }
+    line.field("green_button");
     if history {
         line.field("superseded");
     }
@@ -124,6 +125,7 @@ fn line(point: &Point, sample: &Sample, measured: &Measured, superseded: Option<
     for control in controls {
         line.control(control);
     }
+    line.field(measured.green_button.as_deref().unwrap_or_default());
     if superseded.is_some() {
         line.shown(superseded);
     }
@@ -193,7 +195,7 @@ mod tests {
         confidence,accuracy,created,online,manual_override,capacity_min,capacity_max,\
         capacity_current,capacity_normal,level_offset_min,level_offset_max,level_offset_current,\
         level_offset_normal,percent_offset_min,percent_offset_max,percent_offset_current,\
-        percent_offset_normal,set_point_min,set_point_max,set_point_current,set_point_normal";
+        percent_offset_normal,set_point_min,set_point_max,set_point_current,set_point_normal,green_button";
 
     const ABOUT: &str = "ven-1,req-1,usage,TELEMETRY_USAGE,power,usage,Direct Read,\
         \"boiler;pump, \"\"old\"\"\",,powerReal,kW,";
@@ -204,7 +206,7 @@ mod tests {
         write(&mut out, &read(power()), &read(kilowatts()), None);
         let expected = format!(
             "{NAMES}\r\n{ABOUT}2026-01-01T00:00:00.123456Z,PT1M,-0.1,Quality Good - Non Specific,\
-             95,0.5,2026-01-01T00:01:00Z,,,,,,,,,,,,,,,,,,\r\n"
+             95,0.5,2026-01-01T00:01:00Z,,,,,,,,,,,,,,,,,,,\r\n"
         );
         assert_eq!(out, expected);
         for (text, field) in [
@@ -222,7 +224,7 @@ mod tests {
         let mut out = String::new();
         write(&mut out, &read(power()), &read(status()), None);
         let expected = format!(
-            "{ABOUT}2026-01-01T00:00:00Z,,,,,,2026-01-01T00:00:00Z,true,false,0,10.5,7,,,,,,,,,,,,,\r\n"
+            "{ABOUT}2026-01-01T00:00:00Z,,,,,,2026-01-01T00:00:00Z,true,false,0,10.5,7,,,,,,,,,,,,,,\r\n"
         );
         assert_eq!(out, expected);
         let commas = |line: &str| line.matches(',').count();

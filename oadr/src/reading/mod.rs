@@ -56,10 +56,13 @@ pub(crate) struct Sample {
 /// What was measured, and how well.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measured {
-    /// A number; absent beside a status.
+    /// A number; absent beside a status or a feed.
     pub(crate) value: Option<Float>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<ResourceStatus>,
+    /// A Green Button feed, as the XML text that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) green_button: Option<String>,
     pub(crate) quality: Option<DataQuality>,
     pub(crate) confidence: Option<Confidence>,
     pub(crate) accuracy: Option<Float>,

@@ -20,6 +20,9 @@ use crate::sqlite::StoreError;
 /// How many rows are looked at for a page, whether they are wanted or not.
 const WORK: usize = 200_000;
 
+/// A feed is as much work as so many bytes each are rows.
+const ROW: usize = 64;
+
 /// How much of the history of one reading is told: what is left out is the oldest.
 const HISTORY: u32 = 100;
 
@@ -112,7 +115,7 @@ impl Store {
 }
 
 pub(super) const SELECT: &str =
-    "SELECT start, stream, duration, point, created, value, status, quality, confidence, accuracy FROM readings
+    "SELECT start, stream, duration, point, created, value, status, quality, confidence, accuracy, feed FROM readings
      WHERE partition = ?1 AND (start, stream, duration) > (?2, ?3, ?4) AND start < ?5
      ORDER BY start, stream, duration";
 
@@ -129,7 +132,7 @@ pub(super) fn page(c: &Connection, wanted: &Wanted, most: usize) -> Result<Page,
     let to = wanted.to.map_or(i64::MAX, micros);
     let mut select = c.prepare_cached(SELECT)?;
     let mut earlier = c.prepare_cached(
-        "SELECT created, value, status, quality, confidence, accuracy FROM superseded
+        "SELECT created, value, status, quality, confidence, accuracy, feed FROM superseded
          WHERE partition = ?1 AND start = ?2 AND stream = ?3 AND duration = ?4
          ORDER BY created DESC, id DESC LIMIT ?5",
     )?;
@@ -166,9 +169,10 @@ pub(super) fn page(c: &Connection, wanted: &Wanted, most: usize) -> Result<Page,
                         return Ok(page);
                     }
                     let measured = measured(row.get(4)?, ValueRow::read(row, 5)?)?;
+                    work += feed_rows(&measured);
                     let superseded = if wanted.history {
                         let before = superseded(&mut earlier, place)?;
-                        work += before.len();
+                        work += before.iter().map(|old| 1 + feed_rows(old)).sum::<usize>();
                         Some(before)
                     } else {
                         None
@@ -195,6 +199,11 @@ pub(super) fn page(c: &Connection, wanted: &Wanted, most: usize) -> Result<Page,
         }
     }
     Ok(page)
+}
+
+/// For how many rows a value counts because of its feed.
+fn feed_rows(measured: &Measured) -> usize {
+    measured.green_button.as_ref().map_or(0, String::len) / ROW
 }
 
 /// The partitions that may have something, in their order.
@@ -311,11 +320,12 @@ fn measured(created: i64, row: ValueRow) -> Result<Measured, StoreError> {
     let status = status.map_err(StoreError::row("readings"))?;
     let confidence = row.confidence.map(Confidence::new).transpose();
     Ok(Measured {
-        value: match &status {
-            Some(_) => None,
-            None => Some(Float::from(row.value.unwrap_or(f64::NAN))),
+        value: match (&status, &row.feed) {
+            (None, None) => Some(Float::from(row.value.unwrap_or(f64::NAN))),
+            (Some(_), _) | (None, Some(_)) => None,
         },
         status,
+        green_button: row.feed,
         quality: row.quality.map(kept).transpose()?,
         // Never more than 100 was written.
         confidence: confidence.unwrap_or_default(),

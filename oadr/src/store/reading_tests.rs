@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use oadr_core::payload::{
-    ItemBase, LoadControlState, LoadControlValues, Payload, PowerAttributes, PowerReal, PowerUnit,
-    ResourceStatus,
+    GreenButton, ItemBase, LoadControlState, LoadControlValues, Payload, PowerAttributes,
+    PowerReal, PowerUnit, ResourceStatus,
 };
 use oadr_core::reading::Reading;
 use oadr_core::value::{
@@ -291,6 +291,41 @@ async fn values_come_back_as_they_were() {
     assert_eq!(last.sample.measured.status, Some(status));
     let (point, _) = page.readings().last().unwrap();
     assert_eq!(point.description.measurement.as_deref(), Some("status"));
+}
+
+#[tokio::test]
+async fn a_feed_comes_back_as_it_was_and_with_the_one_before() {
+    let feed = |id: &str| {
+        let text = format!(r#"<feed xmlns="http://www.w3.org/2005/Atom"><id>{id}</id></feed>"#);
+        GreenButton::new(&text).unwrap()
+    };
+    let rig = Rig::new();
+    let of = |id| vec![Reading::new(r_id("a"), at(0), feed(id))];
+    let first = report(60, of("one"));
+    assert_eq!(write(&rig.store, 1, &first).await, written(1, 0, 0));
+    assert_eq!(write(&rig.store, 1, &first).await, written(0, 0, 1));
+    let second = report(120, of("two"));
+    assert_eq!(write(&rig.store, 1, &second).await, written(0, 1, 0));
+    let wanted = Wanted {
+        history: true,
+        ..all()
+    };
+    let page = page(&rig.store, &wanted).await;
+    let [row] = &page.rows[..] else {
+        panic!("{page:?}");
+    };
+    let measured = &row.sample.measured;
+    assert_eq!((measured.value, &measured.status), (None, &None));
+    let kept = measured.green_button.as_deref().unwrap();
+    assert_eq!(GreenButton::new(kept).unwrap(), feed("two"));
+    let json = serde_json::to_value(&row.sample).unwrap();
+    assert_eq!(json["green_button"], feed("two").as_str());
+    assert_eq!(json["value"], serde_json::Value::Null);
+    let before = row.superseded.as_ref().unwrap();
+    assert_eq!(
+        before[0].green_button.as_deref(),
+        Some(feed("one").as_str())
+    );
 }
 
 #[tokio::test]

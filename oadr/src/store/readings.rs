@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-use oadr_core::payload::{Payload, measurement};
-use oadr_core::reading::Reading;
+use oadr_core::payload::measurement;
+use oadr_core::reading::{Reading, ReadingPayload};
 use oadr_core::value::{DateTime, Duration, RId};
 use oadr_core::vtn::{PointFact, ReadingsFact};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, ToSql, params};
@@ -53,6 +53,7 @@ pub(super) struct ValueRow {
     pub(super) quality: Option<String>,
     pub(super) confidence: Option<u32>,
     pub(super) accuracy: Option<f64>,
+    pub(super) feed: Option<String>,
 }
 
 /// What became of readings.
@@ -125,8 +126,8 @@ impl ReadingRows {
             .map(|stream| self.place(c, key, stream))
             .collect::<Result<_, _>>()?;
         let mut insert = c.prepare_cached(
-            "INSERT INTO readings (partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            "INSERT INTO readings (partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy, feed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (partition, start, stream, duration) DO NOTHING",
         )?;
         let mut written = Written::default();
@@ -206,7 +207,7 @@ impl Row<'_> {
             value,
             ..
         } = self.row;
-        let columns: [&dyn ToSql; 11] = [
+        let columns: [&dyn ToSql; 12] = [
             &self.key.0,
             start,
             &self.place.stream,
@@ -218,6 +219,7 @@ impl Row<'_> {
             &value.quality,
             &value.confidence,
             &value.accuracy,
+            &value.feed,
         ];
         Ok(statement.execute(columns)?)
     }
@@ -231,7 +233,7 @@ impl Row<'_> {
         let there = params![self.key.0, start, self.place.stream, duration];
         let (created, point, value) = c
             .prepare_cached(
-                "SELECT created, point, value, status, quality, confidence, accuracy FROM readings
+                "SELECT created, point, value, status, quality, confidence, accuracy, feed FROM readings
                  WHERE partition = ?1 AND start = ?2 AND stream = ?3 AND duration = ?4",
             )?
             .query_row(there, |row| {
@@ -261,13 +263,13 @@ impl Row<'_> {
         }
         if is_later {
             c.prepare_cached(
-                "INSERT INTO superseded (partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy)
-                 SELECT partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy FROM readings
+                "INSERT INTO superseded (partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy, feed)
+                 SELECT partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy, feed FROM readings
                  WHERE partition = ?1 AND start = ?2 AND stream = ?3 AND duration = ?4",
             )?
             .execute(there)?;
             self.execute(&mut c.prepare_cached(
-                "UPDATE readings SET point = ?5, created = ?6, value = ?7, status = ?8, quality = ?9, confidence = ?10, accuracy = ?11
+                "UPDATE readings SET point = ?5, created = ?6, value = ?7, status = ?8, quality = ?9, confidence = ?10, accuracy = ?11, feed = ?12
                  WHERE partition = ?1 AND start = ?2 AND stream = ?3 AND duration = ?4",
             )?)?;
             return Ok(true);
@@ -275,12 +277,12 @@ impl Row<'_> {
         // It comes late, or names no later time: then the first one counts, so that a repetition of
         // both changes nothing.
         let kept = self.execute(&mut c.prepare_cached(
-            "INSERT INTO superseded (partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+            "INSERT INTO superseded (partition, start, stream, duration, point, created, value, status, quality, confidence, accuracy, feed)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
              WHERE NOT EXISTS (SELECT 1 FROM superseded
                  WHERE partition = ?1 AND start = ?2 AND stream = ?3 AND duration = ?4 AND created = ?6
                  AND point = ?5 AND value IS ?7 AND status IS ?8 AND quality IS ?9
-                 AND confidence IS ?10 AND accuracy IS ?11)",
+                 AND confidence IS ?10 AND accuracy IS ?11 AND feed IS ?12)",
         )?)?;
         Ok(kept > 0)
     }
@@ -288,13 +290,19 @@ impl Row<'_> {
 
 impl ValueRow {
     fn new(reading: &Reading) -> Result<Self, StoreError> {
-        let (value, status) = match &reading.payload {
+        let (value, status, feed) = match &reading.payload {
             // SQLite has no NaN: it becomes NULL.
-            Payload::Float(value) => (Some(value.get()).filter(|value| !value.is_nan()), None),
-            Payload::ResourceStatus(status) => {
+            ReadingPayload::Float(value) => (
+                Some(value.get()).filter(|value| !value.is_nan()),
+                None,
+                None,
+            ),
+            ReadingPayload::ResourceStatus(status) => {
                 let document = serde_json::to_string(status);
-                (None, Some(document.map_err(StoreError::row("readings"))?))
+                let document = document.map_err(StoreError::row("readings"))?;
+                (None, Some(document), None)
             }
+            ReadingPayload::GreenButton(feed) => (None, None, Some(feed.as_str().to_owned())),
         };
         let accuracy = reading.accuracy.map(|accuracy| accuracy.get());
         Ok(Self {
@@ -303,10 +311,11 @@ impl ValueRow {
             quality: reading.quality.as_ref().map(ToString::to_string),
             confidence: reading.confidence.map(u32::from),
             accuracy: accuracy.filter(|accuracy| !accuracy.is_nan()),
+            feed,
         })
     }
 
-    /// Reads the five columns from this one on.
+    /// Reads the six columns from this one on.
     pub(super) fn read(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             value: row.get(from)?,
@@ -314,6 +323,7 @@ impl ValueRow {
             quality: row.get(from + 2)?,
             confidence: row.get(from + 3)?,
             accuracy: row.get(from + 4)?,
+            feed: row.get(from + 5)?,
         })
     }
 }

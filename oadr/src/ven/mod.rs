@@ -237,7 +237,7 @@ pub(crate) use control::{AskError, CorrectedReading, Request, ask};
 pub use control::{CONTROL_SOCKET, Control, ControlError};
 pub use event::{Event, Interval, Signal};
 pub use happening::{Happening, HappeningId};
-pub use meter::{MeterCommand, MeterFile, Profile, SimulatedMeter, status_of};
+pub use meter::{GreenButtonFile, MeterCommand, MeterFile, Profile, SimulatedMeter, status_of};
 pub use occasion::{
     EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptAccepted,
     OptCancelled, OptRefused, OptSent, Registered, RegistrationCancelled, RegistrationRefused,

@@ -110,7 +110,7 @@ pub(crate) use handler::HttpHandler;
 pub use happening::{EventAnswered, Happening, OptCancelled};
 pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
-pub use oadr_core::reading::Reading;
+pub use oadr_core::reading::{Reading, ReadingPayload};
 pub use oadr_core::vtn::{
     Admission, Effect, OfferedReports, OptDecision, PointFact, RegistrationAnswer, ReportPolicy,
     ReportProgress, RequestOrigin, RequestedReport, WantedReport,

@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of who asked for them, nor of how they are kept.
 
-use oadr_core::payload::{ItemBase, Payload};
-use oadr_core::reading::Reading;
+use oadr_core::payload::ItemBase;
+use oadr_core::reading::{Reading, ReadingPayload};
 use oadr_core::value::{
     DataQuality, DateTime, ReportName, ReportRequestId, ReportSpecifierId, ResourceId, VenId,
 };
@@ -60,8 +60,8 @@ impl ReportUpdate {
     pub fn values(&self) -> Vec<(DateTime, f64)> {
         let values = self.readings.iter().filter(|reading| is_usable(reading));
         let values = values.filter_map(|reading| match &reading.payload {
-            Payload::Float(value) => Some((reading.start, value.get())),
-            _ => None,
+            ReadingPayload::Float(value) => Some((reading.start, value.get())),
+            ReadingPayload::ResourceStatus(_) | ReadingPayload::GreenButton(_) => None,
         });
         values.collect()
     }
@@ -128,7 +128,7 @@ mod tests {
             r_id: RId::new(r_id).unwrap(),
             start: at(second),
             duration: None,
-            payload: Payload::Float(value.into()),
+            payload: ReadingPayload::Float(value.into()),
             quality,
             confidence: None,
             accuracy: None,

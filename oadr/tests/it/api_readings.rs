@@ -34,10 +34,10 @@ fn fill(data: &Path) {
              INSERT INTO points VALUES (1, 1, '{description}'), (2, 2, '{status}');
              WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
              INSERT INTO readings SELECT 77, {BEGIN} + i * 60000000, 1, 60000, 1,
-                 {BEGIN} + 900000000, i + 0.5, NULL, 'Quality Good - Non Specific', 95, 0.25 FROM n;
-             INSERT INTO readings VALUES (77, {BEGIN} + 123456, 2, -1, 2, {BEGIN}, NULL, '{online}', NULL, NULL, NULL);
+                 {BEGIN} + 900000000, i + 0.5, NULL, 'Quality Good - Non Specific', 95, 0.25, NULL FROM n;
+             INSERT INTO readings VALUES (77, {BEGIN} + 123456, 2, -1, 2, {BEGIN}, NULL, '{online}', NULL, NULL, NULL, NULL);
              INSERT INTO superseded SELECT NULL, partition, start, stream, duration, point, {BEGIN}, 42,
-                 NULL, NULL, NULL, NULL FROM readings WHERE start = {BEGIN};"
+                 NULL, NULL, NULL, NULL, NULL FROM readings WHERE start = {BEGIN};"
         ))
         .unwrap();
 }

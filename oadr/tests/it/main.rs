@@ -16,6 +16,7 @@ mod api_reports;
 mod api_vens;
 mod backup;
 mod folder;
+mod green_button;
 mod life;
 mod membership;
 mod process;

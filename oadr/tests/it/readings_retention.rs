@@ -25,8 +25,8 @@ async fn what_was_measured_long_ago_goes_and_the_rest_stays() {
         .execute_batch(&format!(
             "INSERT INTO streams VALUES (1, 5, 'Gone', 'req-1', 'power');
              INSERT INTO points VALUES (1, 1, '{description}');
-             INSERT INTO readings VALUES (5, 31536000000000, 1, -1, 1, 0, 1.5, NULL, NULL, NULL, NULL),
-                 (5, 7258118400000000, 1, -1, 1, 0, 2.5, NULL, NULL, NULL, NULL);"
+             INSERT INTO readings VALUES (5, 31536000000000, 1, -1, 1, 0, 1.5, NULL, NULL, NULL, NULL, NULL),
+                 (5, 7258118400000000, 1, -1, 1, 0, 2.5, NULL, NULL, NULL, NULL, NULL);"
         ))
         .unwrap();
     drop(database);

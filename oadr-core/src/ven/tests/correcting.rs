@@ -285,7 +285,7 @@ fn history_is_corrected_as_it_is_kept() {
     wait_for_report(&mut bench);
     let wrong = Reading {
         duration: Some(Duration::minutes(15)),
-        payload: Payload::Float(Float::from(3.0)),
+        payload: Payload::Float(Float::from(3.0)).into(),
         ..energy(-1_800, 0.0)
     };
     bench

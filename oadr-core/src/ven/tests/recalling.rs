@@ -3,8 +3,9 @@
 use super::bench::*;
 use super::offers::*;
 use super::sending::{all, told};
+use crate::payload::{GreenButton, ItemBase, Message, StreamPayload};
 use crate::reading::Reading;
-use crate::value::Duration;
+use crate::value::{Duration, ReportName};
 use crate::ven::Window;
 
 #[test]
@@ -212,4 +213,87 @@ fn what_is_too_much_for_one_report_comes_in_several() {
     }
     assert_eq!(sent.len(), 3);
     assert_eq!(starts, (-3_000..-500).collect::<Vec<_>>());
+}
+
+/// Feeds of 2 hours.
+fn feeds(r_ids: &[&str]) -> Bench {
+    let mut feeds = offer("feeds", ReportName::MetadataHistoryGreenButton, r_ids);
+    for description in &mut feeds.descriptions {
+        description.item_base = Some(ItemBase::GreenButton(GreenButton::empty()));
+        description.sampling_rate = None;
+    }
+    offering(vec![feeds])
+}
+
+fn only_payload(sent: &[(i64, Message)]) -> &StreamPayload {
+    let [(_, message)] = sent else {
+        panic!("{sent:?}");
+    };
+    let intervals = report(message).intervals.as_ref().unwrap();
+    assert_eq!(intervals.len(), 1);
+    assert_eq!(intervals[0].payloads.len(), 1);
+    &intervals[0].payloads[0]
+}
+
+#[test]
+fn feeds_are_sent_as_the_payloads_of_a_history() {
+    let text = r#"<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:uuid:1</id></feed>"#;
+    let feed = GreenButton::new(text).unwrap();
+    let request = || wanted("a", "feeds", &["meter"], Duration::ZERO, Duration::ZERO);
+    let mut bench = feeds(&["meter"]);
+    let kept = feed.clone();
+    bench.meter = Box::new(move |question| {
+        let r_id = question.r_ids[0].clone();
+        vec![Reading::new(r_id, noon() - minutes(30), kept.clone())]
+    });
+    assert_eq!(ask(&mut bench, vec![request()]).1, ["a"]);
+    let sent = sent_until(&mut bench, 60);
+    assert_eq!(only_payload(&sent), &StreamPayload::GreenButton(feed));
+    let name = report(&sent[0].1).report_name.clone();
+    assert_eq!(name, Some(ReportName::HistoryGreenButton));
+
+    let mut bench = feeds(&["meter"]);
+    bench.meter = Box::new(|_| Vec::new());
+    ask(&mut bench, vec![request()]);
+    let empty = StreamPayload::GreenButton(GreenButton::empty());
+    assert_eq!(only_payload(&sent_until(&mut bench, 60)), &empty);
+}
+
+#[test]
+fn large_feeds_go_into_reports_of_their_own() {
+    let long = "x".repeat(60_000);
+    let entries = format!("<title>{long}</title>").repeat(12);
+    let text = format!(r#"<feed xmlns="http://www.w3.org/2005/Atom">{entries}</feed>"#);
+    let feed = GreenButton::new(&text).unwrap();
+    let mut bench = feeds(&["meter"]);
+    bench.meter = Box::new(move |question| {
+        let r_id = &question.r_ids[0];
+        let at = |n| Reading::new(r_id.clone(), noon() - minutes(n), feed.clone());
+        vec![at(30), at(20), at(10)]
+    });
+    let request = wanted("a", "feeds", &["meter"], Duration::ZERO, Duration::ZERO);
+    ask(&mut bench, vec![request]);
+    let sent = sent_until(&mut bench, 60);
+    let starts = sent.iter().map(|(_, message)| {
+        let intervals = report(message).intervals.as_ref().unwrap();
+        let starts = intervals.iter().map(|i| since_noon(i.start.unwrap()) / 60);
+        starts.collect::<Vec<_>>()
+    });
+    assert_eq!(starts.collect::<Vec<_>>(), [[-30], [-20], [-10]]);
+}
+
+#[test]
+fn feeds_of_two_data_points_cannot_be_asked_for_at_once() {
+    let mut bench = feeds(&["one", "two"]);
+    let both = wanted(
+        "a",
+        "feeds",
+        &["one", "two"],
+        Duration::ZERO,
+        Duration::ZERO,
+    );
+    let (code, pending) = ask(&mut bench, vec![both]);
+    assert_eq!((code, pending.len()), (461, 0));
+    let one = wanted("b", "feeds", &["two"], Duration::ZERO, Duration::ZERO);
+    assert_eq!(ask(&mut bench, vec![one]).1, ["b"]);
 }

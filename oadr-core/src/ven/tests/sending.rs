@@ -334,7 +334,7 @@ fn rule_334_a_status_has_the_same_parts_in_every_interval() {
             return Vec::new();
         };
         let mut reading = state(true, from + secs(20));
-        if let crate::payload::Payload::ResourceStatus(status) = &mut reading.payload {
+        if let crate::reading::ReadingPayload::ResourceStatus(status) = &mut reading.payload {
             status.load_control_state = Some(crate::payload::LoadControlState::default());
         }
         vec![reading]

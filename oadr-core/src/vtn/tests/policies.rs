@@ -373,15 +373,18 @@ fn rule_307_a_device_class_does_not_make_a_point_one_of_every_resource() {
 }
 
 #[test]
-fn no_policy_asks_for_green_button_data_which_would_be_refused() {
+fn a_policy_asks_for_the_feeds_of_a_lone_data_point() {
     let any = ReportPolicy {
         report_name: None,
         ..policy("any")
     };
-    let mut feeds = offers().swap_remove(0);
-    feeds.report_specifier_id = ReportSpecifierId::new("feeds").unwrap();
-    feeds.report_name = Some(ReportName::MetadataHistoryGreenButton);
+    let mut several = offers().swap_remove(0);
+    several.report_specifier_id = ReportSpecifierId::new("several").unwrap();
+    several.report_name = Some(ReportName::MetadataHistoryGreenButton);
+    let mut lone = several.clone();
+    lone.report_specifier_id = ReportSpecifierId::new("lone").unwrap();
+    lone.descriptions.truncate(1);
     let mut rig = under(vec![any]);
-    let requests = rig.offer(vec![feeds, offers().swap_remove(0)]);
-    assert_eq!(asked(&requests), [("usage", vec!["a", "b"], 1, 5)]);
+    let requests = rig.offer(vec![several, lone]);
+    assert_eq!(asked(&requests), [("lone", vec!["a"], 0, 0)]);
 }

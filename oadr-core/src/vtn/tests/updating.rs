@@ -2,8 +2,10 @@
 
 use super::reporter::{id, offer, offers, once, point, wanted};
 use super::*;
-use crate::payload::{Report, ReportPayload, ResourceStatus, UpdateReport, UpdatedReport};
-use crate::reading::Reading;
+use crate::payload::{
+    GreenButton, Report, ReportPayload, ResourceStatus, UpdateReport, UpdatedReport,
+};
+use crate::reading::{Reading, ReadingPayload};
 use crate::value::{DataQuality, RId, ReportName, ReportSpecifierId};
 
 /// An interval of data: when from midnight, how long, its number; minutes each.
@@ -94,8 +96,9 @@ fn seen_reading(reading: &Reading) -> (&str, i64, Option<i64>, f64) {
         .duration
         .map(|d| d.span_from(reading.start).num_minutes());
     let value = match &reading.payload {
-        Payload::Float(value) => value.get(),
-        Payload::ResourceStatus(status) => f64::from(u8::from(status.online)),
+        ReadingPayload::Float(value) => value.get(),
+        ReadingPayload::ResourceStatus(status) => f64::from(u8::from(status.online)),
+        ReadingPayload::GreenButton(_) => panic!("a feed"),
     };
     let start = (reading.start - midnight()).num_minutes();
     (reading.r_id.as_str(), start, length, value)
@@ -491,4 +494,33 @@ fn rule_303_answers_carry_the_request_id_of_the_message_if_it_has_one() {
             });
         }
     }
+}
+
+fn feed(start: Option<i64>) -> Interval {
+    let text = r#"<feed xmlns="http://www.w3.org/2005/Atom"><id>urn:uuid:1</id></feed>"#;
+    Interval {
+        payloads: NonEmpty::one(StreamPayload::GreenButton(GreenButton::new(text).unwrap())),
+        ..span(start, Some(60), None, &[("a", 0.0)])
+    }
+}
+
+#[test]
+fn a_feed_is_of_the_only_data_point_that_was_asked_for() {
+    let mut rig = Rig::offering(offers());
+    rig.accepted("s", wanted("status"));
+    assert_eq!(rig.updated(data("s", "status", vec![feed(Some(0))])), 200);
+    let reading = &rig.readings[0].readings[0];
+    assert_eq!(reading.r_id.as_str(), "s");
+    let ReadingPayload::GreenButton(kept) = &reading.payload else {
+        panic!("{reading:?}");
+    };
+    assert!(kept.as_str().contains("urn:uuid:1"));
+}
+
+#[test]
+fn a_feed_for_one_of_several_data_points_is_refused() {
+    let mut rig = requested();
+    let feeds = data("r", "usage", vec![feed(Some(0))]);
+    assert_eq!(rig.updated(feeds), 454);
+    assert!(rig.readings.is_empty());
 }

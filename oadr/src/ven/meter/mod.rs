@@ -5,6 +5,7 @@
 
 mod command;
 mod control;
+mod feed;
 mod file;
 mod profile;
 mod said;
@@ -12,6 +13,7 @@ mod simulated;
 mod status;
 
 pub use command::MeterCommand;
+pub use feed::GreenButtonFile;
 pub use file::MeterFile;
 pub use profile::Profile;
 pub use simulated::SimulatedMeter;

@@ -139,6 +139,8 @@ impl From<StateForm> for LoadControlState {
 
 #[cfg(test)]
 mod tests {
+    use oadr_core::reading::ReadingPayload;
+
     use super::*;
 
     #[test]
@@ -152,7 +154,8 @@ mod tests {
         assert_eq!(value(all).unwrap(), wanted);
         let status =
             r#"{"online": true, "load_control_state": {"capacity": {"current": 0.5, "max": 1}}}"#;
-        let Payload::ResourceStatus(status) = value(status).unwrap().payload().clone() else {
+        let ReadingPayload::ResourceStatus(status) = value(status).unwrap().payload().clone()
+        else {
             panic!("{status}");
         };
         let capacity = status.load_control_state.unwrap().capacity.unwrap();

@@ -4,16 +4,18 @@
 
 use std::fmt::Display;
 
-use oadr_core::payload::{Confidence, Payload, ResourceStatus};
+use oadr_core::payload::{Confidence, GreenButton, Payload, ResourceStatus};
+use oadr_core::reading::ReadingPayload;
 use oadr_core::value::{DataQuality, DateTime, Duration, Float};
 use serde::{Deserialize, Serialize};
 
 use crate::logging;
 
-/// A value of a data point: a number in the point's unit, or the status of a resource.
+/// A value of a data point: a number in the point's unit, the status of a resource, or a
+/// Green Button feed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    pub(super) payload: Payload,
+    pub(super) payload: ReadingPayload,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) quality: Option<DataQuality>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +35,7 @@ impl Measurement {
 
     /// The value.
     #[must_use]
-    pub fn payload(&self) -> &Payload {
+    pub fn payload(&self) -> &ReadingPayload {
         &self.payload
     }
 
@@ -69,7 +71,7 @@ impl Measurement {
 
     /// The number, if it is one and nothing is to be said about it.
     pub(in crate::ven) fn plain(&self) -> Option<f64> {
-        let Payload::Float(number) = self.payload else {
+        let ReadingPayload::Float(number) = self.payload else {
             return None;
         };
         let said = self.quality.is_some()
@@ -80,8 +82,8 @@ impl Measurement {
     }
 }
 
-impl From<Payload> for Measurement {
-    fn from(payload: Payload) -> Self {
+impl From<ReadingPayload> for Measurement {
+    fn from(payload: ReadingPayload) -> Self {
         Self {
             payload,
             quality: None,
@@ -89,6 +91,18 @@ impl From<Payload> for Measurement {
             accuracy: None,
             duration: None,
         }
+    }
+}
+
+impl From<Payload> for Measurement {
+    fn from(payload: Payload) -> Self {
+        ReadingPayload::from(payload).into()
+    }
+}
+
+impl From<GreenButton> for Measurement {
+    fn from(feed: GreenButton) -> Self {
+        ReadingPayload::from(feed).into()
     }
 }
 

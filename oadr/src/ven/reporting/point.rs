@@ -6,7 +6,8 @@ use std::fmt;
 use std::future::Future;
 
 use chrono::TimeDelta;
-use oadr_core::payload::{ItemBase, Payload, ReportDescription, SamplingRate, Target};
+use oadr_core::payload::{GreenButton, ItemBase, ReportDescription, SamplingRate, Target};
+use oadr_core::reading::ReadingPayload;
 use oadr_core::value::{Duration, MarketContext, RId, ReadingType, ReportType, ResourceId, Text};
 
 use super::measurement::{Measurement, Sample, Series};
@@ -64,6 +65,12 @@ impl Point {
     /// [`ResourceStatus`](oadr_core::payload::ResourceStatus).
     pub fn status(r_id: RId) -> Self {
         Self::new(r_id, ReportType::ResourceStatus, ReadingType::NotApplicable)
+    }
+
+    /// Green Button data; its values are [`GreenButton`] feeds, from a [full](Self::full) source.
+    pub fn green_button(r_id: RId) -> Self {
+        let unit = ItemBase::GreenButton(GreenButton::empty());
+        Self::usage(r_id, unit)
     }
 
     /// What it measures.
@@ -155,21 +162,37 @@ impl Point {
         self.report_type == ReportType::ResourceStatus
     }
 
+    /// Whether its values are Green Button feeds.
+    pub(super) fn is_green_button(&self) -> bool {
+        matches!(self.unit, Some(ItemBase::GreenButton(_)))
+    }
+
     pub(super) fn has_unit(&self) -> bool {
         self.unit.is_some()
     }
 
     /// How a source's value does not fit the point, if it does not.
     pub(super) fn misfit(&self, measurement: &Measurement) -> Option<&'static str> {
+        if self.is_green_button() {
+            return match &measurement.payload {
+                ReadingPayload::GreenButton(_) => None,
+                ReadingPayload::Float(_) | ReadingPayload::ResourceStatus(_) => {
+                    Some("a Green Button feed is wanted")
+                }
+            };
+        }
         match (&measurement.payload, self.is_status()) {
-            (Payload::Float(_), true) => Some("the status of a resource is wanted, not a number"),
-            (Payload::ResourceStatus(_), false) => {
+            (ReadingPayload::GreenButton(_), _) => Some("a Green Button feed is not wanted"),
+            (ReadingPayload::Float(_), true) => {
+                Some("the status of a resource is wanted, not a number")
+            }
+            (ReadingPayload::ResourceStatus(_), false) => {
                 Some("a number is wanted, not the status of a resource")
             }
-            (Payload::ResourceStatus(_), true) if measurement.accuracy.is_some() => {
+            (ReadingPayload::ResourceStatus(_), true) if measurement.accuracy.is_some() => {
                 Some("the status of a resource has no accuracy (rule 319)")
             }
-            (Payload::Float(_) | Payload::ResourceStatus(_), _) => None,
+            (ReadingPayload::Float(_) | ReadingPayload::ResourceStatus(_), _) => None,
         }
     }
 

@@ -25,6 +25,7 @@ enum Kind {
     Usage,
     Status,
     History,
+    GreenButton,
     Custom(Extension),
 }
 
@@ -67,8 +68,9 @@ pub enum PointError {
     /// Only a status goes without a unit.
     #[error("has no unit (rule 305)")]
     NoUnit,
-    /// A status report has statuses only, and the other well-known ones have none.
-    #[error("is a status where there are numbers, or the other way round (rule 331)")]
+    /// A status report has statuses only, a Green Button report has feeds only, and the other
+    /// well-known ones have neither.
+    #[error("has values of another kind than its report (rule 331)")]
     Kind,
     /// Nobody says what its values are.
     #[error("has no source")]
@@ -114,6 +116,12 @@ impl Report {
         Self::new(Kind::History, specifier)
     }
 
+    /// Green Button data of the past: `HISTORY_GREENBUTTON`, of [such points](Point::green_button). The
+    /// VTN can ask for one of them at a time.
+    pub fn green_button(specifier: ReportSpecifierId) -> Self {
+        Self::new(Kind::GreenButton, specifier)
+    }
+
     /// A report of one's own, with telemetry's rules and a name that begins with `x-`.
     pub fn custom(name: Extension, specifier: ReportSpecifierId) -> Self {
         Self::new(Kind::Custom(name), specifier)
@@ -134,7 +142,7 @@ impl Report {
     }
 
     fn is_history(&self) -> bool {
-        self.kind == Kind::History
+        matches!(self.kind, Kind::History | Kind::GreenButton)
     }
 
     /// The offer (rules 305, 307, 308, 311, 312, 331, 333).
@@ -177,6 +185,7 @@ impl Report {
                 Kind::Usage => ReportName::MetadataTelemetryUsage,
                 Kind::Status => ReportName::MetadataTelemetryStatus,
                 Kind::History => ReportName::MetadataHistoryUsage,
+                Kind::GreenButton => ReportName::MetadataHistoryGreenButton,
                 Kind::Custom(name) => ReportName::Extension(name.clone()),
             }),
             created,
@@ -188,9 +197,10 @@ impl Report {
             return Some(PointError::NoId);
         }
         let fits = match &self.kind {
-            Kind::Usage | Kind::History => !point.is_status(),
+            Kind::Usage | Kind::History => !point.is_status() && !point.is_green_button(),
             Kind::Status => point.is_status(),
-            Kind::Custom(_) => true,
+            Kind::GreenButton => point.is_green_button(),
+            Kind::Custom(_) => !point.is_green_button(),
         };
         if !fits {
             return Some(PointError::Kind);

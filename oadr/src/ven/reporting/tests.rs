@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use oadr_core::payload::{ItemBase, Payload};
-use oadr_core::reading::Reading;
+use oadr_core::payload::ItemBase;
+use oadr_core::reading::{Reading, ReadingPayload};
 use oadr_core::value::{self, DateTime, SiScaleCode, TransportName};
 use oadr_core::ven::{Context, MarketContexts, OptPolicy, ReadingsQuestion, State, Window};
 use tokio::sync::{oneshot, watch};
@@ -117,8 +117,10 @@ impl Bench {
 
 fn numbers(readings: &[Reading]) -> Vec<f64> {
     let numbers = readings.iter().map(|reading| match &reading.payload {
-        Payload::Float(number) => number.get(),
-        Payload::ResourceStatus(_) => panic!("{reading:?}"),
+        ReadingPayload::Float(number) => number.get(),
+        ReadingPayload::ResourceStatus(_) | ReadingPayload::GreenButton(_) => {
+            panic!("{reading:?}")
+        }
     });
     numbers.collect()
 }

@@ -5,6 +5,7 @@ use crate::payload::{
     CreatedReport, ItemBase, PendingReports, RegisterReport, Report, ReportDescription,
     ReportPayload, UpdateReport,
 };
+use crate::reading::ReadingPayload;
 use crate::value::{
     RId, ReadingType, ReportName, ReportRequestId, ReportSpecifierId, ReportType, SiScaleCode,
 };
@@ -106,8 +107,10 @@ impl World {
     fn values(&self, ven: &str, request: &ReportRequestId) -> Vec<f64> {
         let kept = self.host.readings(self.key(ven), request);
         kept.map(|kept| match &kept.reading.payload {
-            Payload::Float(value) => value.get(),
-            Payload::ResourceStatus(_) => panic!("a status"),
+            ReadingPayload::Float(value) => value.get(),
+            ReadingPayload::ResourceStatus(_) | ReadingPayload::GreenButton(_) => {
+                panic!("no number")
+            }
         })
         .collect()
     }
