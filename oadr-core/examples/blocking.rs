@@ -28,9 +28,9 @@ use oadr_core::memory::{VenHost, VtnConfig, VtnHost};
 use oadr_core::payload::{EventSignal, Interval, Message, Payload, StreamPayload};
 use oadr_core::value::{
     DateTime, Float, NonEmpty, OptType, ResponseRequired, ServiceName, SignalId, SignalName,
-    SignalType, Text, TransportName, VtnId,
+    SignalType, Text, VtnId,
 };
-use oadr_core::ven::{Context, Failure, MarketContexts, OptPolicy, Outgoing};
+use oadr_core::ven::{Context, Failure, OptPolicy, Outgoing};
 use oadr_core::vtn::{Audience, DeliveryStatus, EventBody, EventDraft, Reply};
 use oadr_core::{Peer, Profile, value};
 
@@ -348,21 +348,8 @@ struct Ven {
 impl Ven {
     fn new(vtn: SocketAddr) -> Result<Self, Failed> {
         let host = VenHost::new(Context {
-            version: 1,
-            ven_name: Text::new("house")?,
-            ven_id: None,
-            vtn_id: None,
-            transport: TransportName::SimpleHttp,
-            transport_address: None,
-            report_only: false,
-            xml_signature: false,
-            reports: Vec::new(),
-            report_jitter: 0,
-            resources: Vec::new(),
-            signals: Vec::new(),
-            market_contexts: MarketContexts::Any,
             opt: OptPolicy::Always(OptType::OptIn),
-            poll_frequency: TimeDelta::seconds(10),
+            ..Context::new(Text::new("house")?)
         });
         Ok(Self { host, vtn })
     }

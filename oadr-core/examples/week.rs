@@ -12,9 +12,9 @@ use oadr_core::memory::{VenHost, VtnConfig, VtnHost};
 use oadr_core::payload::{EventSignal, Interval, Message, Payload, StreamPayload};
 use oadr_core::value::{
     DateTime, Duration, EventId, Float, NonEmpty, OptType, ResponseRequired, SignalId, SignalName,
-    SignalType, Text, TransportName, VtnId,
+    SignalType, Text, VtnId,
 };
-use oadr_core::ven::{Command, Context, Effect, Failure, MarketContexts, OptPolicy, Outgoing};
+use oadr_core::ven::{Command, Context, Effect, Failure, OptPolicy, Outgoing};
 use oadr_core::vtn::{Audience, DeliveryStatus, EventBody, EventDraft, Reply};
 use oadr_core::{Peer, Profile};
 
@@ -106,21 +106,9 @@ impl Week {
         config.poll_frequency = Duration::minutes(5);
         config.resend_after = TimeDelta::seconds(150);
         let context = Context {
-            version: 1,
-            ven_name: Text::new("house")?,
-            ven_id: None,
-            vtn_id: None,
-            transport: TransportName::SimpleHttp,
-            transport_address: None,
-            report_only: false,
-            xml_signature: false,
-            reports: Vec::new(),
-            report_jitter: 0,
-            resources: Vec::new(),
-            signals: Vec::new(),
-            market_contexts: MarketContexts::Any,
             opt: OptPolicy::Always(OptType::OptIn),
             poll_frequency: TimeDelta::minutes(5),
+            ..Context::new(Text::new("house")?)
         };
         let monday: DateTime = "2026-01-05T00:00:00Z".parse()?;
         let mut week = Self {

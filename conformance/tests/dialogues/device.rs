@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 use oadr_core::memory::VenHost;
 use oadr_core::opt::{OptPeriod, OptSubject, OptTerms};
 use oadr_core::payload::{EiResponse, Message, MessageKind, Poll, Report, Response};
-use oadr_core::value::{DateTime, OptId, RequestId, Text, TransportName, VenId};
-use oadr_core::ven::{Command, Context, Exchange, MarketContexts, OptDraft, OptPolicy, Outgoing};
+use oadr_core::value::{DateTime, OptId, RequestId, Text, VenId};
+use oadr_core::ven::{Command, Context, Exchange, OptDraft, Outgoing};
 
 use crate::made::made;
 use crate::offers;
@@ -87,21 +87,10 @@ fn new_ven(
 ) -> Result<VenHost, String> {
     let ven_id = agreed.map(VenId::new).transpose();
     let mut ven = VenHost::new(Context {
-        version: 1,
-        ven_name: Text::new(offers::VEN_NAME).map_err(|error| error.to_string())?,
         ven_id: ven_id.map_err(|error| error.to_string())?,
-        vtn_id: None,
-        transport: TransportName::SimpleHttp,
-        transport_address: None,
-        report_only: false,
-        xml_signature: false,
         reports: offers.to_vec(),
-        report_jitter: 0,
         resources: crate::offers::resources(),
-        signals: Vec::new(),
-        market_contexts: MarketContexts::Any,
-        opt: OptPolicy::Ask,
-        poll_frequency: TimeDelta::seconds(10),
+        ..Context::new(Text::new(offers::VEN_NAME).map_err(|error| error.to_string())?)
     });
     let time = Arc::clone(time);
     ven.on_readings(move |question| {

@@ -13,12 +13,9 @@ use oadr_core::memory::{KeptReading, VenHost, VtnConfig, VtnHost};
 use oadr_core::payload::{Interval, Message, Report, StreamPayload};
 use oadr_core::reading::{Reading, ReadingPayload};
 use oadr_core::value::{
-    DataQuality, DateTime, Duration, RId, ReportRequestId, ReportSpecifierId, Text, TransportName,
-    VtnId,
+    DataQuality, DateTime, Duration, RId, ReportRequestId, ReportSpecifierId, Text, VtnId,
 };
-use oadr_core::ven::{
-    Context, Effect, Failure, MarketContexts, OptPolicy, Outgoing, ReadingsQuestion, Window,
-};
+use oadr_core::ven::{Context, Effect, Failure, Outgoing, ReadingsQuestion, Window};
 use oadr_core::vtn::{Command, Reply, ReportProgress, WantedReport};
 use oadr_core::{Peer, Profile};
 
@@ -327,21 +324,9 @@ impl Site {
             description.sampling_rate.as_mut().unwrap().min_period = Duration::seconds(1);
         }
         let mut ven = VenHost::new(Context {
-            version: 1,
-            ven_name: Text::new(&name).unwrap(),
-            ven_id: None,
-            vtn_id: None,
-            transport: TransportName::SimpleHttp,
-            transport_address: None,
-            report_only: false,
-            xml_signature: false,
             reports: vec![usage],
             report_jitter: 20,
-            resources: Vec::new(),
-            signals: Vec::new(),
-            market_contexts: MarketContexts::Any,
-            opt: OptPolicy::Ask,
-            poll_frequency: TimeDelta::seconds(10),
+            ..Context::new(Text::new(&name).unwrap())
         });
         let kept = Arc::new(Mutex::new(Samples::new()));
         let disk = Arc::clone(&kept);

@@ -23,8 +23,7 @@ use crate::value::{
     RequestId, ResourceId, ResponseRequired, SignalName, Text, TransportName, VenId, VtnId,
 };
 use crate::ven::{
-    Command, Context, Exchange, Failure, MarketContexts, OptDraft, OptPolicy, Outgoing,
-    Registration, Run,
+    Command, Context, Exchange, Failure, OptDraft, OptPolicy, Outgoing, Registration, Run,
 };
 
 /// A VEN that owes more than this does not send what it owes.
@@ -58,16 +57,11 @@ struct World {
 impl World {
     fn new(draws: &mut Draws<'_>) -> Self {
         let context = Context {
-            version: 1,
-            ven_name: Text::new("house").unwrap_or_default(),
             ven_id: draws
                 .flip()
                 .then(|| VenId::new("ven-1").unwrap_or_default()),
             vtn_id: draws.flip().then(vtn_id),
-            transport: TransportName::SimpleHttp,
-            transport_address: None,
             report_only: draws.below(8) == 1,
-            xml_signature: false,
             reports: match draws.below(4) {
                 0 => Vec::new(),
                 1 => Arbitrary::arbitrary(draws),
@@ -83,13 +77,12 @@ impl World {
             } else {
                 Vec::new()
             },
-            market_contexts: MarketContexts::Any,
             opt: match draws.below(4) {
                 0 => OptPolicy::Always(OptType::OptOut),
                 1 => OptPolicy::Ask,
                 _ => OptPolicy::Always(OptType::OptIn),
             },
-            poll_frequency: TimeDelta::seconds(10),
+            ..Context::new(Text::new("house").unwrap_or_default())
         };
         let mut host = VenHost::new(context);
         let mut moods = draws.number();

@@ -214,25 +214,14 @@ fn change_opt(turn: &mut Turn<'_>, event_id: &EventId, opt: OptType) -> Result<(
 /// is away. The answer that goes before an opt of the event stays where it is (rule 206).
 fn overtake(turn: &mut Turn<'_>, event_id: &EventId) {
     let state = turn.state();
-    let opt = state.owed.iter().rposition(|owed| match owed {
-        Owed::CreateOpt { number, .. } => {
-            let opt = state.opts.get(*number);
-            opt.is_some_and(|opt| opt.terms.event_id() == Some(event_id))
-        }
-        Owed::Reregistration { .. }
-        | Owed::RegisterReport { .. }
-        | Owed::RequestEvent { .. }
-        | Owed::CancelPartyRegistration(_)
-        | Owed::CanceledPartyRegistration(_)
-        | Owed::CreatedEvent(_)
-        | Owed::Response(_)
-        | Owed::RegisteredReport(_)
-        | Owed::CreatedReport(_)
-        | Owed::CanceledReport(_)
-        | Owed::UpdatedReport(_)
-        | Owed::UpdateReport(_)
-        | Owed::CancelOpt { .. } => false,
-    });
+    let is_its_opt = |owed: &Owed| {
+        let Owed::CreateOpt { number, .. } = owed else {
+            return false;
+        };
+        let opt = state.opts.get(*number);
+        opt.is_some_and(|opt| opt.terms.event_id() == Some(event_id))
+    };
+    let opt = state.owed.iter().rposition(is_its_opt);
     // What is under way is the first, if anything owed is.
     let from = opt.map_or(usize::from(state.is_waiting()), |opt| opt.saturating_add(1));
     let mut later = state.owed.iter().skip(from);

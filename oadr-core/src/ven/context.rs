@@ -46,6 +46,31 @@ pub struct Context {
     pub poll_frequency: TimeDelta,
 }
 
+impl Context {
+    /// A VEN of this name that polls over simple HTTP, every ten seconds if the VTN does not say, offers
+    /// no reports and leaves events to the application.
+    #[must_use]
+    pub fn new(ven_name: Text) -> Self {
+        Self {
+            version: 1,
+            ven_name,
+            ven_id: None,
+            vtn_id: None,
+            transport: TransportName::SimpleHttp,
+            transport_address: None,
+            report_only: false,
+            xml_signature: false,
+            reports: Vec::new(),
+            report_jitter: 0,
+            resources: Vec::new(),
+            signals: Vec::new(),
+            market_contexts: MarketContexts::Any,
+            opt: OptPolicy::Ask,
+            poll_frequency: TimeDelta::seconds(10),
+        }
+    }
+}
+
 /// The market contexts that a VEN takes part in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MarketContexts {

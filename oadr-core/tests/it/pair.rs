@@ -9,11 +9,9 @@ use oadr_core::payload::{
 };
 use oadr_core::value::{
     DateTime, Duration, EventId, Float, NonEmpty, OptType, ResponseRequired, SignalId, SignalName,
-    SignalType, Text, TransportName, VtnId,
+    SignalType, Text, VtnId,
 };
-use oadr_core::ven::{
-    Command, Context, Effect, EndReason, Failure, MarketContexts, OptPolicy, Outgoing, Registration,
-};
+use oadr_core::ven::{Command, Context, Effect, EndReason, Failure, Outgoing, Registration};
 use oadr_core::vtn::{Audience, DeliveryStatus, EventBody, EventDraft, Reply};
 use oadr_core::{Peer, Profile, vtn};
 
@@ -61,23 +59,7 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new(seed: u64, weather: Weather) -> Self {
-        let context = Context {
-            version: 1,
-            ven_name: Text::new("pair").unwrap(),
-            ven_id: None,
-            vtn_id: None,
-            transport: TransportName::SimpleHttp,
-            transport_address: None,
-            report_only: false,
-            xml_signature: false,
-            reports: Vec::new(),
-            report_jitter: 0,
-            resources: Vec::new(),
-            signals: Vec::new(),
-            market_contexts: MarketContexts::Any,
-            opt: OptPolicy::Ask,
-            poll_frequency: secs(10),
-        };
+        let context = Context::new(Text::new("pair").unwrap());
         let mut ven = VenHost::new(context);
         ven.on_event(|_| (OptType::OptIn, None));
         let mut pair = Self {

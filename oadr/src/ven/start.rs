@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use oadr_core::value::{DateTime, TransportName};
+use oadr_core::value::DateTime;
 use oadr_core::ven::{Command, Context, MarketContexts, OptPolicy, Registration};
 use oadr_http::{Client, ClientConfig};
 use tokio::sync::{mpsc, watch};
@@ -62,18 +62,11 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
     let mut client = ClientConfig::default();
     client.credentials = ven.credentials;
     let context = Context {
-        version: 1,
-        ven_name: ven.name,
         ven_id: ven.ven_id,
         vtn_id: ven.vtn_id,
-        transport: TransportName::SimpleHttp,
-        transport_address: None,
-        report_only: false,
-        xml_signature: false,
         reports,
         report_jitter: REPORT_JITTER,
         resources: ven.resources,
-        signals: Vec::new(),
         market_contexts: if ven.market_contexts.is_empty() {
             MarketContexts::Any
         } else {
@@ -85,6 +78,7 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
             OptPolicy::Always(ven.opt)
         },
         poll_frequency: POLL_FREQUENCY,
+        ..Context::new(ven.name)
     };
     let (stop, stopping) = watch::channel(false);
     let (orders, to_do) = mpsc::channel(ORDERS);

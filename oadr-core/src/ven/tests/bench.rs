@@ -17,9 +17,8 @@ use crate::value::{
     ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VenId, VtnId,
 };
 use crate::ven::{
-    Answer, Change, Command, CommandError, Context, Effect, Exchange, Failure, Input,
-    MarketContexts, Next, OptPolicy, OptQuestion, Question, ReadingsQuestion, State, Ven, command,
-    decide,
+    Answer, Change, Command, CommandError, Context, Effect, Exchange, Failure, Input, Next,
+    OptPolicy, OptQuestion, Question, ReadingsQuestion, State, Ven, command, decide,
 };
 
 /// Noon of some day.
@@ -33,21 +32,8 @@ pub(super) fn secs(n: i64) -> TimeDelta {
 
 pub(super) fn context() -> Context {
     Context {
-        version: 1,
-        ven_name: Text::new("bench").unwrap(),
-        ven_id: None,
-        vtn_id: None,
-        transport: TransportName::SimpleHttp,
-        transport_address: None,
-        report_only: false,
-        xml_signature: false,
-        reports: Vec::new(),
-        report_jitter: 0,
-        resources: Vec::new(),
-        signals: Vec::new(),
-        market_contexts: MarketContexts::Any,
         opt: OptPolicy::Always(OptType::OptIn),
-        poll_frequency: secs(10),
+        ..Context::new(Text::new("bench").unwrap())
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use oadr_core::payload::ItemBase;
 use oadr_core::reading::{Reading, ReadingPayload};
-use oadr_core::value::{self, DateTime, SiScaleCode, TransportName};
-use oadr_core::ven::{Context, MarketContexts, OptPolicy, ReadingsQuestion, State, Window};
+use oadr_core::value::{self, DateTime, SiScaleCode};
+use oadr_core::ven::{Context, ReadingsQuestion, State, Window};
 use tokio::sync::{oneshot, watch};
 
 use super::buffer::Key;
@@ -126,23 +126,7 @@ fn numbers(readings: &[Reading]) -> Vec<f64> {
 }
 
 fn context() -> Context {
-    Context {
-        version: 1,
-        ven_name: value::Text::new("Pump1").unwrap(),
-        ven_id: None,
-        vtn_id: None,
-        transport: TransportName::SimpleHttp,
-        transport_address: None,
-        report_only: false,
-        xml_signature: false,
-        reports: Vec::new(),
-        report_jitter: 0,
-        resources: Vec::new(),
-        signals: Vec::new(),
-        market_contexts: MarketContexts::Any,
-        opt: OptPolicy::Ask,
-        poll_frequency: TimeDelta::seconds(10),
-    }
+    Context::new(value::Text::new("Pump1").unwrap())
 }
 
 #[tokio::test]
