@@ -35,4 +35,7 @@ pub mod ven;
 pub mod vtn;
 mod well_known;
 
-pub use peer::{CertificateHash, Peer, Profile};
+pub use peer::{
+    CertificateHash, CertificateId, CertificateIdError, Fingerprint, NonceHash, Peer, Profile,
+    Signature, SignaturePolicy,
+};
