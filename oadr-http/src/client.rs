@@ -5,6 +5,7 @@ mod config;
 mod connect;
 mod credentials;
 mod error;
+mod seal;
 mod url;
 
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +21,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use oadr_core::Peer;
 use oadr_core::codec::{Decoded, decode, encode};
 use oadr_core::payload::Message;
 use oadr_core::value::ServiceName;
@@ -29,6 +31,7 @@ pub use self::config::{ClientConfig, RequestTimeout};
 use self::connect::connect;
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::error::ClientError;
+pub use self::seal::{Seal, SealError};
 pub use self::url::{BaseUrl, UrlError};
 
 use crate::body::{BodyError, collect, collect_beginning, excerpt};
@@ -51,7 +54,8 @@ pub struct Client {
 pub struct Answer {
     /// The reply; `None` for an empty acknowledgement (any 2xx without a body).
     pub reply: Option<Decoded>,
-    /// The reply's document as it was decoded, after inflating.
+    /// The reply's document as it was decoded: after inflating, and only what was verified of it if it
+    /// was.
     pub octets: Bytes,
     /// The peer's clock when it answered, to the second, if it told.
     pub date: Option<DateTime<Utc>>,
@@ -98,19 +102,31 @@ impl Client {
         message: &Message,
     ) -> Result<Answer, ClientError> {
         let after = self.config.request_timeout.get();
-        let document = Bytes::from(encode(message));
-        tokio::time::timeout(after, self.exchange(service, document))
+        tokio::time::timeout(after, self.exchange(service, message))
             .await
             .unwrap_or(Err(ClientError::TimedOut { after }))
     }
 
-    async fn exchange(&self, service: ServiceName, document: Bytes) -> Result<Answer, ClientError> {
+    /// The document of a message, signed if that is wanted.
+    fn document(&self, message: &Message) -> Result<Bytes, ClientError> {
+        match &self.config.seal {
+            Some(seal) => seal.seal(message).map(Bytes::from),
+            None => Ok(Bytes::from(encode(message))),
+        }
+        .map_err(|source| ClientError::Unsigned { source })
+    }
+
+    async fn exchange(
+        &self,
+        service: ServiceName,
+        message: &Message,
+    ) -> Result<Answer, ClientError> {
         // A connection is ready again a moment after its last reply was read.
         if let Some(mut sender) = self.take_idle()
             && sender.ready().await.is_ok()
         {
             match sender
-                .send_request(self.request(service, document.clone()))
+                .send_request(self.request(service, self.document(message)?))
                 .await
             {
                 Ok(response) => return self.receive(response, sender).await,
@@ -120,6 +136,7 @@ impl Client {
             }
         }
         let mut sender = self.connect().await?;
+        let document = self.document(message)?;
         let sent = sender.send_request(self.request(service, document)).await;
         self.receive(
             sent.map_err(|source| ClientError::Broken { source })?,
@@ -202,6 +219,12 @@ impl Client {
                 Err(InflateError::Corrupt(source)) => return Err(ClientError::Corrupt { source }),
             },
             Coded::Strangely(coding) => return Err(ClientError::ContentCoding { coding }),
+        };
+        let octets = match &self.config.seal {
+            Some(seal) => seal
+                .unseal(&Peer::Unproven, octets)
+                .map_err(|source| ClientError::Unsealed { source })?,
+            None => octets,
         };
         match decode(&octets, &self.config.decode) {
             Ok(reply) => Ok(Answer {

@@ -23,6 +23,7 @@
 //! | there is no Content-Encoding | 415 |
 //! | the body keeps to the limit (by its Content-Length before a byte is read, and while reading) and arrives in time | 413, 408 |
 //! | there is room for a long body beside those of others | 503 with Retry-After |
+//! | its signature, if the handler looks at it, is right | 403 |
 //! | it decodes; the explanation names the element and the byte offset | 406 |
 //! | its message belongs to the service of the path (`oadrResponse` belongs to all) | 404 |
 //! | the handler has an answer; it does not panic | 403, 503 with Retry-After, 500 |
@@ -59,13 +60,15 @@ pub mod fuzzing;
 mod path;
 mod server;
 mod status;
+pub mod tls;
 
 pub use client::{
     Answer, BaseUrl, Client, ClientConfig, ClientError, Credentials, CredentialsError,
-    RequestTimeout, UrlError,
+    RequestTimeout, Seal, SealError, UrlError,
 };
 pub use path::{Prefix, PrefixError};
 pub use server::{
-    Drained, Handler, Notice, Reply, Request, RequestRate, Server, ServerConfig, serve,
+    Drained, Forbidden, Handler, Notice, Reply, Request, RequestRate, Server, ServerConfig,
+    Unsealed, serve,
 };
 pub use status::{Culprit, Failure};

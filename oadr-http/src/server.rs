@@ -31,10 +31,11 @@ use self::accounts::{Accounts, Tab};
 pub use self::config::ServerConfig;
 use self::drive::drive;
 use self::gate::Gate;
-pub use self::handler::{Handler, Notice, Reply, Request};
+pub use self::handler::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
 use self::link::Link;
 use self::service::Endpoint;
 use crate::body::Room;
+use crate::tls::TlsServer;
 
 /// Serves a listener until `shutdown` ends, then finishes what was accepted.
 ///
@@ -142,6 +143,13 @@ impl<H: Handler> Server<H> {
                 }
             }
         }
+    }
+
+    /// Accepts TLS connections, each served in a task of its own, until the server shuts down. The
+    /// peers are the certificates that they proved to have.
+    pub async fn accept_tls(&self, listener: &TcpListener, tls: &TlsServer) {
+        let _ = (listener, tls);
+        unimplemented!()
     }
 
     /// Serves one stream that somebody else accepted (and deciphered), until it ends. It counts as

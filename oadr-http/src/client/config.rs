@@ -1,10 +1,13 @@
 //! The client's settings. Knows units and defaults only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oadr_core::codec::DecodeOptions;
 
 use super::credentials::Credentials;
+use super::seal::Seal;
+use crate::tls::TlsClient;
 
 /// How a [`Client`](super::Client) talks to its peer. Start from [`Default`] and change fields.
 #[derive(Debug, Clone)]
@@ -22,6 +25,10 @@ pub struct ClientConfig {
     pub reuse_within: Duration,
     /// HTTP Basic credentials, sent with every request. Default: none.
     pub credentials: Option<Credentials>,
+    /// TLS, for `https` URLs; without it such a URL cannot be used. Default: none.
+    pub tls: Option<TlsClient>,
+    /// Signs requests and checks replies. Default: neither.
+    pub seal: Option<Arc<dyn Seal>>,
 }
 
 impl Default for ClientConfig {
@@ -32,6 +39,8 @@ impl Default for ClientConfig {
             request_timeout: RequestTimeout::DEFAULT,
             reuse_within: Duration::from_secs(60),
             credentials: None,
+            tls: None,
+            seal: None,
         }
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use oadr_core::codec::DecodeError;
 
+use super::seal::SealError;
+
 /// Why a message got no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -68,5 +70,17 @@ pub enum ClientError {
     Corrupt {
         /// What the decoder says.
         source: io::Error,
+    },
+    /// The message could not be signed; nothing was sent.
+    #[error("the message could not be signed: {source}")]
+    Unsigned {
+        /// Why.
+        source: SealError,
+    },
+    /// The reply is not signed as it should be; nothing of it counts.
+    #[error("the reply does not count: {source}")]
+    Unsealed {
+        /// Why.
+        source: SealError,
     },
 }

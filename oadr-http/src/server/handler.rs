@@ -11,12 +11,28 @@ use hyper::body::Bytes;
 use oadr_core::codec::Drifts;
 use oadr_core::payload::Message;
 use oadr_core::value::ServiceName;
-use oadr_core::{Peer, Profile};
+use oadr_core::{Peer, Profile, Signature};
 
 use crate::status::Failure;
 
 /// Whoever answers the messages: a VTN, or the push side of a VEN.
 pub trait Handler: Send + Sync + 'static {
+    /// Checks what a document was signed with, before anything of it is read, and says what is to be
+    /// read: only octets that were checked, if they were. By default nothing is checked.
+    ///
+    /// # Errors
+    /// [`Forbidden`]: the peer gets an empty 403, and nothing else happens. The handler says why in
+    /// its log.
+    fn unseal(
+        &self,
+        peer: &Peer,
+        address: Option<SocketAddr>,
+        document: Bytes,
+    ) -> Result<Unsealed, Forbidden> {
+        let _ = (peer, address);
+        Ok(Unsealed::unsigned(document))
+    }
+
     /// Answers one message.
     ///
     /// Runs in the task of its connection: one request of a connection after the other, those of
@@ -32,6 +48,15 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 impl<H: Handler> Handler for Arc<H> {
+    fn unseal(
+        &self,
+        peer: &Peer,
+        address: Option<SocketAddr>,
+        document: Bytes,
+    ) -> Result<Unsealed, Forbidden> {
+        H::unseal(self, peer, address, document)
+    }
+
     fn handle(&self, request: Request) -> impl Future<Output = Reply> + Send {
         H::handle(self, request)
     }
@@ -40,6 +65,30 @@ impl<H: Handler> Handler for Arc<H> {
         H::notice(self, notice);
     }
 }
+
+/// What is left of a document once its signature was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsealed {
+    /// What to read.
+    pub octets: Bytes,
+    /// What its signature proves, if it was looked at.
+    pub signature: Option<Signature>,
+}
+
+impl Unsealed {
+    /// A document that is read as it came.
+    #[must_use]
+    pub fn unsigned(document: Bytes) -> Self {
+        Self {
+            octets: document,
+            signature: None,
+        }
+    }
+}
+
+/// A peer, or its signature, is refused (rule 517): 403 without a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forbidden;
 
 /// A message that arrived at the service it belongs to.
 #[derive(Debug, Clone)]
@@ -55,9 +104,11 @@ pub struct Request {
     pub service: ServiceName,
     /// The message.
     pub message: Message,
+    /// What its signature proves, if it was looked at.
+    pub signature: Option<Signature>,
     /// What the codec tolerated in reading it.
     pub drifts: Drifts,
-    /// The document as it arrived.
+    /// The document as it was read: as it arrived, or the part of it that was verified.
     pub octets: Bytes,
 }
 
@@ -66,6 +117,13 @@ pub struct Request {
 pub enum Reply {
     /// 200 with this message.
     Message(Box<Message>),
+    /// 200 with this message as it is signed already.
+    Signed {
+        /// The message.
+        message: Box<Message>,
+        /// The document to send.
+        document: Vec<u8>,
+    },
     /// 200 without a body, for messages that have no reply.
     Empty,
     /// 403 without a body: the peer, or its signature, is refused (rule 517).

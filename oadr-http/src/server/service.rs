@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use super::accounts::Tab;
 use super::config::ServerConfig;
-use super::handler::{Handler, Notice, Reply, Request};
+use super::handler::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
 use super::link::{Link, Phase};
 use crate::body::{BodyError, Place, Room, collect};
 use crate::coding::Accepts;
@@ -95,6 +95,7 @@ impl<H: Handler> Endpoint<H> {
         let (octets, _place) = self.read(body).await?;
         self.link.enter(Phase::Handling);
 
+        let Unsealed { octets, signature } = self.unseal(octets).await?;
         let Decoded {
             message,
             drifts,
@@ -113,16 +114,34 @@ impl<H: Handler> Endpoint<H> {
             profile,
             service,
             message,
+            signature,
             drifts,
             octets,
         };
         match self.handler.handle(request).await {
             Reply::Message(message) => Ok(encode(&message)),
+            Reply::Signed { document, .. } => Ok(document),
             Reply::Empty => Ok(Vec::new()),
             Reply::Forbidden => Err(Failure::Forbidden),
             Reply::Unavailable { retry_after } => Err(Failure::Unavailable { retry_after }),
             Reply::Failed => Err(Failure::Failed),
         }
+    }
+
+    /// Has a document checked: here or beside the others, like its reading.
+    async fn unseal(&self, document: Bytes) -> Result<Unsealed, Failure> {
+        let unsealed = if document.len() <= SHORT_DOCUMENT {
+            self.handler.unseal(&self.peer, self.address, document)
+        } else {
+            // Never closed.
+            let _turn = self.decoders.acquire().await;
+            let (handler, peer) = (Arc::clone(&self.handler), self.peer.clone());
+            let address = self.address;
+            tokio::task::spawn_blocking(move || handler.unseal(&peer, address, document))
+                .await
+                .map_err(|_| Failure::Panicked)?
+        };
+        unsealed.map_err(|Forbidden| Failure::Forbidden)
     }
 
     /// Reads a document: here if it is as short as nearly all are, or else beside the others. A long

@@ -2,13 +2,16 @@
 //!
 //! Knows nothing of how they are answered: it stands before the handler that does.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
+use oadr_core::Peer;
 use oadr_core::payload::{Message, MessageKind};
 use oadr_core::value::ServiceName;
-use oadr_http::{Handler, Notice, Reply, Request};
+use oadr_http::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
 
 use super::Histogram;
 
@@ -150,6 +153,15 @@ impl<H> Measured<H> {
 }
 
 impl<H: Handler> Handler for Measured<H> {
+    fn unseal(
+        &self,
+        peer: &Peer,
+        address: Option<SocketAddr>,
+        document: Bytes,
+    ) -> Result<Unsealed, Forbidden> {
+        self.handler.unseal(peer, address, document)
+    }
+
     async fn handle(&self, request: Request) -> Reply {
         let (service, kind) = (request.service, request.message.kind());
         let begun = self.requests.begin(service);
@@ -179,7 +191,7 @@ impl<H: Handler> Handler for Measured<H> {
 /// The place in [`RESULTS`].
 fn result(reply: &Reply) -> usize {
     match reply {
-        Reply::Message(message) => result_of(message),
+        Reply::Message(message) | Reply::Signed { message, .. } => result_of(message),
         Reply::Empty => OK,
         Reply::Forbidden => FORBIDDEN,
         Reply::Failed => FAILED,
