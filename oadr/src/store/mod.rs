@@ -10,6 +10,8 @@ mod figures;
 mod opts;
 mod partitions;
 mod read;
+#[cfg(test)]
+mod reading_page_tests;
 mod reading_pages;
 #[cfg(test)]
 mod reading_tests;
