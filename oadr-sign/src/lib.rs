@@ -4,11 +4,15 @@
 //! Knows nothing of transports, clocks, randomness or peers: the time and nonces are arguments, and
 //! whose certificate is to be believed its caller says.
 
+mod algorithm;
 mod certificate;
 mod error;
 mod key;
+mod public_key;
 mod replay;
 mod sign;
+#[cfg(test)]
+mod testing;
 mod verify;
 
 pub use certificate::{Certificate, CertificateError, KeyKind};
