@@ -6,6 +6,7 @@
 
 mod algorithm;
 mod certificate;
+mod diagnose;
 mod error;
 mod key;
 mod public_key;
@@ -16,7 +17,8 @@ mod testing;
 mod verify;
 
 pub use certificate::{Certificate, CertificateError, KeyKind};
-pub use error::{Refusal, Which};
+pub use diagnose::{Finding, Severity, diagnose};
+pub use error::{Broken, Limit, Refusal, Role, Which};
 pub use key::{KeyError, SigningKey};
 pub use replay::ReplayGuard;
 pub use sign::{SignError, sign};
