@@ -4,10 +4,13 @@
 
 mod client;
 mod identity;
+mod pem;
+mod provider;
 mod server;
 
 pub use client::{TlsClient, TlsClientConfig};
 pub use identity::{Identity, IdentityError, certificates};
+pub use pem::Contents;
 pub use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 pub use server::{TlsServer, TlsServerConfig};
 

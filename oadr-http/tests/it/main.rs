@@ -13,6 +13,7 @@ mod both;
 mod client;
 mod documents;
 mod hostile;
+mod identities;
 mod limits;
 mod peers;
 mod rules;
