@@ -8,6 +8,7 @@ pub mod backup;
 pub mod cli;
 mod clock;
 mod contained;
+pub mod credentials;
 mod data_dir;
 mod demo;
 #[cfg(test)]
