@@ -1,9 +1,10 @@
 //! What the conformance tests stand on: the program and its peers as processes, a recording proxy
-//! between them, the schema check of libxml2, a trace of system calls, a small client for the operator
-//! API.
+//! between them, a certification authority, the schema check of libxml2, a trace of system calls, a
+//! small client for the operator API.
 //!
 //! It does not know OpenADR: documents are bytes here, and what they mean is the tests' business.
 
+pub mod authority;
 pub mod failure;
 pub mod folder;
 pub mod http;
