@@ -61,9 +61,11 @@ class Source:
 
 
 class Ven:
-    def __init__(self, url, name, opt, reports):
+    def __init__(self, url, name, opt, reports, secured):
         self.opt = opt
-        self.client = OpenADRClient(ven_name=name, vtn_url=url, allow_jitter=False)
+        self.client = OpenADRClient(
+            ven_name=name, vtn_url=url, allow_jitter=False, show_fingerprint=False, **secured
+        )
         self.client.add_handler("on_event", self.on_event)
         self.client.add_handler("on_update_event", self.on_update_event)
         self.client.hooks["after_parse_xml"].append(self.after_parse)
@@ -145,10 +147,24 @@ async def main():
     parser.add_argument("--name", required=True)
     parser.add_argument("--opt", default="optIn")
     parser.add_argument("--reports", type=json.loads, default=REPORTS, help="JSON, as REPORTS")
+    parser.add_argument("--certificate", help="its certificate, for TLS and signatures")
+    parser.add_argument("--key", help="the key that goes with it")
+    parser.add_argument("--ca", help="the CA of the VTN's certificate")
+    parser.add_argument("--vtn-fingerprint", help="whose signatures count; without it, anybody's")
+    parser.add_argument("--unsigned", action="store_true", help="TLS, but no signatures")
     arguments = parser.parse_args()
     lines.log_to_stderr()
 
-    ven = Ven(arguments.vtn, arguments.name, arguments.opt, arguments.reports)
+    secured = {}
+    if arguments.certificate:
+        secured = {
+            "cert": arguments.certificate,
+            "key": arguments.key,
+            "ca_file": arguments.ca,
+            "vtn_fingerprint": arguments.vtn_fingerprint,
+            "disable_signature": arguments.unsigned,
+        }
+    ven = Ven(arguments.vtn, arguments.name, arguments.opt, arguments.reports, secured)
     await ven.client.run()
     lines.say("running")
     async for command in lines.commands():

@@ -17,13 +17,15 @@ from openleadr import OpenADRServer, hooks
 
 
 class Vtn:
-    def __init__(self, vtn_id, poll, want, memory, quiet):
+    def __init__(self, vtn_id, poll, want, memory, quiet, secured, ven_fingerprint):
         # What comes is not told: that would be most of the work.
         self.quiet = quiet
         # Granularity and report-back (seconds) of what is asked for, by measurement.
         self.want = want
         # Registered VENs by venID, as ven_lookup wants them.
         self.vens = {}
+        # Whose certificate is expected, of every VEN; OpenLEADR does not look at it in registrations.
+        self.ven_fingerprint = ven_fingerprint
         # venIDs that are asked to register again, whatever they send.
         self.ask_again = set()
         self.server = OpenADRServer(
@@ -32,6 +34,8 @@ class Vtn:
             http_port=0,
             requested_poll_freq=timedelta(seconds=poll),
             ven_lookup=self.ven_lookup,
+            show_fingerprint=False,
+            **secured,
         )
         self.server.add_handler("on_create_party_registration", self.on_registration)
         self.server.add_handler("on_cancel_party_registration", self.on_cancel_registration)
@@ -79,6 +83,7 @@ class Vtn:
             "ven_id": ven_id,
             "ven_name": payload.get("ven_name"),
             "registration_id": registration_id,
+            "fingerprint": self.ven_fingerprint,
         }
         self.ask_again.discard(ven_id)
         lines.say(
@@ -88,6 +93,8 @@ class Vtn:
             registration_id=registration_id,
             presented_registration_id=payload.get("registration_id"),
             presented_ven_id=payload.get("ven_id"),
+            fingerprint=payload.get("fingerprint"),
+            xml_signature=payload.get("xml_signature"),
         )
         return ven_id, registration_id
 
@@ -206,16 +213,37 @@ async def main():
         "--want", type=json.loads, default={}, help="JSON: {measurement: [granularity, back]}"
     )
     parser.add_argument("--memory", type=pathlib.Path, help="file that outlives this process")
+    parser.add_argument("--certificate", help="its certificate, for TLS and signatures")
+    parser.add_argument("--key", help="the key that goes with it")
+    parser.add_argument("--ca", help="the CA of the VENs' certificates")
+    parser.add_argument("--ven-fingerprint", help="of the certificate that its VEN must have")
     arguments = parser.parse_args()
     if not arguments.quiet:
         lines.log_to_stderr()
 
-    vtn = Vtn(arguments.vtn_id, arguments.poll, arguments.want, arguments.memory, arguments.quiet)
+    secured = {}
+    if arguments.certificate:
+        secured = {
+            "cert": arguments.certificate,
+            "key": arguments.key,
+            "http_cert": arguments.certificate,
+            "http_key": arguments.key,
+            "http_ca_file": arguments.ca,
+        }
+    vtn = Vtn(
+        arguments.vtn_id,
+        arguments.poll,
+        arguments.want,
+        arguments.memory,
+        arguments.quiet,
+        secured,
+        arguments.ven_fingerprint,
+    )
     await vtn.server.run()
     host, port = vtn.server.app_runner.addresses[0][:2]
     lines.say(
         "listening",
-        vtn=f"http://{host}:{port}{vtn.server.http_path_prefix}",
+        vtn=f"{'https' if secured else 'http'}://{host}:{port}{vtn.server.http_path_prefix}",
         vtn_id=arguments.vtn_id,
     )
     async for command in lines.commands():

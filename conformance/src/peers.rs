@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::authority::{Authority, Issued};
 use crate::failure::Failure;
 use crate::process::Process;
 
@@ -18,6 +19,17 @@ pub const VARIABLE: &str = "OADR_PEERS";
 #[derive(Debug, Clone)]
 pub struct Peers {
     python: OsString,
+}
+
+/// TLS and signatures of a peer.
+#[derive(Debug, Clone, Copy)]
+pub struct Secured<'a> {
+    /// Its certificate and key, for both.
+    pub own: &'a Issued,
+    /// Whose certificates it believes.
+    pub authority: &'a Authority,
+    /// The fingerprint that the other one's certificate must have.
+    pub expects: &'a str,
 }
 
 /// What a VEN answers to events.
@@ -72,6 +84,25 @@ impl Peers {
         Process::start(format!("OpenLEADR VEN {name}"), command)
     }
 
+    /// The same over TLS, opting in; it signs what it sends, and reads only what the VTN signed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_ven_secured(
+        &self,
+        vtn: &str,
+        name: &str,
+        reports: &Value,
+        secured: &Secured<'_>,
+    ) -> Result<Process, Failure> {
+        let mut command = self.script("openleadr_ven.py");
+        command.args(["--vtn", vtn, "--name", name, "--reports"]);
+        command.arg(reports.to_string());
+        secured.tell(&mut command, "--vtn-fingerprint");
+        Process::start(format!("OpenLEADR VEN {name}"), command)
+    }
+
     /// An OpenLEADR VTN that asks its VENs to poll every second.
     ///
     /// # Errors
@@ -92,6 +123,22 @@ impl Peers {
         let mut command = self.script("openleadr_vtn.py");
         command.arg("--want").arg(want.to_string());
         command.arg("--memory").arg(memory);
+        Process::start("OpenLEADR VTN", command)
+    }
+
+    /// The same over TLS; it signs what it sends, and does what is signed only, but for registrations.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_vtn_secured(
+        &self,
+        want: &Value,
+        secured: &Secured<'_>,
+    ) -> Result<Process, Failure> {
+        let mut command = self.script("openleadr_vtn.py");
+        command.arg("--want").arg(want.to_string());
+        secured.tell(&mut command, "--ven-fingerprint");
         Process::start("OpenLEADR VTN", command)
     }
 
@@ -117,6 +164,15 @@ impl Peers {
         let mut command = Command::new(&self.python);
         command.arg(folder().join(name));
         command
+    }
+}
+
+impl Secured<'_> {
+    fn tell(&self, command: &mut Command, expects: &str) {
+        command.arg("--certificate").arg(&self.own.certificate);
+        command.arg("--key").arg(&self.own.key);
+        command.arg("--ca").arg(self.authority.certificate());
+        command.args([expects, self.expects]);
     }
 }
 
