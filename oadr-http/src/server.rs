@@ -23,7 +23,7 @@ use hyper::service::service_fn;
 use oadr_core::Peer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 pub use self::accounts::RequestRate;
@@ -118,30 +118,15 @@ impl<H: Handler> Server<H> {
     /// The peers are unproven: plain HTTP proves nothing. Dropping this future stops the accepting
     /// and leaves the connections alone.
     pub async fn accept(&self, listener: &TcpListener) {
-        while let Some(place) = self.gate.enter().await {
-            let accepted = tokio::select! {
-                biased;
-                () = self.gate.closing() => return,
-                accepted = listener.accept() => accepted,
+        while let Some((stream, address, place)) = self.next(listener).await {
+            let Some(tab) = self.open(&Peer::Unproven, Some(address)) else {
+                continue;
             };
-            match accepted {
-                Ok((stream, address)) => {
-                    let Some(tab) = self.open(&Peer::Unproven, Some(address)) else {
-                        continue;
-                    };
-                    let server = self.clone();
-                    tokio::spawn(async move {
-                        server.run_tcp(stream, address, tab).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    self.handler.notice(Notice::NotAccepted { error: &error });
-                    if !is_of_one_connection(&error) {
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
+            let server = self.clone();
+            tokio::spawn(async move {
+                server.run_tcp(stream, address, tab).await;
+                drop(place);
+            });
         }
     }
 
@@ -181,6 +166,30 @@ impl<H: Handler> Server<H> {
         match self.gate.close(self.config.shutdown_limit).await {
             0 => Drained::Finished,
             open => Drained::Cut(open),
+        }
+    }
+
+    /// The next connection, with the place that it takes. `None` when the server shuts down.
+    async fn next(
+        &self,
+        listener: &TcpListener,
+    ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        loop {
+            let place = self.gate.enter().await?;
+            let accepted = tokio::select! {
+                biased;
+                () = self.gate.closing() => return None,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => return Some((stream, address, place)),
+                Err(error) => {
+                    self.handler.notice(Notice::NotAccepted { error: &error });
+                    if !is_of_one_connection(&error) {
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
         }
     }
 
