@@ -3,22 +3,19 @@
 //! Does not know messages, signatures or which VEN a certificate belongs to.
 
 mod client;
+mod error;
 mod identity;
+mod leaf;
 mod pem;
 mod provider;
+mod roots;
 mod server;
 
 pub use client::{TlsClient, TlsClientConfig};
+pub use error::{HandshakeError, TlsError};
 pub use identity::{Identity, IdentityError, certificates};
+pub use leaf::Words;
 pub use pem::Contents;
-pub use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+pub use roots::{Roots, Usage, VerifyError};
+pub use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 pub use server::{TlsServer, TlsServerConfig};
-
-/// Why TLS cannot be set up.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// rustls refuses the settings.
-    #[error("{0}")]
-    Rustls(rustls::Error),
-}

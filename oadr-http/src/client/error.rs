@@ -8,6 +8,7 @@ use hyper::StatusCode;
 use oadr_core::codec::DecodeError;
 
 use super::seal::SealError;
+use crate::tls::HandshakeError;
 
 /// Why a message got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,15 @@ pub enum ClientError {
         authority: String,
         /// What the last attempt failed with.
         source: io::Error,
+    },
+    /// There is a connection but no TLS on it: one side does not believe the other, or they have no
+    /// version or suite in common. With TLS 1.3 a server may say so only after the handshake.
+    #[error("no TLS with {authority}: {source}")]
+    Tls {
+        /// The host and port that were tried.
+        authority: String,
+        /// Why.
+        source: HandshakeError,
     },
     /// The whole exchange took longer than allowed.
     #[error("no answer within {} s", after.as_secs_f32())]

@@ -9,10 +9,11 @@ use oadr_core::value::ServiceName;
 
 use crate::path::{Prefix, PrefixError, ROOT, named, normalise};
 
-/// Where a VTN is: `http://host[:port][/prefix]`, with or without `/OpenADR2/Simple/2.0b` (and a
+/// Where a VTN is: `http://host[:port][/prefix]` or the same with `https`, with or without `/OpenADR2/Simple/2.0b` (and a
 /// service) at its end. Compares equal when it leads to the same place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
+    scheme: Scheme,
     /// As a resolver takes it: in lower case, IPv6 without brackets.
     host: String,
     port: u16,
@@ -20,6 +21,28 @@ pub struct BaseUrl {
     host_header: HeaderValue,
     prefix: Prefix,
     endpoints: Endpoints,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 /// The paths of the services, in the form a request has them.
@@ -32,23 +55,19 @@ struct Endpoints {
     poll: Uri,
 }
 
-const HTTP_PORT: u16 = 80;
-
 impl BaseUrl {
     /// Reads and normalises a URL.
     ///
     /// # Errors
     ///
-    /// [`UrlError`] names what is wrong; `https` is recognised and refused as not built in yet.
+    /// [`UrlError`] names what is wrong.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err(UrlError::Tls);
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(UrlError::Scheme);
-        }
+        let scheme = [Scheme::Http, Scheme::Https]
+            .into_iter()
+            .find(|known| scheme.eq_ignore_ascii_case(known.name()))
+            .ok_or(UrlError::Scheme)?;
         if rest.contains(['?', '#']) {
             return Err(UrlError::QueryOrFragment);
         }
@@ -69,11 +88,11 @@ impl BaseUrl {
         }
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            // `host:` and `host:99999` have no port that http knows.
+            // `host:` and `host:99999` have no port that there is.
             None if authority.as_str().len() > authority.host().len() => {
                 return Err(UrlError::Port);
             }
-            None => HTTP_PORT,
+            None => scheme.port(),
         };
         if port == 0 {
             return Err(UrlError::Port);
@@ -84,7 +103,7 @@ impl BaseUrl {
         } else {
             host.clone()
         };
-        let authority = if port == HTTP_PORT {
+        let authority = if port == scheme.port() {
             bracketed
         } else {
             format!("{bracketed}:{port}")
@@ -93,6 +112,7 @@ impl BaseUrl {
         let prefix = prefix_of(uri.path())?;
         let endpoints = Endpoints::below(&prefix).ok_or(UrlError::Malformed)?;
         Ok(Self {
+            scheme,
             host,
             port,
             authority,
@@ -100,6 +120,12 @@ impl BaseUrl {
             prefix,
             endpoints,
         })
+    }
+
+    /// Whether it begins with `https`: then a [`Client`](super::Client) talks TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::Https
     }
 
     /// The host's name or address, in lower case; an IPv6 address without brackets.
@@ -154,7 +180,8 @@ impl Endpoints {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}{ROOT}", self.authority, self.prefix)
+        let scheme = self.scheme.name();
+        write!(f, "{scheme}://{}{}{ROOT}", self.authority, self.prefix)
     }
 }
 
@@ -183,15 +210,12 @@ fn prefix_of(path: &str) -> Result<Prefix, UrlError> {
 #[non_exhaustive]
 pub enum UrlError {
     /// Nothing like `http://` at the beginning.
-    #[error("a VTN's URL begins with http://")]
+    #[error("a VTN's URL begins with http:// or https://")]
     NoScheme,
-    /// An `https` URL.
-    #[error("https: TLS is not built in yet; use http:// (through a TLS proxy if need be)")]
-    Tls,
     /// Some other scheme.
-    #[error("only http:// URLs are supported")]
+    #[error("only http:// and https:// URLs are supported")]
     Scheme,
-    /// No host between `http://` and the path.
+    /// No host between the scheme and the path.
     #[error("the URL names no host")]
     NoHost,
     /// A user or a password in the URL, where logs would show it.
@@ -256,6 +280,25 @@ mod tests {
     }
 
     #[test]
+    fn https_has_a_port_of_its_own() {
+        let base = BaseUrl::parse("HTTPS://VTN.example/grid").unwrap();
+        assert!(base.is_https());
+        assert_eq!((base.port(), base.authority()), (443, "vtn.example"));
+        assert_eq!(
+            base.to_string(),
+            "https://vtn.example/grid/OpenADR2/Simple/2.0b"
+        );
+        for (text, authority) in [
+            ("https://vtn.example:80", "vtn.example:80"),
+            ("http://vtn.example:443", "vtn.example:443"),
+        ] {
+            assert_eq!(BaseUrl::parse(text).unwrap().authority(), authority);
+        }
+        let plain = BaseUrl::parse("http://vtn.example/grid").unwrap();
+        assert!(!plain.is_https() && plain != base);
+    }
+
+    #[test]
     fn case_of_the_path_counts() {
         let base = BaseUrl::parse("http://h/openadr2/simple/2.0b").unwrap();
         let path = "/openadr2/simple/2.0b/OpenADR2/Simple/2.0b/EiOpt";
@@ -275,7 +318,6 @@ mod tests {
         for (text, error) in [
             ("vtn.example:8080", UrlError::NoScheme),
             ("", UrlError::NoScheme),
-            ("https://vtn.example", UrlError::Tls),
             ("ftp://vtn.example", UrlError::Scheme),
             ("http://", UrlError::NoHost),
             ("http:///path", UrlError::NoHost),

@@ -14,6 +14,7 @@ use oadr_core::value::ServiceName;
 use oadr_core::{Peer, Profile, Signature};
 
 use crate::status::Failure;
+use crate::tls::{CertificateDer, HandshakeError};
 
 /// Whoever answers the messages: a VTN, or the push side of a VEN.
 pub trait Handler: Send + Sync + 'static {
@@ -156,6 +157,22 @@ pub enum Notice<'a> {
         peer: &'a Peer,
         /// Where it came from.
         address: Option<SocketAddr>,
+    },
+    /// A TLS connection is there. Comes once for each, before its requests.
+    Connected {
+        /// Where it comes from.
+        address: SocketAddr,
+        /// Who it is: the hash of the certificate.
+        peer: &'a Peer,
+        /// The certificate that was proved.
+        certificate: &'a CertificateDer<'static>,
+    },
+    /// A connection did not get as far as a request, because TLS failed (rule 517).
+    Handshake {
+        /// Where it came from.
+        address: SocketAddr,
+        /// Why; with the certificate, if one was shown.
+        error: &'a HandshakeError,
     },
     /// A connection could not be accepted. If the cause lies on this side (no more descriptors),
     /// the next attempt follows after a short pause.
