@@ -205,7 +205,7 @@
 //! # use oadr_core::payload::{CreatePartyRegistration, Message, Poll, Profile as Offered, Transport};
 //! # use oadr_core::value::{Duration, NonEmpty, OptType, ProfileName, RequestId, Text, TransportName, VtnId};
 //! # use oadr_core::vtn::{Admission, Asks, UnregisteredPoll};
-//! # use oadr_core::{Peer, Profile};
+//! # use oadr_core::{Peer, Profile, SignaturePolicy};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let context = Context {
 //! #     version: 1,
@@ -222,6 +222,8 @@
 //! #     opt_precedence: OptType::OptOut,
 //! #     campaigns: Vec::new(),
 //! #     report_policies: Default::default(),
+//! #     signatures: SignaturePolicy::Optional,
+//! #     signature_window: chrono::TimeDelta::seconds(60),
 //! # };
 //! # let create = |name: &str| CreatePartyRegistration {
 //! #     request_id: RequestId::default(),
@@ -235,7 +237,7 @@
 //! #     ven_name: Text::new(name).ok(),
 //! #     http_pull_model: Some(true),
 //! # };
-//! # let message = |message: Message| Input::Message { peer: Peer::Unproven, profile: Profile::B, message };
+//! # let message = |message: Message| Input::Message { peer: Peer::Unproven, profile: Profile::B, message, signature: None };
 //! # let env = |n| Env { now: DateTime::UNIX_EPOCH, entropy: [n; 32] };
 //!
 //! let mut store = Store::default();

@@ -169,6 +169,7 @@ impl Handler for Vtn {
         match host.handle(request.peer, request.profile, request.message, now, entropy) {
             vtn::Reply::Message(message) => Reply::Message(message),
             vtn::Reply::Empty => Reply::Empty,
+            vtn::Reply::Forbidden => Reply::Forbidden,
         }
     }
 }

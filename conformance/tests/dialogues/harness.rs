@@ -99,6 +99,8 @@ impl Harness {
             ven_id: Some(VenId::new(ven_id).map_err(|error| error.to_string())?),
             groups: Vec::new(),
             resources: Vec::new(),
+            certificates: Vec::new(),
+            signatures: None,
         };
         let entropy = self.entropy();
         let done = self.vtn.command(None, &enrol, self.now, entropy);
@@ -143,6 +145,7 @@ impl Harness {
                 (None, Some(Reply::Empty)) => Ok(()),
                 (None, Some(Reply::Message(reply))) => Err(format!("{:#?}", said(&reply))),
                 (Some(_), Some(Reply::Empty)) => Err("the reply is empty".to_owned()),
+                (_, Some(Reply::Forbidden)) => Err("the request is forbidden".to_owned()),
                 (Some(wanted), Some(Reply::Message(reply))) => {
                     let heard = said(&over_the_wire(&reply)?);
                     self.names
@@ -159,7 +162,7 @@ impl Harness {
             Some(Reply::Message(reply)) => reply
                 .ei_response()
                 .is_some_and(|response| response.response_code.is_success()),
-            Some(Reply::Empty) | None => false,
+            Some(Reply::Empty | Reply::Forbidden) | None => false,
         };
         let Some((key, _)) = self.vtn.ven(offers::VEN_NAME) else {
             return if taken {
@@ -203,7 +206,7 @@ impl Harness {
             .handle(self.peer.clone(), Profile::B, poll, self.now, entropy)
         {
             Reply::Message(reply) if reply.kind() == MessageKind::Response => Ok(()),
-            other @ (Reply::Message(_) | Reply::Empty) => {
+            other @ (Reply::Message(_) | Reply::Empty | Reply::Forbidden) => {
                 Err(format!("there is more to say: {other:#?}"))
             }
         }

@@ -169,7 +169,7 @@ impl World {
             .handle(peer, Profile::B, message, self.now, entropy);
         match reply {
             Reply::Message(message) => Some(over_the_wire(&message)),
-            Reply::Empty => None,
+            Reply::Empty | Reply::Forbidden => None,
         }
     }
 
@@ -480,6 +480,8 @@ impl World {
                         .iter()
                         .filter_map(|id| ResourceId::new(id).ok())
                         .collect(),
+                    certificates: Vec::new(),
+                    signatures: None,
                 };
                 (None, enrol)
             }
@@ -494,7 +496,7 @@ fn proof_of(ven: &State) -> Peer {
     let claims = ven.claims();
     let certificate = claims.into_iter().find_map(|claim| match claim {
         Claim::Certificate(hash) => Some(hash),
-        Claim::VenId(_) | Claim::VenName(_) => None,
+        Claim::VenId(_) | Claim::VenName(_) | Claim::Fingerprint(_) => None,
     });
     certificate.map_or(Peer::Unproven, Peer::Certificate)
 }

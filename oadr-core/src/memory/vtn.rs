@@ -21,7 +21,7 @@ use crate::vtn::{
     PollAnswer, Question, RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy, State,
     UnregisteredPoll, Vtn, WantedReport, claims_of, command, decide,
 };
-use crate::{Peer, Profile};
+use crate::{Peer, Profile, Signature, SignaturePolicy};
 
 /// A claim that leads from one owner to the next more often than this is given up.
 const MOST_CONFLICTS: usize = 8;
@@ -43,6 +43,10 @@ pub struct VtnConfig {
     pub unregistered_poll: UnregisteredPoll,
     /// What counts where a VEN's schedules say both for one event (rule 201).
     pub opt_precedence: OptType,
+    /// What becomes of XML signatures, where nothing else is said of a VEN (rule 514).
+    pub signatures: SignaturePolicy,
+    /// By how much the time of a signature may be off, either way.
+    pub signature_window: TimeDelta,
 }
 
 impl VtnConfig {
@@ -62,6 +66,8 @@ impl VtnConfig {
             admission: Admission::Open,
             unregistered_poll: UnregisteredPoll::NotRegistered,
             opt_precedence: OptType::OptOut,
+            signatures: SignaturePolicy::Optional,
+            signature_window: TimeDelta::seconds(60),
         }
     }
 }
@@ -152,10 +158,9 @@ impl VtnHost {
         self.updates = true;
     }
 
-    /// Answers a message.
+    /// Answers a message that is not signed, or whose signature nobody looked at.
     ///
-    /// Should the application insist on IDs that other VENs have, the answer is empty and nothing
-    /// happens.
+    /// See [`handle_signed`](Self::handle_signed).
     pub fn handle(
         &mut self,
         peer: Peer,
@@ -164,10 +169,27 @@ impl VtnHost {
         now: DateTime,
         entropy: [u8; 32],
     ) -> Reply {
+        self.handle_signed(peer, profile, message, None, now, entropy)
+    }
+
+    /// Answers a message with what its signature proved, if it has one.
+    ///
+    /// Should the application insist on IDs that other VENs have, the answer is empty and nothing
+    /// happens.
+    pub fn handle_signed(
+        &mut self,
+        peer: Peer,
+        profile: Profile,
+        message: Message,
+        signature: Option<Signature>,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> Reply {
         let input = Input::Message {
             peer,
             profile,
             message,
+            signature,
         };
         let env = Env { now, entropy };
         let mut key = claims_of(&input)
@@ -387,6 +409,8 @@ impl VtnHost {
             opt_precedence: self.config.opt_precedence,
             campaigns: self.campaigns.iter().filter(open).cloned().collect(),
             report_policies: Arc::clone(&self.report_policies),
+            signatures: self.config.signatures,
+            signature_window: self.config.signature_window,
         }
     }
 

@@ -4,14 +4,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::certificates::Certificates;
 use super::delivery::{Content, Delivery, EventAnswer, Outline, Progress};
 use super::state::{Decided, KnownBy, Metadata, Registration, State, Task};
 use super::{Claim, Effect, Fact, OptChange, Question, Reply, ReportChange, Vtn};
-use crate::CertificateHash;
 use crate::machine::Role;
 use crate::payload::Report;
 use crate::rhythm::Rhythm;
 use crate::value::{DateTime, EventId, GroupId, ReportRequestId, ResourceId, Text, VenId};
+use crate::{CertificateHash, CertificateId, SignaturePolicy};
 
 /// What happened. All of it is durable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,12 @@ pub enum Change {
         groups: Vec<GroupId>,
         /// Its resources.
         resources: Vec<ResourceId>,
+        /// Its certificates.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        certificates: Vec<CertificateId>,
+        /// What becomes of XML signatures, if it was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signatures: Option<SignaturePolicy>,
     },
     /// An operator changed what it belongs to and has.
     Assigned {
@@ -37,6 +44,21 @@ pub enum Change {
         groups: Vec<GroupId>,
         /// All of its resources but those that it made known itself.
         resources: Vec<ResourceId>,
+    },
+    /// An operator changed what proves it.
+    CertificatesAssigned {
+        /// All of its certificates.
+        certificates: Vec<CertificateId>,
+    },
+    /// A certificate of which only the fingerprint was told was seen.
+    CertificateSeen {
+        /// All of it.
+        certificate: CertificateHash,
+    },
+    /// An operator changed whether it has to sign.
+    SignaturesAssigned {
+        /// What becomes of XML signatures; `None` is what the configuration says.
+        signatures: Option<SignaturePolicy>,
     },
     /// It registered anew: what an earlier registration brought is gone (rule 406).
     Registered {
@@ -186,17 +208,28 @@ impl Role for Vtn {
                 ven_id,
                 groups,
                 resources,
+                certificates,
+                signatures,
             } => {
                 state.known_by = Some(KnownBy::Operator);
                 state.ven_name = Some(ven_name.clone());
                 state.ven_id.clone_from(ven_id);
                 state.groups.clone_from(groups);
                 state.resources.clone_from(resources);
+                state.certificates = Certificates::of(certificates);
+                state.signatures = *signatures;
             }
             Change::Assigned { groups, resources } => {
                 state.groups.clone_from(groups);
                 state.resources.clone_from(resources);
             }
+            Change::CertificatesAssigned { certificates } => {
+                state.certificates = Certificates::of(certificates);
+            }
+            Change::CertificateSeen { certificate } => {
+                state.certificates.add(&CertificateId::Hash(*certificate));
+            }
+            Change::SignaturesAssigned { signatures } => state.signatures = *signatures,
             Change::Registered {
                 ven_id,
                 ven_name,
@@ -208,7 +241,9 @@ impl Role for Vtn {
                 state.known_by = state.known_by.or(Some(KnownBy::Registration));
                 state.ven_id = Some(ven_id.clone());
                 state.ven_name.clone_from(ven_name);
-                state.certificate = *certificate;
+                if let Some(certificate) = certificate {
+                    state.certificates.add(&CertificateId::Hash(*certificate));
+                }
                 state.registration = Some(registration.clone());
                 state.metadata.push(Metadata {
                     answers: None,

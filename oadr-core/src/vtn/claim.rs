@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Input;
 use crate::payload::Message;
 use crate::value::{Text, VenId};
-use crate::{CertificateHash, Peer};
+use crate::{CertificateHash, Fingerprint, Peer};
 
 /// A unique name that one partition holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum Claim {
     VenName(Text),
     /// The client certificate.
     Certificate(CertificateHash),
+    /// The end of a client certificate's hash, which may be all that was told of it.
+    Fingerprint(Fingerprint),
 }
 
 /// The claims to look up for an input, most telling first: the partition is that of the first one
@@ -29,7 +31,10 @@ pub fn claims_of(input: &Input) -> Vec<Claim> {
     };
     // Where the transport proved who it is, nothing else counts.
     if let Peer::Certificate(hash) = peer {
-        return vec![Claim::Certificate(*hash)];
+        return vec![
+            Claim::Certificate(*hash),
+            Claim::Fingerprint(hash.fingerprint()),
+        ];
     }
     let mut claims = Vec::new();
     if let Some(ven_id) = ven_id_of(message).filter(|id| !id.is_empty()) {

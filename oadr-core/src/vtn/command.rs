@@ -3,12 +3,14 @@
 //! Knows nothing of events: those go to many VENs, as campaigns.
 
 use super::assignment::{Assignment, distinct};
+use super::certificates::Certificates;
 use super::decide::Case;
 use super::delivery::later;
 use super::registration::{PATIENCE, forget, settle_claims};
 use super::{Change, Context, Reply, Vtn, WantedReport, report_command};
 use crate::machine::{Decision, Env, Loaded};
 use crate::value::{GroupId, ReportRequestId, ResourceId, Text, VenId};
+use crate::{CertificateId, Fingerprint, SignaturePolicy};
 
 /// An operator's command on one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +26,24 @@ pub enum Command {
         groups: Vec<GroupId>,
         /// Its resources.
         resources: Vec<ResourceId>,
+        /// What proves that it is this VEN; several while one takes the place of another. None: its
+        /// name is all there is, and that only where the transport proves nothing.
+        certificates: Vec<CertificateId>,
+        /// What becomes of XML signatures between it and us, if it is not what the context says.
+        signatures: Option<SignaturePolicy>,
     },
-    /// Changes its groups, and the resources that an operator gave it. Which events it gets follows
-    /// with its next poll.
+    /// Changes its groups, the resources that an operator gave it, what proves it and whether it has to
+    /// sign. Which events it gets follows with its next poll.
     Assign {
         /// The groups that it belongs to.
         groups: Assignment<GroupId>,
         /// Its resources; those that it made known itself are not among them.
         resources: Assignment<ResourceId>,
+        /// What proves that it is this VEN: a new certificate comes in before the old one leaves.
+        /// Without the one that it uses it is refused from now on.
+        certificates: Assignment<CertificateId>,
+        /// What becomes of XML signatures.
+        signatures: SignatureChange,
     },
     /// Cancels its registration (`oadrCancelPartyRegistration` at its next poll) and forgets it.
     Remove,
@@ -56,6 +68,31 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Changes its groups and the resources that an operator gave it, and nothing else.
+    #[must_use]
+    pub fn assign(groups: Assignment<GroupId>, resources: Assignment<ResourceId>) -> Self {
+        Self::Assign {
+            groups,
+            resources,
+            certificates: Assignment::default(),
+            signatures: SignatureChange::Keep,
+        }
+    }
+}
+
+/// What an operator changes about the XML signatures between a VEN and us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignatureChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// What the [`Context`] says of all VENs counts for this one, too.
+    AsConfigured,
+    /// This counts.
+    Own(SignaturePolicy),
+}
+
 /// Why a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -63,6 +100,9 @@ pub enum CommandError {
     /// The VEN is known already.
     #[error("the VEN is already known")]
     AlreadyKnown,
+    /// Another VEN has one of the certificates.
+    #[error("another VEN has the certificate {0}")]
+    CertificateTaken(Fingerprint),
     /// There is no such VEN.
     #[error("there is no such VEN")]
     Unknown,
@@ -114,6 +154,8 @@ pub fn command(
             ven_id,
             groups,
             resources,
+            certificates,
+            signatures,
         } => {
             if !state.is_forgotten() {
                 return Err(CommandError::AlreadyKnown);
@@ -125,11 +167,18 @@ pub fn command(
                 ven_id: ven_id.clone().filter(|id| !id.is_empty()),
                 groups: distinct(groups),
                 resources: distinct(resources),
+                certificates: Certificates::of(certificates).ids().collect(),
+                signatures: *signatures,
             });
             settle_claims(&mut draft, held);
             Ok(draft.decide(Reply::Empty))
         }
-        Command::Assign { groups, resources } => {
+        Command::Assign {
+            groups,
+            resources,
+            certificates,
+            signatures,
+        } => {
             if state.is_forgotten() {
                 return Err(CommandError::Unknown);
             }
@@ -139,11 +188,32 @@ pub fn command(
             }
             let groups = groups.of(&state.groups);
             let resources = resources.of(&state.resources);
-            if groups == state.groups && resources == state.resources {
+            let certificates = state.certificates.assigned(certificates);
+            let signatures = match signatures {
+                SignatureChange::Keep => state.signatures,
+                SignatureChange::AsConfigured => None,
+                SignatureChange::Own(policy) => Some(*policy),
+            };
+            let has_moved = groups != state.groups || resources != state.resources;
+            let is_proved_anew = certificates != state.certificates;
+            let signs_anew = signatures != state.signatures;
+            if !has_moved && !is_proved_anew && !signs_anew {
                 return Ok(Decision::unchanged(at.version, Reply::Empty));
             }
             let mut draft = case.draft();
-            draft.change(Change::Assigned { groups, resources });
+            let held = draft.state.claims();
+            if has_moved {
+                draft.change(Change::Assigned { groups, resources });
+            }
+            if is_proved_anew {
+                draft.change(Change::CertificatesAssigned {
+                    certificates: certificates.ids().collect(),
+                });
+            }
+            if signs_anew {
+                draft.change(Change::SignaturesAssigned { signatures });
+            }
+            settle_claims(&mut draft, held);
             Ok(draft.decide(Reply::Empty))
         }
         Command::Remove => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::{Campaign, ReportPolicy};
+use crate::SignaturePolicy;
 use crate::payload::Profile;
 use crate::value::{Duration, NonEmpty, OptType, VtnId};
 
@@ -38,6 +39,11 @@ pub struct Context {
     /// Which of the offered reports are requested whenever a VEN says what it offers; those of other
     /// VENs too.
     pub report_policies: Arc<[ReportPolicy]>,
+    /// What becomes of XML signatures, where nothing else is said of a VEN (rule 514).
+    pub signatures: SignaturePolicy,
+    /// By how much the time of a signature may be off, either way, so that the host still verifies it.
+    /// For so long it is remembered which ones changed something.
+    pub signature_window: TimeDelta,
 }
 
 /// Who may register.

@@ -32,6 +32,7 @@ pub fn decide(
             peer,
             profile: _,
             message,
+            signature: _,
         } => on_message(&case, peer, message, answers),
         Input::Deadline => Step::Decided(deadline::decide(&case)),
     }
@@ -121,7 +122,7 @@ fn admit<'a>(case: &Case<'a>, peer: &Peer, message: &Message) -> Result<Sender<'
         return Err(Refusal::NOT_REGISTERED);
     };
     // A VEN that a certificate proves is not to be had without it.
-    if state.certificate != certificate_of(peer) {
+    if !state.certificates.prove(peer) {
         return Err(Refusal::NOT_REGISTERED);
     }
     // An empty venID is as good as none (rule 46), and none will do (quirk Q22).
@@ -139,7 +140,7 @@ fn admit<'a>(case: &Case<'a>, peer: &Peer, message: &Message) -> Result<Sender<'
 fn ven_to_ask_again(case: &Case<'_>, peer: &Peer, message: &Message) -> Option<VenId> {
     let state = case.state();
     let polls = matches!(message, Message::Poll(_));
-    let is_its_own = state.registration.is_none() && state.certificate == certificate_of(peer);
+    let is_its_own = state.registration.is_none() && state.certificates.prove(peer);
     let asks = case.context.unregistered_poll == UnregisteredPoll::RequestReregistration;
     state.ven_id.clone().filter(|_| polls && is_its_own && asks)
 }

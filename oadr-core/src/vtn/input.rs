@@ -8,7 +8,7 @@ use crate::payload::{
     ResponseCode,
 };
 use crate::value::{RegistrationId, ValueError, VenId};
-use crate::{Peer, Profile};
+use crate::{Peer, Profile, Signature};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,9 @@ pub enum Input {
         profile: Profile,
         /// The message.
         message: Message,
+        /// What a verified XML signature proved of the message; `None` if it has none, or if nobody
+        /// looked at it. A message with one that is wrong does not get here.
+        signature: Option<Signature>,
     },
     /// A deadline of the partition has come.
     Deadline,
@@ -38,6 +41,9 @@ pub enum Reply {
     Message(Box<Message>),
     /// An acknowledgement without a message: HTTP 200 without a body, an empty IQ result.
     Empty,
+    /// Nothing at all, for nothing happened: HTTP 403 without a body. The message was to be signed and
+    /// is not, or its signature has been used (rule 514, §6).
+    Forbidden,
 }
 
 /// What the application is asked before the machine decides.

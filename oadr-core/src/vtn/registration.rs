@@ -41,7 +41,7 @@ pub(super) fn query(
     let state = case.state();
     let ids = state
         .registered()
-        .filter(|_| state.certificate == certificate_of(peer));
+        .filter(|_| state.certificates.prove(peer));
     let ok = EiResponse::ok(query.request_id.clone());
     Step::Decided(case.unchanged(CreatedPartyRegistration {
         extensions: extensions.flatten(),
@@ -187,7 +187,7 @@ fn accept(
     let state = case.state();
     let context = case.context;
     // A VEN that a certificate proves is not to be had without it.
-    if !state.is_forgotten() && state.certificate != certificate_of(peer) {
+    if !state.is_forgotten() && !state.certificates.prove(peer) {
         return Err(Refusal::NOT_ADMITTED);
     }
     match (context.admission, state.known_by) {

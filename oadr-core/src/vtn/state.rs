@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::assignment::distinct;
+use super::certificates::Certificates;
 use super::delivery::Delivery;
 use super::opts::Opts;
 use super::reports::Reports;
 use super::{Claim, Member, Opt, RequestedReport};
-use crate::CertificateHash;
 use crate::payload::{Report, ReportDescription};
 use crate::rhythm::Rhythm;
 use crate::value::{
     DateTime, EventId, GroupId, ProfileName, RegistrationId, ReportRequestId, ResourceId, Text,
     TransportName, VenId,
 };
+use crate::{CertificateHash, CertificateId, SignaturePolicy};
 
 /// One VEN's partition. The default one does not exist.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,7 +26,10 @@ pub struct State {
     pub(super) known_by: Option<KnownBy>,
     pub(super) ven_id: Option<VenId>,
     pub(super) ven_name: Option<Text>,
-    pub(super) certificate: Option<CertificateHash>,
+    #[serde(default, skip_serializing_if = "Certificates::is_empty")]
+    pub(super) certificates: Certificates,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signatures: Option<SignaturePolicy>,
     pub(super) groups: Vec<GroupId>,
     pub(super) resources: Vec<ResourceId>,
     pub(super) registration: Option<Registration>,
@@ -136,6 +140,25 @@ impl State {
         self.known_by
     }
 
+    /// The certificates that prove it, as far as they are known. Without any the transport proves
+    /// nothing of it.
+    pub fn certificates(&self) -> impl Iterator<Item = CertificateId> {
+        self.certificates.ids()
+    }
+
+    /// Whether this is one of the certificates that prove it.
+    #[must_use]
+    pub fn has_certificate(&self, certificate: &CertificateHash) -> bool {
+        self.certificates.have(certificate)
+    }
+
+    /// What becomes of XML signatures between it and us; `None` if what the
+    /// [context](super::Context::signatures) says counts.
+    #[must_use]
+    pub fn signatures(&self) -> Option<SignaturePolicy> {
+        self.signatures
+    }
+
     /// Its registration, if it is registered.
     #[must_use]
     pub fn registration(&self) -> Option<&Registration> {
@@ -235,10 +258,10 @@ impl State {
         let mut claims = Vec::new();
         claims.extend(self.ven_id.clone().map(Claim::VenId));
         // A name identifies nobody where the transport does.
-        match self.certificate {
-            Some(certificate) => claims.push(Claim::Certificate(certificate)),
-            None => claims.extend(self.ven_name.clone().map(Claim::VenName)),
+        if self.certificates.is_empty() {
+            claims.extend(self.ven_name.clone().map(Claim::VenName));
         }
+        claims.extend(self.certificates.claims());
         claims
     }
 

@@ -236,6 +236,7 @@ fn blamed(error: CommandError) -> Option<&'static str> {
         CommandError::PointNotOffered => Some("r_ids"),
         CommandError::PaceNotOffered => Some("granularity"),
         CommandError::AlreadyKnown
+        | CommandError::CertificateTaken(_)
         | CommandError::Unknown
         | CommandError::NotRegistered
         | CommandError::Leaving

@@ -96,6 +96,8 @@ pub(super) async fn enrol(
         ven_id: new.ven_id,
         groups: new.groups,
         resources: new.resources,
+        certificates: Vec::new(),
+        signatures: None,
     };
     let audit = caller.audit("enrol", name.as_str(), Some(detail));
     carry_out(&host, None, command, audit).await?;
@@ -122,20 +124,20 @@ pub(super) async fn modify(
     if let Some(resources) = &patch.resources {
         require_ids("resources", resources, ResourceId::is_empty)?;
     }
-    let command = Command::Assign {
-        groups: assignment(
+    let command = Command::assign(
+        assignment(
             "groups",
             patch.groups,
             patch.add_groups,
             patch.remove_groups,
         )?,
-        resources: assignment(
+        assignment(
             "resources",
             patch.resources,
             patch.add_resources,
             patch.remove_resources,
         )?,
-    };
+    );
     let audit = caller.audit("modify", &id, Some(detail));
     carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
     view(&slot).map(Json).ok_or_else(|| unknown(&id))

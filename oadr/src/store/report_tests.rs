@@ -179,6 +179,7 @@ impl Dialogue {
             peer: Peer::Unproven,
             profile: oadr_core::Profile::B,
             message: message.into(),
+            signature: None,
         };
         let env = self.env();
         let Step::Decided(decision) = vtn::decide(&self.at, &context(), env, &input, &[]) else {
@@ -214,7 +215,7 @@ impl Dialogue {
         };
         match self.hear(update, end).await {
             Reply::Message(reply) => Some(reply.ei_response().unwrap().response_code.get()),
-            Reply::Empty => None,
+            Reply::Empty | Reply::Forbidden => None,
         }
     }
 

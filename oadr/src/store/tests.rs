@@ -40,6 +40,8 @@ pub(super) fn context() -> Context {
         opt_precedence: OptType::OptOut,
         campaigns: Vec::new(),
         report_policies: std::sync::Arc::default(),
+        signatures: oadr_core::SignaturePolicy::Optional,
+        signature_window: chrono::TimeDelta::seconds(60),
     }
 }
 
@@ -49,6 +51,8 @@ fn enrol(name: &str, draw: u8) -> Decision<Vtn> {
         ven_id: None,
         groups: Vec::new(),
         resources: Vec::new(),
+        certificates: Vec::new(),
+        signatures: None,
     };
     vtn::command(&Loaded::absent(), &context(), env(draw), &command).unwrap()
 }
@@ -70,6 +74,7 @@ fn registers(name: &str, draw: u8) -> Decision<Vtn> {
         peer: Peer::Unproven,
         profile: oadr_core::Profile::B,
         message,
+        signature: None,
     };
     match vtn::decide(&Loaded::absent(), &context(), env(draw), &input, &[]) {
         Step::Decided(decision) => decision,

@@ -168,10 +168,10 @@ async fn keep_membership(host: &Host, listed: &Listed) -> Result<(), Failure> {
     if has_them {
         return Ok(());
     }
-    let command = Command::Assign {
-        groups: Assignment::Exactly(listed.groups.clone()),
-        resources: Assignment::Exactly(listed.resources.clone()),
-    };
+    let command = Command::assign(
+        Assignment::Exactly(listed.groups.clone()),
+        Assignment::Exactly(listed.resources.clone()),
+    );
     let audit = Audit {
         at: clock::now(),
         who: DIRECTORY.to_owned(),

@@ -154,6 +154,8 @@ impl Lookup {
                 let look = async move { directory.by_certificate(hash).await };
                 within(limit, "fingerprint_lookup", look).await
             }
+            // Looked up by the whole of it before.
+            Claim::Fingerprint(_) => Ok(None),
             Claim::VenId(id) => {
                 let look = async move { directory.by_name(id.as_str()).await };
                 within(limit, "ven_lookup", look).await

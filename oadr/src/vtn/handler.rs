@@ -37,6 +37,7 @@ impl Handler for HttpHandler {
             peer: request.peer,
             profile: request.profile,
             message: request.message,
+            signature: None,
         };
         let answered = self.0.answer(&input).await;
         if !drifts.is_empty() {
@@ -54,6 +55,7 @@ impl Handler for HttpHandler {
                 Reply::Message(message)
             }
             Ok(vtn::Reply::Empty) => Reply::Empty,
+            Ok(vtn::Reply::Forbidden) => Reply::Forbidden,
             Err(error) => {
                 if self.may_log(Subject::Unanswered) {
                     tracing::warn!(input = %kind, %error, "not answered");

@@ -78,6 +78,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use oadr_core::SignaturePolicy;
 use oadr_core::payload::{Profile, Transport};
 use oadr_core::value::{
     Duration, NonEmpty, OptType, ProfileName, Text, TransportName, ValueError, VtnId,
@@ -316,6 +317,8 @@ async fn launch(
         opt_precedence: config.opt_precedence,
         campaigns: Vec::new(),
         report_policies: Arc::default(),
+        signatures: SignaturePolicy::Off,
+        signature_window: TimeDelta::seconds(60),
     };
 
     let (vens, vtn) = listen(config.listen).await?;

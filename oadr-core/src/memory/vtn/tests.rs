@@ -50,7 +50,7 @@ impl World {
             .handle(peer.clone(), Profile::B, message.into(), self.now, entropy);
         match reply {
             Reply::Message(message) => *message,
-            Reply::Empty => panic!("no message"),
+            Reply::Empty | Reply::Forbidden => panic!("no message"),
         }
     }
 
@@ -305,6 +305,8 @@ fn events_go_to_their_audience_and_follow_membership() {
         ven_id: None,
         groups: vec![GroupId::new("north").unwrap()],
         resources: Vec::new(),
+        certificates: Vec::new(),
+        signatures: None,
     };
     world
         .host
@@ -434,6 +436,8 @@ fn a_name_is_enrolled_once() {
         ven_id: None,
         groups: Vec::new(),
         resources: Vec::new(),
+        certificates: Vec::new(),
+        signatures: None,
     };
     let refused = world.host.command(None, &enrol, world.now, entropy);
     assert_eq!(refused, Err(CommandError::AlreadyKnown));

@@ -22,6 +22,8 @@ impl Members {
             ven_id: None,
             groups: Vec::new(),
             resources: ids(&["pump", "pump"]),
+            certificates: Vec::new(),
+            signatures: None,
         })
         .unwrap();
         rig.register();
@@ -78,7 +80,7 @@ impl Members {
     }
 
     fn assign(&mut self, groups: Assignment<GroupId>, resources: Assignment<ResourceId>) {
-        let assign = Command::Assign { groups, resources };
+        let assign = Command::assign(groups, resources);
         assert!(!self.rig.command(&assign).unwrap().changes.is_empty());
     }
 
@@ -264,17 +266,14 @@ fn an_assignment_that_changes_nothing_leaves_no_trace() {
         ),
     ] {
         let (groups, resources) = assign;
-        let assign = Command::Assign { groups, resources };
+        let assign = Command::assign(groups, resources);
         assert!(ven.rig.command(&assign).unwrap().changes.is_empty());
     }
 }
 
 #[test]
 fn nothing_is_assigned_to_a_ven_that_is_unknown_or_leaves() {
-    let assign = Command::Assign {
-        groups: add(groups(&["north"])),
-        resources: Assignment::default(),
-    };
+    let assign = Command::assign(add(groups(&["north"])), Assignment::default());
     let error = Rig::new().command(&assign).unwrap_err();
     assert_eq!(error, CommandError::Unknown);
     let mut rig = Rig::registered();

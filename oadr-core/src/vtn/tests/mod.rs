@@ -49,7 +49,7 @@ use crate::value::{
     RequestId, ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VenId,
     VtnId,
 };
-use crate::{Peer, Profile};
+use crate::{Peer, Profile, SignaturePolicy};
 use drafts::{draft, draft_at, interval, signal, simple};
 
 /// When every test begins.
@@ -100,6 +100,8 @@ impl Rig {
             opt_precedence: OptType::OptOut,
             campaigns: Vec::new(),
             report_policies: Arc::default(),
+            signatures: SignaturePolicy::Optional,
+            signature_window: TimeDelta::seconds(60),
         };
         Self {
             at: Loaded::absent(),
@@ -157,6 +159,7 @@ impl Rig {
             peer: self.peer.clone(),
             profile: Profile::B,
             message,
+            signature: None,
         }
     }
 
@@ -406,7 +409,7 @@ impl Outcome {
     pub(super) fn message(self) -> Message {
         match self.reply {
             Reply::Message(message) => *message,
-            Reply::Empty => panic!("no message"),
+            Reply::Empty | Reply::Forbidden => panic!("no message"),
         }
     }
 

@@ -9,6 +9,8 @@ fn enrol() -> Command {
         ven_id: VenId::new("ven-7").ok(),
         groups: vec![GroupId::new("north").unwrap()],
         resources: vec![ResourceId::new("boiler").unwrap()],
+        certificates: Vec::new(),
+        signatures: None,
     }
 }
 

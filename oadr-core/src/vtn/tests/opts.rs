@@ -18,6 +18,8 @@ impl Opts {
             ven_id: None,
             groups: Vec::new(),
             resources: vec![resource("r1"), resource("r2")],
+            certificates: Vec::new(),
+            signatures: None,
         })
         .unwrap();
         rig.register();

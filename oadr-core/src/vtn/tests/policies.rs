@@ -169,10 +169,10 @@ fn policies_are_for_vens_and_groups() {
             groups: groups.iter().map(|g| GroupId::new(g).unwrap()).collect(),
             ..policy("p")
         }]);
-        rig.command(&Command::Assign {
-            groups: Assignment::Exactly(vec![GroupId::new("north").unwrap()]),
-            resources: Assignment::default(),
-        })
+        rig.command(&Command::assign(
+            Assignment::Exactly(vec![GroupId::new("north").unwrap()]),
+            Assignment::default(),
+        ))
         .unwrap();
         assert_eq!(
             !rig.offer(offers()).is_empty(),
@@ -316,10 +316,10 @@ fn rule_343_a_point_that_names_no_resource_is_about_all_of_them() {
             resource,
             ..policy("p")
         }]);
-        rig.command(&Command::Assign {
-            groups: Assignment::default(),
-            resources: Assignment::Exactly(vec![ResourceId::new("boiler").unwrap()]),
-        })
+        rig.command(&Command::assign(
+            Assignment::default(),
+            Assignment::Exactly(vec![ResourceId::new("boiler").unwrap()]),
+        ))
         .unwrap();
         assert_eq!(rig.offer(reports.clone()).len(), chosen);
         let mut points = rig
@@ -363,10 +363,10 @@ fn rule_307_a_device_class_does_not_make_a_point_one_of_every_resource() {
             resource,
             ..policy("p")
         }]);
-        rig.command(&Command::Assign {
-            groups: Assignment::default(),
-            resources: Assignment::Exactly(vec![ResourceId::new("boiler").unwrap()]),
-        })
+        rig.command(&Command::assign(
+            Assignment::default(),
+            Assignment::Exactly(vec![ResourceId::new("boiler").unwrap()]),
+        ))
         .unwrap();
         assert_eq!(rig.offer(reports.clone()).len(), chosen);
     }

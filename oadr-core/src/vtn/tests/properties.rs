@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::reporter::{id, offers, once, point, wanted};
 use super::updating::minute;
 use super::*;
-use crate::CertificateHash;
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{MessageKind, Report};
 use crate::value::{GroupId, RegistrationId, ReportRequestId, ResourceId};
+use crate::{CertificateHash, CertificateId};
 
 fn instant(draws: &mut Draws<'_>) -> DateTime {
     midnight() + TimeDelta::seconds(i64::try_from(draws.below(20_000)).unwrap())
@@ -160,6 +160,26 @@ fn report(rig: &mut Rig, draws: &mut Draws<'_>) {
     }
 }
 
+/// Some that meet those of the peers.
+fn certificates(draws: &mut Draws<'_>) -> Vec<CertificateId> {
+    let seen = CertificateHash([3; 32]);
+    let ids = [
+        CertificateId::Hash(seen),
+        CertificateId::Fingerprint(seen.fingerprint()),
+        CertificateId::Fingerprint(CertificateHash([4; 32]).fingerprint()),
+    ];
+    ids.into_iter().filter(|_| draws.below(3) == 0).collect()
+}
+
+fn policy(draws: &mut Draws<'_>) -> Option<SignaturePolicy> {
+    match draws.below(4) {
+        0 => Some(SignaturePolicy::Off),
+        1 => Some(SignaturePolicy::Optional),
+        2 => Some(SignaturePolicy::Required),
+        _ => None,
+    }
+}
+
 /// Any change at all, whether a decision would make it or not.
 fn change(draws: &mut Draws<'_>) -> Change {
     match draws.below(22) {
@@ -172,6 +192,8 @@ fn change(draws: &mut Draws<'_>) -> Change {
             ven_id: Option::<VenId>::arbitrary(draws),
             groups: Vec::<GroupId>::arbitrary(draws),
             resources: Vec::<ResourceId>::arbitrary(draws),
+            certificates: certificates(draws),
+            signatures: policy(draws),
         },
         2 | 3 => Change::Registered {
             ven_id: VenId::arbitrary(draws),
@@ -308,10 +330,10 @@ fn happen(rig: &mut Rig, draws: &mut Draws<'_>) {
             let commands = [
                 Command::Remove,
                 Command::RequestReregistration,
-                Command::Assign {
-                    groups: Assignment::Exactly(vec![GroupId::new("north").unwrap()]),
-                    resources: Assignment::default(),
-                },
+                Command::assign(
+                    Assignment::Exactly(vec![GroupId::new("north").unwrap()]),
+                    Assignment::default(),
+                ),
             ];
             // Refused or not, it must not break anything.
             let _ = rig.command(&commands[draws.below(3)]);
@@ -412,7 +434,12 @@ proptest! {
         }
         rig.claims = rig.state().claims().into_iter().collect();
         rig.now = instant(&mut draws);
-        if let Some(certificate) = rig.state().certificate {
+        let mut claims = rig.state().claims().into_iter();
+        let proof = claims.find_map(|claim| match claim {
+            Claim::Certificate(certificate) => Some(certificate),
+            Claim::VenId(_) | Claim::VenName(_) | Claim::Fingerprint(_) => None,
+        });
+        if let Some(certificate) = proof {
             rig.peer = Peer::Certificate(certificate);
         }
         rig.poll_outcome();

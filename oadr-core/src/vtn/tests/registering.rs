@@ -23,6 +23,8 @@ fn enrolled(ven_id: Option<&str>) -> Rig {
         ven_id: ven_id.map(|id| VenId::new(id).unwrap()),
         groups: Vec::new(),
         resources: Vec::new(),
+        certificates: Vec::new(),
+        signatures: None,
     })
     .unwrap();
     rig

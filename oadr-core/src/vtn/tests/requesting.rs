@@ -386,6 +386,8 @@ fn nobody_asks_a_ven_that_is_not_there() {
         ven_id: None,
         groups: Vec::new(),
         resources: Vec::new(),
+        certificates: Vec::new(),
+        signatures: None,
     })
     .unwrap();
     let unregistered = rig.want("r", once("METADATA")).unwrap_err();
