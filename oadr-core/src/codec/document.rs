@@ -29,6 +29,30 @@ pub struct Decoded {
 /// The document is too large, not UTF-8, not well-formed, has a document type declaration, or is not
 /// what the 2.0b schema wants. The error names the place.
 pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    read(bytes, options, read_document)
+}
+
+/// Reads an `oadrSignedObject` that stands by itself: what a verified signature was over. There was an
+/// `oadrPayload` around it, so that this is no drift, and nothing else is read.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_signed_object(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    read(bytes, options, |reader| {
+        if !reader.root()?.is(Ns::Oadr, "oadrSignedObject") {
+            return Err(reader.unexpected(&["oadr:oadrSignedObject"]));
+        }
+        let message = read_signed_object(reader)?;
+        reader.finish()?;
+        Ok(message)
+    })
+}
+
+fn read(
+    bytes: &[u8],
+    options: &DecodeOptions,
+    document: impl FnOnce(&mut Reader<'_>) -> Result<Message, Error>,
+) -> Result<Decoded, DecodeError> {
     let limit = options.limits.bytes;
     let refuse = |kind, offset| DecodeError {
         kind,
@@ -55,7 +79,7 @@ pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Decoded, DecodeEr
         ));
     }
     let mut reader = Reader::new(text, *options);
-    match read_document(&mut reader) {
+    match document(&mut reader) {
         Ok(message) => Ok(Decoded {
             message,
             profile: Profile::B,
@@ -82,6 +106,34 @@ pub fn encode_into(message: &Message, out: &mut Vec<u8>) {
     writer.raw("<oadr:oadrSignedObject>");
     message.write(&mut writer);
     writer.raw("</oadr:oadrSignedObject></oadr:oadrPayload>");
+}
+
+/// The parts that [`encode_into`] makes a document of, for one with a signature before its signed object.
+///
+/// A document is [`root`](Self::root), `<oadr:oadrSignedObject>`, what [`content_into`](Self::content_into)
+/// writes, and the two end tags. Nothing in it declares a namespace of the root again.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'m>(pub &'m Message);
+
+impl Parts<'_> {
+    /// The start tag of the root: `<oadr:oadrPayload`, the namespaces in the order of canonical XML, `>`.
+    #[must_use]
+    pub fn root(&self) -> &'static str {
+        root_tag(self.0.kind())
+    }
+
+    /// Those namespaces alone, each with the blank before it.
+    #[must_use]
+    pub fn namespaces(&self) -> &'static str {
+        let tag = self.root();
+        let tag = tag.strip_prefix("<oadr:oadrPayload").unwrap_or(tag);
+        tag.strip_suffix('>').unwrap_or(tag)
+    }
+
+    /// Appends the message's element, in canonical form.
+    pub fn content_into(&self, out: &mut Vec<u8>) {
+        self.0.write(&mut Writer::new(out));
+    }
 }
 
 fn read_document(reader: &mut Reader<'_>) -> Result<Message, Error> {

@@ -30,7 +30,7 @@ mod sequence;
 mod tests;
 mod writer;
 
-pub use document::{Decoded, decode, encode, encode_into};
+pub use document::{Decoded, Parts, decode, decode_signed_object, encode, encode_into};
 pub use drift::{Drift, DriftKind, Drifts};
 pub use error::{DecodeError, DecodeErrorKind, Syntax};
 pub use limits::{DecodeOptions, Leniency, Limits};
