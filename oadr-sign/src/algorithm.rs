@@ -94,6 +94,9 @@ impl SignatureMethod {
 }
 
 impl Method {
+    /// What applies where nothing is said.
+    pub(crate) const DEFAULT: Self = Self::new(Kind::Inclusive, false);
+
     /// All of them, for whoever looks for the one that was used.
     pub(crate) const ALL: [Self; 6] = [
         Self::new(Kind::Inclusive, false),

@@ -71,9 +71,11 @@ pub enum Refusal {
     /// The root is no `oadrPayload`, where alone a signature has its place.
     #[error("the root is no oadrPayload")]
     NotAPayload,
-    /// Besides one signature and one `oadrSignedObject`, there is something in `oadrPayload`.
-    #[error("oadrPayload holds {found}, besides its signature and its oadrSignedObject")]
+    /// Something that has no place where it stands.
+    #[error("{parent} holds {found}, which has no place there")]
     Stray {
+        /// What it stands in.
+        parent: &'static str,
         /// The element, or `text`.
         found: Box<str>,
     },
@@ -328,4 +330,17 @@ impl fmt::Display for Limit {
         };
         write!(f, "{count} {what}")
     }
+}
+
+/// A text of the peer for a message: not too long, and without control characters.
+pub(crate) fn printable(text: &str) -> Box<str> {
+    let short = text.chars().take(128);
+    let plain = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    short.map(plain).collect::<String>().into()
 }

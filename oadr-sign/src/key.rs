@@ -10,6 +10,8 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
     RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::PrivateKeyDer;
 
 use crate::public_key::{PublicKey, to_width};
@@ -18,6 +20,8 @@ use crate::{Certificate, KeyKind};
 /// A private key and the certificate that goes with it.
 pub struct SigningKey {
     certificate: Certificate,
+    /// As it stands in every signature.
+    in_base64: String,
     pair: Pair,
 }
 
@@ -57,11 +61,14 @@ impl SigningKey {
                 PublicKey::Rsa(_) | PublicKey::P256(_) | PublicKey::P384(_),
             ) => false,
         };
-        if belongs {
-            Ok(Self { certificate, pair })
-        } else {
-            Err(KeyError::OtherKey)
+        if !belongs {
+            return Err(KeyError::OtherKey);
         }
+        Ok(Self {
+            in_base64: STANDARD.encode(certificate.der()),
+            certificate,
+            pair,
+        })
     }
 
     /// The certificate.
@@ -74,6 +81,11 @@ impl SigningKey {
     #[must_use]
     pub fn kind(&self) -> &KeyKind {
         self.certificate.key_kind()
+    }
+
+    /// The certificate in base64, on one line.
+    pub(crate) fn certificate_in_base64(&self) -> &str {
+        &self.in_base64
     }
 
     /// The identifier of the method that [`sign`](Self::sign) uses: SHA-256 with every key (§10.6.3).

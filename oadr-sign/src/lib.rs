@@ -4,6 +4,20 @@
 //! Knows nothing of transports, clocks, randomness or peers: the time and nonces are arguments, and
 //! whose certificate is to be believed its caller says.
 
+// Nothing that a peer sends may panic, so nothing here may: tests excepted.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 mod algorithm;
 mod certificate;
 mod diagnose;
@@ -12,9 +26,11 @@ mod key;
 mod public_key;
 mod replay;
 mod sign;
+mod signature;
 #[cfg(test)]
 mod testing;
 mod verify;
+mod xml;
 
 pub use certificate::{Certificate, CertificateError, KeyKind};
 pub use diagnose::{Finding, Severity, diagnose};
