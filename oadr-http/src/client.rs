@@ -1,6 +1,7 @@
 //! The client: sends a message to a service of the peer and reads its reply.
 //! Does not know what messages mean, when to poll, or when to try again.
 
+mod channel;
 mod config;
 mod connect;
 mod credentials;
@@ -14,21 +15,18 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap,
     HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
-use oadr_core::Peer;
 use oadr_core::codec::{Decoded, decode, encode};
 use oadr_core::payload::Message;
 use oadr_core::value::ServiceName;
 use tokio::time::Instant;
 
+use self::channel::Channel;
 pub use self::config::{ClientConfig, RequestTimeout};
-use self::connect::connect;
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::error::ClientError;
 pub use self::seal::{Seal, SealError};
@@ -36,6 +34,7 @@ pub use self::url::{BaseUrl, UrlError};
 
 use crate::body::{BodyError, collect, collect_beginning, excerpt};
 use crate::coding::{Coding, InflateError, inflate, inflate_beginning};
+use crate::tls::HandshakeError;
 
 /// A client of one peer. Keeps one connection open between exchanges; exchanges that overlap get
 /// connections of their own.
@@ -64,11 +63,9 @@ pub struct Answer {
 /// A connection between two exchanges.
 #[derive(Debug)]
 struct Idle {
-    sender: Sender,
+    channel: Channel,
     since: Instant,
 }
-
-type Sender = SendRequest<Full<Bytes>>;
 
 impl Client {
     /// A client that has not connected yet.
@@ -122,47 +119,37 @@ impl Client {
         message: &Message,
     ) -> Result<Answer, ClientError> {
         // A connection is ready again a moment after its last reply was read.
-        if let Some(mut sender) = self.take_idle()
-            && sender.ready().await.is_ok()
+        if let Some(mut channel) = self.take_idle()
+            && channel.sender.ready().await.is_ok()
         {
-            match sender
+            match channel
+                .sender
                 .send_request(self.request(service, self.document(message)?))
                 .await
             {
-                Ok(response) => return self.receive(response, sender).await,
+                Ok(response) => return self.receive(response, channel).await,
                 // Nonsense is an answer of a kind; anything else means the connection has gone.
                 Err(source) if source.is_parse() => return Err(ClientError::Broken { source }),
                 Err(_) => {}
             }
         }
-        let mut sender = self.connect().await?;
-        let document = self.document(message)?;
-        let sent = sender.send_request(self.request(service, document)).await;
-        self.receive(
-            sent.map_err(|source| ClientError::Broken { source })?,
-            sender,
-        )
-        .await
+        let tls = self.config.tls.as_ref();
+        let mut channel = Channel::open(&self.base, tls, self.config.connect_timeout).await?;
+        let request = self.request(service, self.document(message)?);
+        let sent = channel.sender.send_request(request).await;
+        let response = sent.map_err(|source| self.broken(source))?;
+        self.receive(response, channel).await
     }
 
-    async fn connect(&self) -> Result<Sender, ClientError> {
-        let limit = self.config.connect_timeout;
-        let stream = connect(self.base.host(), self.base.port(), limit)
-            .await
-            .map_err(|source| ClientError::Connect {
+    /// A broken connection, or one that the peer refused after the handshake, as TLS 1.3 has it.
+    fn broken(&self, source: hyper::Error) -> ClientError {
+        match HandshakeError::within(&source) {
+            Some(source) => ClientError::Tls {
                 authority: self.base.authority().to_owned(),
                 source,
-            })?;
-        let (sender, connection) = Builder::new()
-            .max_header_size(MAX_HEADER)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|source| ClientError::Broken { source })?;
-        // It ends when the sender is dropped or the peer closes, and the sender tells its errors.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        Ok(sender)
+            },
+            None => ClientError::Broken { source },
+        }
     }
 
     /// Exactly the headers that the specification wants (rule 53) or allows, and no others.
@@ -183,7 +170,7 @@ impl Client {
     async fn receive(
         &self,
         response: Response<Incoming>,
-        sender: Sender,
+        channel: Channel,
     ) -> Result<Answer, ClientError> {
         let (head, body) = response.into_parts();
         let coding = Coded::of(&head.headers);
@@ -199,10 +186,11 @@ impl Client {
         let collected = collect(body, limit, None).await;
         let (octets, _) = collected.map_err(|error| match error {
             BodyError::TooLarge | BodyError::NoRoom => ClientError::TooLarge { limit },
-            BodyError::Broken(source) => ClientError::Broken { source },
+            BodyError::Broken(source) => self.broken(source),
         })?;
         // Only now is the connection at rest.
-        self.keep(sender);
+        let server = channel.peer().clone();
+        self.keep(channel);
         let date = date(&head.headers, DATE);
         if octets.is_empty() {
             return Ok(Answer {
@@ -222,7 +210,7 @@ impl Client {
         };
         let octets = match &self.config.seal {
             Some(seal) => seal
-                .unseal(&Peer::Unproven, octets)
+                .unseal(&server, octets)
                 .map_err(|source| ClientError::Unsealed { source })?,
             None => octets,
         };
@@ -239,28 +227,26 @@ impl Client {
         }
     }
 
-    fn take_idle(&self) -> Option<Sender> {
+    fn take_idle(&self) -> Option<Channel> {
         let idle = self
             .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()?;
         let fresh = idle.since.elapsed() <= self.config.reuse_within;
-        (fresh && !idle.sender.is_closed()).then_some(idle.sender)
+        let good = idle.channel.is_good(self.config.tls.as_ref());
+        (fresh && good).then_some(idle.channel)
     }
 
     /// Keeps one connection. A second one (of an exchange that overlapped) is closed.
-    fn keep(&self, sender: Sender) {
+    fn keep(&self, channel: Channel) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         *idle = Some(Idle {
-            sender,
+            channel,
             since: Instant::now(),
         });
     }
 }
-
-/// The longest header of a reply, in bytes.
-const MAX_HEADER: usize = 64 * 1024;
 
 /// The longest excerpt of a foreign text, in characters.
 const EXCERPT: usize = 200;

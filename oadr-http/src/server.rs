@@ -1,6 +1,5 @@
 //! The server: accepts connections and answers the requests on them through a [`Handler`].
-//! Does not know what messages mean, and does not do TLS: whoever does hands the deciphered stream
-//! to [`Server::serve_stream`] with the [`Peer`] it proved.
+//! Does not know what messages mean, nor how TLS proves who a peer is.
 
 mod accounts;
 mod config;
@@ -8,6 +7,7 @@ mod drive;
 mod gate;
 mod handler;
 mod link;
+mod secure;
 mod service;
 mod stream;
 
@@ -35,7 +35,7 @@ pub use self::handler::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
 use self::link::Link;
 use self::service::Endpoint;
 use crate::body::Room;
-use crate::tls::TlsServer;
+use crate::tls::Validity;
 
 /// Serves a listener until `shutdown` ends, then finishes what was accepted.
 ///
@@ -130,13 +130,6 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    /// Accepts TLS connections, each served in a task of its own, until the server shuts down. The
-    /// peers are the certificates that they proved to have.
-    pub async fn accept_tls(&self, listener: &TcpListener, tls: &TlsServer) {
-        let _ = (listener, tls);
-        unimplemented!()
-    }
-
     /// Serves one stream that somebody else accepted (and deciphered), until it ends. It counts as
     /// a connection: while too many are open, this waits before it reads; and it returns at once if
     /// the peer has as many as it may.
@@ -148,7 +141,7 @@ impl<H: Handler> Server<H> {
             return;
         };
         if let Some(place) = self.gate.enter().await {
-            self.run(stream, peer, address, tab).await;
+            self.run(stream, peer, address, tab, None).await;
             drop(place);
         }
     }
@@ -207,11 +200,18 @@ impl<H: Handler> Server<H> {
         // Without it a reply may wait 40 ms for the peer's delayed acknowledgement. If the socket
         // does not take the option it is broken, and reading will show that.
         let _ = stream.set_nodelay(true);
-        self.run(stream, Peer::Unproven, Some(address), tab).await;
+        self.run(stream, Peer::Unproven, Some(address), tab, None)
+            .await;
     }
 
-    async fn run<S>(&self, stream: S, peer: Peer, address: Option<SocketAddr>, tab: Option<Tab>)
-    where
+    async fn run<S>(
+        &self,
+        stream: S,
+        peer: Peer,
+        address: Option<SocketAddr>,
+        tab: Option<Tab>,
+        validity: Option<Validity>,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let _open = self.gate.open();
@@ -223,6 +223,7 @@ impl<H: Handler> Server<H> {
             peer,
             address,
             tab,
+            validity,
             decoders: Arc::clone(&self.decoders),
             room: Arc::clone(&self.room),
         });

@@ -37,6 +37,7 @@ pub enum Culprit {
 /// | [`Undecodable`](Self::Undecodable) | 406 | the peer's bytes |
 /// | [`WrongService`](Self::WrongService) | 404 | the peer's meaning |
 /// | [`Forbidden`](Self::Forbidden) | 403 | the peer's meaning |
+/// | [`Expired`](Self::Expired) | 403 | the peer's meaning |
 /// | [`TooOften`](Self::TooOften) | 503 | the peer's meaning |
 /// | [`Unavailable`](Self::Unavailable) | 503 | the host |
 /// | [`Failed`](Self::Failed) | 500 | a bug |
@@ -88,6 +89,10 @@ pub enum Failure {
     /// The handler refused the peer, or its signature (rule 517).
     #[error("forbidden")]
     Forbidden,
+    /// The certificate that the peer showed when it connected has expired since (rule 516). The
+    /// connection is closed.
+    #[error("the peer's certificate has expired")]
+    Expired,
     /// The peer sends more requests than it may; 503, because the specification has no 429.
     #[error("too many requests")]
     TooOften {
@@ -114,7 +119,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Host | Self::BodyBroken => StatusCode::BAD_REQUEST,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Expired => StatusCode::FORBIDDEN,
             Self::Path | Self::WrongService { .. } => StatusCode::NOT_FOUND,
             Self::ContentType | Self::Undecodable(_) => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -139,7 +144,7 @@ impl Failure {
             | Self::BodyTimeout
             | Self::BodyBroken
             | Self::Undecodable(_) => Culprit::PeerBytes,
-            Self::WrongService { .. } | Self::Forbidden | Self::TooOften { .. } => {
+            Self::WrongService { .. } | Self::Forbidden | Self::Expired | Self::TooOften { .. } => {
                 Culprit::PeerMeaning
             }
             Self::Unavailable { .. } => Culprit::Host,
@@ -149,7 +154,7 @@ impl Failure {
 
     /// The text the peer gets, one line. Empty for 403: whoever is refused learns nothing more.
     pub(crate) fn text(&self) -> String {
-        if *self == Self::Forbidden {
+        if self.status() == StatusCode::FORBIDDEN {
             return String::new();
         }
         let mut text = excerpt(self.to_string().as_bytes(), TEXT_LIMIT);
@@ -200,6 +205,7 @@ mod tests {
                 404,
             ),
             (Failure::Forbidden, 403),
+            (Failure::Expired, 403),
             (
                 Failure::TooOften {
                     retry_after: Duration::ZERO,

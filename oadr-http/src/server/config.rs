@@ -36,6 +36,9 @@ pub struct ServerConfig {
     /// finds no room is refused (503) and may come again. Without this bound 1,000 connections with
     /// bodies just below the limit would be 4 GiB. Default: 256 MiB.
     pub max_body_memory: usize,
+    /// From the beginning of a TLS connection to the end of its handshake; then it is closed. Default:
+    /// 10 s.
+    pub handshake_timeout: Duration,
     /// From a header's first byte to its last; then the connection is closed. Default: 10 s.
     pub header_timeout: Duration,
     /// From a header's end to the end of the body (408). Default: 60 s: a long report over a slow
@@ -73,6 +76,7 @@ impl Default for ServerConfig {
             bound_loopback: false,
             max_header: 16 * 1024,
             max_body_memory: 256 << 20,
+            handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
             reply_timeout: Duration::from_secs(60),

@@ -28,6 +28,7 @@ use crate::body::{BodyError, Place, Room, collect};
 use crate::coding::Accepts;
 use crate::path::service_at;
 use crate::status::{Failure, retry_seconds};
+use crate::tls::Validity;
 
 /// One connection as the requests on it see it.
 pub(super) struct Endpoint<H> {
@@ -37,6 +38,8 @@ pub(super) struct Endpoint<H> {
     pub(super) peer: Peer,
     pub(super) address: Option<SocketAddr>,
     pub(super) tab: Option<Tab>,
+    /// Of the peer's certificate, if it showed one to this connection.
+    pub(super) validity: Option<Validity>,
     /// For the long bodies of all connections.
     pub(super) room: Arc<Room>,
     /// Who may decode a long document.
@@ -68,12 +71,13 @@ impl<H: Handler> Endpoint<H> {
         if unread {
             self.link.leave_unread();
         }
+        let closes = unread || matches!(outcome, Err(Failure::Expired));
         self.link.enter(Phase::Reply);
         let mut response = match outcome {
             Ok(document) => self.success(document, head.headers),
             Err(failure) => self.failure(&failure, head.headers),
         };
-        if unread {
+        if closes {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -82,6 +86,9 @@ impl<H: Handler> Endpoint<H> {
     }
 
     async fn serve(&self, head: &Parts, body: Incoming) -> Result<Success, Failure> {
+        if self.validity.as_ref().is_some_and(Validity::is_over) {
+            return Err(Failure::Expired);
+        }
         if let Some(tab) = &self.tab {
             tab.pay()
                 .map_err(|retry_after| Failure::TooOften { retry_after })?;

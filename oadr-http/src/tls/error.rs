@@ -1,6 +1,7 @@
 //! What goes wrong with TLS, in words for whom it concerns.
 //! Does not know connections.
 
+use std::error::Error;
 use std::io;
 
 use rustls::{AlertDescription, PeerIncompatible};
@@ -97,14 +98,32 @@ pub enum HandshakeError {
 impl HandshakeError {
     /// Of an error that reading or writing TLS ended with.
     pub(crate) fn of(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::UnexpectedEof {
+        let gone = [
+            io::ErrorKind::UnexpectedEof,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::BrokenPipe,
+        ];
+        if gone.contains(&error.kind()) {
             return Self::Closed;
         }
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-        match inner {
-            Some(inner) => Self::of_rustls(rustls::Error::clone(inner)),
-            None => Self::Io(error),
+        Self::within(&error).unwrap_or(Self::Io(error))
+    }
+
+    /// Of an error that an exchange ended with, if TLS is the cause: with TLS 1.3 a server tells only
+    /// after the handshake that it does not believe us.
+    pub(crate) fn within(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(inner) = error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref)
+                && let Some(inner) = inner.downcast_ref::<rustls::Error>()
+            {
+                return Some(Self::of_rustls(inner.clone()));
+            }
+            cause = error.source();
         }
+        None
     }
 
     #[expect(
@@ -113,6 +132,7 @@ impl HandshakeError {
     )]
     fn of_rustls(error: rustls::Error) -> Self {
         use rustls::Error;
+
         match error {
             Error::NoCertificatesPresented => Self::NoCertificate,
             Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::Version,

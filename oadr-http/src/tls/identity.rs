@@ -3,8 +3,10 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
@@ -219,6 +221,18 @@ impl Identity {
     #[must_use]
     pub fn key(&self) -> &PrivateKeyDer<'static> {
         &self.key
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (self.chain, self.key)
+    }
+
+    /// As rustls wants it.
+    pub(super) fn certified(&self) -> Result<Arc<CertifiedKey>, rustls::Error> {
+        let key = provider()
+            .key_provider
+            .load_private_key(self.key.clone_key())?;
+        Ok(Arc::new(CertifiedKey::new(self.chain.clone(), key)))
     }
 
     /// A copy, which is a decision: keys are not copied by chance.

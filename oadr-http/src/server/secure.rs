@@ -1,0 +1,127 @@
+//! TLS connections: the handshake in the connection's own task, and what becomes of those that fail.
+//! Does not know certificates beyond the peer that they prove.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use oadr_core::Peer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::Server;
+use super::accounts::Tab;
+use super::handler::{Handler, Notice};
+use crate::tls::{HandshakeError, TlsServer};
+
+/// How long a connection whose handshake failed stays for the peer to hear why, and how many bytes of
+/// it are thrown away meanwhile. Closing over unread bytes would reset it, and destroy the farewell.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 64 * 1024;
+
+/// The first byte of every handshake: a record of that type.
+const HANDSHAKE_RECORD: u8 = 22;
+
+/// What a browser, or a VEN with the wrong URL, gets to read.
+const PLAIN_REFUSAL: &str = "HTTP/1.1 400 Bad Request\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 62\r\n\
+    Connection: close\r\n\r\n\
+    this port speaks TLS: the URL has to begin with https:// here\n";
+
+impl<H: Handler> Server<H> {
+    /// Accepts TLS connections, each served in a task of its own, until the server shuts down. The
+    /// peers are the certificates that they proved to have. A connection counts from its beginning: as
+    /// one of its address until the handshake is done, and then as one of its certificate.
+    pub async fn accept_tls(&self, listener: &TcpListener, tls: &TlsServer) {
+        while let Some((stream, address, place)) = self.next(listener).await {
+            let Some(tab) = self.open(&Peer::Unproven, Some(address)) else {
+                continue;
+            };
+            let (server, tls) = (self.clone(), tls.clone());
+            tokio::spawn(async move {
+                server.run_tls(stream, address, tab, &tls).await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn run_tls(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        tab: Option<Tab>,
+        tls: &TlsServer,
+    ) {
+        // As for plain connections.
+        let _ = stream.set_nodelay(true);
+        let handshake = timeout(self.config.handshake_timeout, tls_or_not(stream, tls));
+        let outcome = tokio::select! {
+            biased;
+            () = self.gate.closing() => return,
+            outcome = handshake => outcome,
+        };
+        let (stream, proved) = match outcome {
+            Ok(Ok(Some(proved))) => proved,
+            Ok(Ok(None)) => return,
+            Ok(Err((error, stream))) => {
+                self.notice_handshake(address, &error);
+                return farewell(stream, &error).await;
+            }
+            Err(_) => return self.notice_handshake(address, &HandshakeError::TimedOut),
+        };
+        let Some(own_tab) = self.open(&proved.peer, Some(address)) else {
+            return;
+        };
+        drop(tab);
+        self.handler.notice(Notice::Connected {
+            address,
+            peer: &proved.peer,
+            certificate: &proved.certificate,
+        });
+        let (peer, validity) = proved.into_parts();
+        self.run(stream, peer, Some(address), own_tab, Some(validity))
+            .await;
+    }
+
+    fn notice_handshake(&self, address: SocketAddr, error: &HandshakeError) {
+        self.handler.notice(Notice::Handshake { address, error });
+    }
+}
+
+type Secured = (
+    tokio_rustls::server::TlsStream<TcpStream>,
+    crate::tls::Proved,
+);
+
+/// Does the handshake with a peer that begins one. `None` for a peer that left without a word, as
+/// something does that only looks whether the port is open.
+async fn tls_or_not(
+    stream: TcpStream,
+    tls: &TlsServer,
+) -> Result<Option<Secured>, (HandshakeError, TcpStream)> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1) => {}
+        Ok(_) | Err(_) => return Ok(None),
+    }
+    match first {
+        [HANDSHAKE_RECORD] => tls.accept(stream).await.map(Some),
+        [b'A'..=b'Z'] => Err((HandshakeError::PlainHttp, stream)),
+        [_] => Err((HandshakeError::NotTls, stream)),
+    }
+}
+
+/// Lets the peer hear why.
+async fn farewell(mut stream: TcpStream, error: &HandshakeError) {
+    let lingering = async {
+        if matches!(error, HandshakeError::PlainHttp) {
+            stream.write_all(PLAIN_REFUSAL.as_bytes()).await?;
+        }
+        stream.shutdown().await?;
+        let mut rest = stream.take(LINGER_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    };
+    // Whether it heard is the peer's matter.
+    let _ = timeout(LINGER, lingering).await;
+}

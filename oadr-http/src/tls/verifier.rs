@@ -1,0 +1,174 @@
+//! Has rustls ask our roots about the peer's certificate, on both sides.
+//! Does not know why a certificate counts.
+
+use oadr_core::CertificateId;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::leaf::Leaf;
+use super::proved::{explain, hash, refused};
+use super::provider::provider;
+use super::roots::{Roots, VerifyError};
+
+/// Which clients a server believes.
+#[derive(Debug)]
+pub(super) struct Clients {
+    roots: Roots,
+    /// The names of the roots, which clients with several certificates choose by.
+    hints: Vec<DistinguishedName>,
+}
+
+/// Which servers a client believes.
+#[derive(Debug)]
+pub(super) struct Servers {
+    pub(super) roots: Roots,
+    pub(super) pinned: Vec<CertificateId>,
+    pub(super) verify_host: bool,
+}
+
+impl Clients {
+    pub(super) fn new(roots: Roots) -> Self {
+        let hints = roots.subjects().map(DistinguishedName::in_sequence);
+        let hints = hints.collect();
+        Self { roots, hints }
+    }
+}
+
+impl Servers {
+    /// Whether a server's certificate counts. Without roots the pinned certificates are all there is:
+    /// whoever issued them, they have to be valid now.
+    pub(super) fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &str,
+        now: UnixTime,
+    ) -> Result<(), VerifyError> {
+        let host = self.verify_host.then_some(host);
+        if !self.roots.is_empty() {
+            self.roots.verify_server(leaf, intermediates, host, now)?;
+        }
+        let found = hash(leaf);
+        if self.pinned.iter().any(|id| id.names(&found)) {
+            return Leaf::read(leaf)?.check(now);
+        }
+        if self.pinned.is_empty() && !self.roots.is_empty() {
+            return Ok(());
+        }
+        Err(VerifyError::OtherCertificate {
+            found,
+            expected: self.pinned.clone(),
+        })
+    }
+}
+
+/// What rustls makes an alert of; the words are told aside.
+fn refuse(certificate: &CertificateDer<'_>, why: VerifyError) -> Error {
+    let kind = match &why {
+        VerifyError::Malformed(_) | VerifyError::OldVersion => CertificateError::BadEncoding,
+        VerifyError::UnknownIssuer { .. } | VerifyError::BadSignature => {
+            CertificateError::UnknownIssuer
+        }
+        VerifyError::Expired { .. } | VerifyError::IssuerExpired { .. } => {
+            CertificateError::Expired
+        }
+        VerifyError::NotYetValid { .. } | VerifyError::IssuerNotYetValid { .. } => {
+            CertificateError::NotValidYet
+        }
+        VerifyError::WrongUsage { .. }
+        | VerifyError::IsCa
+        | VerifyError::ShortKey { .. }
+        | VerifyError::WeakSignature => CertificateError::InvalidPurpose,
+        VerifyError::OtherName { .. } => CertificateError::NotValidForName,
+        VerifyError::OtherCertificate { .. } => CertificateError::ApplicationVerificationFailure,
+    };
+    explain(refused(certificate, why));
+    kind.into()
+}
+
+impl ClientCertVerifier for Clients {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        match self.roots.verify_client(leaf, intermediates, now) {
+            Ok(()) => Ok(ClientCertVerified::assertion()),
+            Err(why) => Err(refuse(leaf, why)),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &provider().signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &provider().signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &provider().signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+impl ServerCertVerifier for Servers {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match self.verify(leaf, intermediates, &host.to_str(), now) {
+            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Err(why) => Err(refuse(leaf, why)),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &provider().signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &provider().signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &provider().signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
