@@ -68,7 +68,8 @@ pub use client::{
 };
 pub use path::{Prefix, PrefixError};
 pub use server::{
-    Drained, Forbidden, Handler, Notice, Reply, Request, RequestRate, Server, ServerConfig,
-    Unsealed, serve,
+    Drained, Forbidden, HandedError, Handler, Network, NetworkError, Notice, ProxiedError,
+    ProxyTrust, ProxyTrustConfig, ProxyTrustError, Reply, Request, RequestRate, Server,
+    ServerConfig, Unsealed, serve,
 };
 pub use status::{Culprit, Failure};

@@ -7,6 +7,7 @@ mod drive;
 mod gate;
 mod handler;
 mod link;
+mod proxy;
 mod secure;
 mod service;
 mod stream;
@@ -33,9 +34,11 @@ use self::drive::drive;
 use self::gate::Gate;
 pub use self::handler::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
 use self::link::Link;
-use self::service::Endpoint;
+pub use self::proxy::{
+    HandedError, Network, NetworkError, ProxiedError, ProxyTrust, ProxyTrustConfig, ProxyTrustError,
+};
+use self::service::{Endpoint, Voucher};
 use crate::body::Room;
-use crate::tls::Validity;
 
 /// Serves a listener until `shutdown` ends, then finishes what was accepted.
 ///
@@ -141,7 +144,7 @@ impl<H: Handler> Server<H> {
             return;
         };
         if let Some(place) = self.gate.enter().await {
-            self.run(stream, peer, address, tab, None).await;
+            self.run(stream, peer, address, tab, Voucher::None).await;
             drop(place);
         }
     }
@@ -200,7 +203,7 @@ impl<H: Handler> Server<H> {
         // Without it a reply may wait 40 ms for the peer's delayed acknowledgement. If the socket
         // does not take the option it is broken, and reading will show that.
         let _ = stream.set_nodelay(true);
-        self.run(stream, Peer::Unproven, Some(address), tab, None)
+        self.run(stream, Peer::Unproven, Some(address), tab, Voucher::None)
             .await;
     }
 
@@ -210,7 +213,7 @@ impl<H: Handler> Server<H> {
         peer: Peer,
         address: Option<SocketAddr>,
         tab: Option<Tab>,
-        validity: Option<Validity>,
+        voucher: Voucher,
     ) where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -223,7 +226,8 @@ impl<H: Handler> Server<H> {
             peer,
             address,
             tab,
-            validity,
+            voucher,
+            accounts: Arc::clone(&self.accounts),
             decoders: Arc::clone(&self.decoders),
             room: Arc::clone(&self.room),
         });

@@ -8,6 +8,7 @@ use oadr_core::codec::DecodeError;
 use oadr_core::value::ServiceName;
 
 use crate::body::excerpt;
+use crate::server::ProxiedError;
 
 /// Who a failure is owed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub enum Culprit {
 /// | [`WrongService`](Self::WrongService) | 404 | the peer's meaning |
 /// | [`Forbidden`](Self::Forbidden) | 403 | the peer's meaning |
 /// | [`Expired`](Self::Expired) | 403 | the peer's meaning |
+/// | [`Proxied`](Self::Proxied) | 403 | the peer's meaning |
 /// | [`TooOften`](Self::TooOften) | 503 | the peer's meaning |
 /// | [`Unavailable`](Self::Unavailable) | 503 | the host |
 /// | [`Failed`](Self::Failed) | 500 | a bug |
@@ -93,6 +95,9 @@ pub enum Failure {
     /// connection is closed.
     #[error("the peer's certificate has expired")]
     Expired,
+    /// A proxy that ends the peer's TLS showed nobody who may send this (rules 516, 517).
+    #[error(transparent)]
+    Proxied(#[from] ProxiedError),
     /// The peer sends more requests than it may; 503, because the specification has no 429.
     #[error("too many requests")]
     TooOften {
@@ -119,7 +124,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Host | Self::BodyBroken => StatusCode::BAD_REQUEST,
-            Self::Forbidden | Self::Expired => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Expired | Self::Proxied(_) => StatusCode::FORBIDDEN,
             Self::Path | Self::WrongService { .. } => StatusCode::NOT_FOUND,
             Self::ContentType | Self::Undecodable(_) => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -144,9 +149,11 @@ impl Failure {
             | Self::BodyTimeout
             | Self::BodyBroken
             | Self::Undecodable(_) => Culprit::PeerBytes,
-            Self::WrongService { .. } | Self::Forbidden | Self::Expired | Self::TooOften { .. } => {
-                Culprit::PeerMeaning
-            }
+            Self::WrongService { .. }
+            | Self::Forbidden
+            | Self::Expired
+            | Self::Proxied(_)
+            | Self::TooOften { .. } => Culprit::PeerMeaning,
             Self::Unavailable { .. } => Culprit::Host,
             Self::Failed | Self::Panicked => Culprit::Bug,
         }
@@ -206,6 +213,7 @@ mod tests {
             ),
             (Failure::Forbidden, 403),
             (Failure::Expired, 403),
+            (Failure::Proxied(ProxiedError::NotACertificate), 403),
             (
                 Failure::TooOften {
                     retry_after: Duration::ZERO,

@@ -19,6 +19,7 @@ pub use client::{TlsClient, TlsClientConfig};
 pub use clock::Clock;
 pub use error::{HandshakeError, TlsError};
 pub use identity::{Identity, IdentityError, certificates};
+pub(crate) use leaf::Leaf;
 pub use leaf::Words;
 pub use pem::Contents;
 pub(crate) use proved::{Proved, Validity};

@@ -32,7 +32,7 @@ pub(super) struct Accounts {
     spare_loopback: bool,
     /// The most entries of the table before it is tidied up.
     room: usize,
-    /// Touched when a connection opens, never by a request on it.
+    /// Touched when a connection opens, never by a request on it, unless it is one of a proxy's.
     table: Mutex<HashMap<Key, Arc<Account>>>,
 }
 
@@ -59,7 +59,8 @@ struct Account {
     paid_at: AtomicU64,
 }
 
-/// The place of one connection in the account of its peer, given back by dropping it.
+/// The place of one connection in the account of its peer, given back by dropping it; or of one request,
+/// if it came through a proxy.
 #[derive(Debug)]
 pub(super) struct Tab {
     account: Arc<Account>,

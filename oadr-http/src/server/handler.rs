@@ -97,7 +97,8 @@ pub struct Forbidden;
 pub struct Request {
     /// Who the transport proved the sender to be.
     pub peer: Peer,
-    /// Where the connection comes from, if it has an address.
+    /// Where it comes from, if that is known. Behind a proxy it is what the proxy says, with port 0 if
+    /// it says none: good for logs only.
     pub address: Option<SocketAddr>,
     /// The profile that the message came in.
     pub profile: Profile,
@@ -158,7 +159,8 @@ pub enum Notice<'a> {
         /// Where it came from.
         address: Option<SocketAddr>,
     },
-    /// A TLS connection is there. Comes once for each, before its requests.
+    /// A TLS connection is there. Comes once for each, before its requests; and before a request for
+    /// which a certificate was verified that a proxy handed on.
     Connected {
         /// Where it comes from.
         address: SocketAddr,
@@ -173,6 +175,11 @@ pub enum Notice<'a> {
         address: SocketAddr,
         /// Why; with the certificate, if one was shown.
         error: &'a HandshakeError,
+    },
+    /// A connection to the listener for proxies was closed at once, because it is not from one.
+    NotAProxy {
+        /// Where it came from.
+        address: SocketAddr,
     },
     /// A connection could not be accepted. If the cause lies on this side (no more descriptors),
     /// the next attempt follows after a short pause.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::Server;
 use super::accounts::Tab;
 use super::handler::{Handler, Notice};
+use super::service::Voucher;
 use crate::tls::{HandshakeError, TlsServer};
 
 /// How long a connection whose handshake failed stays for the peer to hear why, and how many bytes of
@@ -80,8 +81,14 @@ impl<H: Handler> Server<H> {
             certificate: &proved.certificate,
         });
         let (peer, validity) = proved.into_parts();
-        self.run(stream, peer, Some(address), own_tab, Some(validity))
-            .await;
+        self.run(
+            stream,
+            peer,
+            Some(address),
+            own_tab,
+            Voucher::Handshake(validity),
+        )
+        .await;
     }
 
     fn notice_handshake(&self, address: SocketAddr, error: &HandshakeError) {

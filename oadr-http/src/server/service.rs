@@ -19,16 +19,28 @@ use hyper::{Method, Response, StatusCode, Version};
 use oadr_core::Peer;
 use oadr_core::codec::{Decoded, decode, encode};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use super::accounts::Tab;
+use super::accounts::{Accounts, Tab};
 use super::config::ServerConfig;
 use super::handler::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
 use super::link::{Link, Phase};
+use super::proxy::{ProxyTrust, forwarded_for};
 use crate::body::{BodyError, Place, Room, collect};
 use crate::coding::Accepts;
 use crate::path::service_at;
 use crate::status::{Failure, retry_seconds};
-use crate::tls::Validity;
+use crate::tls::{CertificateDer, UnixTime, Validity};
+
+/// Who says whose the requests on a connection are.
+pub(super) enum Voucher {
+    /// Nobody.
+    None,
+    /// The handshake, as long as the certificate is valid that was shown in it.
+    Handshake(Validity),
+    /// A proxy, for each request by itself.
+    Proxy(ProxyTrust),
+}
 
 /// One connection as the requests on it see it.
 pub(super) struct Endpoint<H> {
@@ -38,13 +50,22 @@ pub(super) struct Endpoint<H> {
     pub(super) peer: Peer,
     pub(super) address: Option<SocketAddr>,
     pub(super) tab: Option<Tab>,
-    /// Of the peer's certificate, if it showed one to this connection.
-    pub(super) validity: Option<Validity>,
+    pub(super) voucher: Voucher,
+    pub(super) accounts: Arc<Accounts>,
     /// For the long bodies of all connections.
     pub(super) room: Arc<Room>,
     /// Who may decode a long document.
     pub(super) decoders: Arc<Semaphore>,
 }
+
+/// Who sent a request, and from where.
+struct Sender {
+    peer: Peer,
+    address: Option<SocketAddr>,
+}
+
+/// How long a peer is asked to wait when it has too many requests at the same time behind a proxy.
+const TOO_MANY_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How long a peer is asked to wait when there is no room for its body.
 const NO_ROOM: Duration = Duration::from_secs(5);
@@ -63,7 +84,11 @@ impl<H: Handler> Endpoint<H> {
         self.link.enter(Phase::Body);
         let (head, body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let outcome = contain(pin!(self.serve(&head, body)))
+        let mut sender = Sender {
+            peer: self.peer.clone(),
+            address: self.address,
+        };
+        let outcome = contain(pin!(self.serve(&head, body, &mut sender)))
             .await
             .unwrap_or(Err(Failure::Panicked));
         // A body that nobody read makes the rest of the connection unusable.
@@ -75,7 +100,7 @@ impl<H: Handler> Endpoint<H> {
         self.link.enter(Phase::Reply);
         let mut response = match outcome {
             Ok(document) => self.success(document, head.headers),
-            Err(failure) => self.failure(&failure, head.headers),
+            Err(failure) => self.failure(&failure, &sender, head.headers),
         };
         if closes {
             response
@@ -85,24 +110,23 @@ impl<H: Handler> Endpoint<H> {
         response
     }
 
-    async fn serve(&self, head: &Parts, body: Incoming) -> Result<Success, Failure> {
-        if self.validity.as_ref().is_some_and(Validity::is_over) {
-            return Err(Failure::Expired);
-        }
-        if let Some(tab) = &self.tab {
-            tab.pay()
-                .map_err(|retry_after| Failure::TooOften { retry_after })?;
-        }
+    async fn serve(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        sender: &mut Sender,
+    ) -> Result<Success, Failure> {
+        // Kept until the request is answered, like the place below.
+        let _tab = self.admit(&head.headers, sender)?;
         if head.method != Method::POST {
             return Err(Failure::Method);
         }
         let service = service_at(&self.config.prefix, head.uri.path()).ok_or(Failure::Path)?;
         check_headers(head)?;
-        // Kept until the request is answered.
         let (octets, _place) = self.read(body).await?;
         self.link.enter(Phase::Handling);
 
-        let Unsealed { octets, signature } = self.unseal(octets).await?;
+        let Unsealed { octets, signature } = self.unseal(octets, sender).await?;
         let Decoded {
             message,
             drifts,
@@ -116,8 +140,8 @@ impl<H: Handler> Endpoint<H> {
             });
         }
         let request = Request {
-            peer: self.peer.clone(),
-            address: self.address,
+            peer: sender.peer.clone(),
+            address: sender.address,
             profile,
             service,
             message,
@@ -135,15 +159,48 @@ impl<H: Handler> Endpoint<H> {
         }
     }
 
+    /// Has the peer pay for a request; finds out before who it is, if the connection does not tell.
+    fn admit(&self, headers: &HeaderMap, sender: &mut Sender) -> Result<Option<Tab>, Failure> {
+        let pay = |tab: &Tab| {
+            tab.pay()
+                .map_err(|retry_after| Failure::TooOften { retry_after })
+        };
+        let proxy = match &self.voucher {
+            Voucher::Handshake(validity) if validity.is_over() => return Err(Failure::Expired),
+            Voucher::None | Voucher::Handshake(_) => {
+                self.tab.as_ref().map_or(Ok(()), pay)?;
+                return Ok(None);
+            }
+            Voucher::Proxy(proxy) => proxy,
+        };
+        sender.address = forwarded_for(headers).or(sender.address);
+        let learned = |peer: &Peer, certificate: &CertificateDer<'static>| {
+            if let Some(address) = sender.address {
+                self.handler.notice(Notice::Connected {
+                    address,
+                    peer,
+                    certificate,
+                });
+            }
+        };
+        sender.peer = proxy.peer(headers, UnixTime::now(), learned)?;
+        let opened = self.accounts.open(&sender.peer, None, Instant::now());
+        let tab = opened.map_err(|_| Failure::TooOften {
+            retry_after: TOO_MANY_AT_ONCE,
+        })?;
+        tab.as_ref().map_or(Ok(()), pay)?;
+        Ok(tab)
+    }
+
     /// Has a document checked: here or beside the others, like its reading.
-    async fn unseal(&self, document: Bytes) -> Result<Unsealed, Failure> {
+    async fn unseal(&self, document: Bytes, sender: &Sender) -> Result<Unsealed, Failure> {
+        let address = sender.address;
         let unsealed = if document.len() <= SHORT_DOCUMENT {
-            self.handler.unseal(&self.peer, self.address, document)
+            self.handler.unseal(&sender.peer, address, document)
         } else {
             // Never closed.
             let _turn = self.decoders.acquire().await;
-            let (handler, peer) = (Arc::clone(&self.handler), self.peer.clone());
-            let address = self.address;
+            let (handler, peer) = (Arc::clone(&self.handler), sender.peer.clone());
             tokio::task::spawn_blocking(move || handler.unseal(&peer, address, document))
                 .await
                 .map_err(|_| Failure::Panicked)?
@@ -222,6 +279,7 @@ impl<H: Handler> Endpoint<H> {
     fn failure(
         &self,
         failure: &Failure,
+        sender: &Sender,
         mut headers: HeaderMap<HeaderValue>,
     ) -> Response<Full<Bytes>> {
         headers.clear();
@@ -236,8 +294,8 @@ impl<H: Handler> Endpoint<H> {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_seconds(*retry_after)));
         }
         self.handler.notice(Notice::Refused {
-            peer: &self.peer,
-            address: self.address,
+            peer: &sender.peer,
+            address: sender.address,
             failure,
         });
         response(failure.status(), headers, Bytes::from(text))

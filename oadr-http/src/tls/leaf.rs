@@ -16,14 +16,14 @@ use crate::body::excerpt;
 
 /// A certificate's facts.
 #[derive(Debug)]
-pub(super) struct Leaf {
-    pub(super) subject: Words,
-    pub(super) issuer: Words,
-    pub(super) common_name: Option<Words>,
+pub(crate) struct Leaf {
+    pub(crate) subject: Words,
+    pub(crate) issuer: Words,
+    pub(crate) common_name: Option<Words>,
     /// What its subjectAltName names: hosts and addresses.
-    pub(super) names: Vec<Words>,
-    pub(super) not_before: UnixTime,
-    pub(super) not_after: UnixTime,
+    pub(crate) names: Vec<Words>,
+    pub(crate) not_before: UnixTime,
+    pub(crate) not_after: UnixTime,
     /// The length of its RSA modulus, in bits, if that is its key.
     rsa_bits: Option<usize>,
 }
@@ -35,7 +35,7 @@ const LEAST_RSA_BITS: usize = 2048;
 impl Leaf {
     /// # Errors
     /// [`VerifyError::Malformed`].
-    pub(super) fn read(certificate: &CertificateDer<'_>) -> Result<Self, VerifyError> {
+    pub(crate) fn read(certificate: &CertificateDer<'_>) -> Result<Self, VerifyError> {
         let (_, parsed) = X509Certificate::from_der(certificate)
             .map_err(|error| VerifyError::Malformed(Words::new(&error.to_string())))?;
         let validity = parsed.validity();
@@ -58,7 +58,7 @@ impl Leaf {
     ///
     /// # Errors
     /// See [`VerifyError`].
-    pub(super) fn check(&self, now: UnixTime) -> Result<(), VerifyError> {
+    pub(crate) fn check(&self, now: UnixTime) -> Result<(), VerifyError> {
         if now > self.not_after {
             return Err(VerifyError::Expired { at: self.not_after });
         }

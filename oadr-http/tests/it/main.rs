@@ -16,6 +16,7 @@ mod hostile;
 mod identities;
 mod limits;
 mod peers;
+mod proxied;
 mod rules;
 mod scripted;
 mod served;

@@ -79,6 +79,7 @@ impl Handler for Fixed {
         let line = match notice {
             Notice::Refused { failure, .. } => format!("{}: {failure}", failure.status().as_u16()),
             Notice::TooMany { peer, .. } => format!("too many connections of {peer:?}"),
+            Notice::NotAProxy { address } => format!("{} is no proxy", address.ip()),
             Notice::NotAccepted { error } => error.to_string(),
             _ => "a new kind of notice".to_owned(),
         };
