@@ -16,18 +16,21 @@ pub(crate) enum Subject {
     Message,
     /// A message that has no answer.
     Unanswered,
-    /// A connection that was not accepted or closed at once.
+    /// A connection that was not accepted, closed at once, or failed in TLS.
     Connection,
+    /// A peer whose certificate or signature does not count.
+    Peer,
     /// What a VEN did: it registered, answered, and the like.
     Happening,
 }
 
 impl Subject {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Request,
         Self::Message,
         Self::Unanswered,
         Self::Connection,
+        Self::Peer,
         Self::Happening,
     ];
 
@@ -38,6 +41,7 @@ impl Subject {
             Self::Message => "messages refused",
             Self::Unanswered => "messages not answered",
             Self::Connection => "connections not accepted",
+            Self::Peer => "peers refused",
             Self::Happening => "what VENs did",
         }
     }
@@ -45,7 +49,7 @@ impl Subject {
     /// Lines a minute: enough to see what goes on, and no more than some 50 MB a day.
     fn lines(self) -> u32 {
         match self {
-            Self::Request | Self::Message | Self::Unanswered | Self::Connection => 20,
+            Self::Request | Self::Message | Self::Unanswered | Self::Connection | Self::Peer => 20,
             // What is left out when 10,000 VENs answer at once is in the database.
             Self::Happening => 200,
         }

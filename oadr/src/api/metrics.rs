@@ -1,6 +1,7 @@
 //! `/metrics`: the VTN's figures for Prometheus.
 //!
-//! Knows nothing of how they are counted. No label comes from a peer: the number of series is fixed.
+//! Knows nothing of how they are counted. No label comes from a peer: the number of series follows from
+//! the configuration.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +19,7 @@ use oadr_http::Server;
 use super::problem::Problem;
 use crate::clock;
 use crate::metrics::{self, Kind, Measured, Requests, Text};
-use crate::vtn::{Host, HttpHandler, Open};
+use crate::vtn::{Host, HttpHandler, Open, Stage};
 
 /// Where the figures are found.
 #[derive(Debug, Clone)]
@@ -47,6 +48,7 @@ async fn show(
     let mut text = Text::default();
     metrics.of_the_process(&mut text);
     metrics.of_requests(&mut text);
+    metrics.of_security(&mut text);
     let host = Arc::clone(&metrics.host);
     // As long as there are VENs, so not between other tasks.
     let vens = tokio::task::spawn_blocking(move || Vens::count(&host, clock::now())).await;
@@ -129,6 +131,66 @@ impl Metrics {
             "Open connections of VENs.",
             self.server.connections(),
         );
+    }
+
+    fn of_security(&self, text: &mut Text) {
+        let trust = &self.host.trust;
+        let own = trust.own();
+        let own: Vec<_> = own
+            .iter()
+            .map(|held| {
+                let until = held.certificate.not_after().timestamp();
+                (
+                    held.certificate.fingerprint().to_string(),
+                    held.kind.name(),
+                    until,
+                )
+            })
+            .collect();
+        text.family(
+            "oadr_certificate_not_after_seconds",
+            Kind::Gauge,
+            "When a certificate of the VTN, or of a CA that it believes, expires, in seconds since 1970.",
+            own.iter().map(|(certificate, kind, until)| {
+                let labels = [("certificate", certificate.as_str()), ("kind", kind)];
+                (labels, until)
+            }),
+        );
+        text.one(
+            "oadr_ven_certificates_expiring",
+            Kind::Gauge,
+            "Certificates of VENs, seen since the start, that expire within 30 days.",
+            trust.peers.ending(clock::now()),
+        );
+        text.one(
+            "oadr_signatures_verified_total",
+            Kind::Counter,
+            "Signatures of VENs that counted.",
+            trust.signatures.verified(),
+        );
+        for (name, help, stage) in [
+            (
+                "oadr_signatures_refused_total",
+                "Messages of VENs that were refused because of their signature, by what is wrong with it.",
+                Stage::Signature,
+            ),
+            (
+                "oadr_certificates_refused_total",
+                "Messages with a certificate that no VEN has.",
+                Stage::Certificate,
+            ),
+            (
+                "oadr_tls_failures_total",
+                "Connections of VENs that failed in TLS, by what went wrong.",
+                Stage::Tls,
+            ),
+        ] {
+            let counts = trust.refusals.counts(stage);
+            let counts = counts
+                .iter()
+                .map(|(code, count)| ([("code", *code)], count));
+            text.family(name, Kind::Counter, help, counts);
+        }
     }
 
     async fn of_the_store(&self, text: &mut Text) {

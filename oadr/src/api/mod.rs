@@ -14,6 +14,7 @@ mod readings;
 mod report_policies;
 mod report_views;
 mod reports;
+mod security;
 mod serve;
 pub(crate) mod token;
 mod unblocked;
@@ -69,6 +70,8 @@ pub(crate) fn router(metrics: Metrics, gate: Gate) -> Router {
             post(reports::ask_for_metadata),
         )
         .route("/api/v1/groups", get(groups::list))
+        .route("/api/v1/certificates", get(security::certificates))
+        .route("/api/v1/refusals", get(security::refusals))
         .route("/api/v1/readings", get(readings::list))
         .route(
             "/api/v1/report-requests",

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::api_client::{ApiArgs, Format};
 use super::api_error::Error;
 use super::opts_view;
+use super::refusals_view;
 use super::table::{self, printable};
 use super::ven_view;
 use crate::api::segment;
@@ -53,6 +54,11 @@ STATUS is known (enrolled, not registered), registered, or leaving (removed, and
     Reregister(Named),
     /// List the groups and the VENs in each
     Groups,
+    /// List the peers that were refused lately, and why
+    #[command(after_help = "\
+Kept since the VTN started, the latest 200: failed TLS connections, certificates that no VEN has,
+signatures that do not count, and VENs that are not who they say. The same again is one entry.")]
+    Refused,
 }
 
 /// One VEN.
@@ -166,6 +172,7 @@ impl VensArgs {
                 (Method::PATCH, path, Some(modify.body()?))
             }
             VensCommand::Groups => (Method::GET, "/groups".to_owned(), None),
+            VensCommand::Refused => (Method::GET, "/refusals".to_owned(), None),
             VensCommand::Remove(named) => (Method::DELETE, named.path(), None),
             VensCommand::Reregister(named) => {
                 (Method::POST, format!("{}/reregister", named.path()), None)
@@ -184,6 +191,7 @@ impl VensArgs {
                 ven_view::tell_membership(&modify.ven, &answer)
             }
             (Format::Table, VensCommand::Groups) => ven_view::list_groups(&answer),
+            (Format::Table, VensCommand::Refused) => refusals_view::list(&answer),
             (Format::Table, VensCommand::Remove(named)) => {
                 // Without a body it is gone.
                 let done = if answer.text.is_empty() {

@@ -16,12 +16,13 @@ use super::exit::Exit;
 use super::http_flags::HttpArgs;
 use super::policy_flag::{self, PolicyFlag};
 use super::settings::ConfigArgs;
+use super::tls_flags::TlsArgs;
 use super::{api_token, descriptors, notify, say};
 use crate::vtn::{self, Config};
 
 /// Run a VTN.
 ///
-/// VENs connect to `http://LISTEN/OpenADR2/Simple/2.0b/`; operators use the JSON API at
+/// VENs connect to `https://LISTEN/OpenADR2/Simple/2.0b/`; operators use the JSON API at
 /// `http://API/api/v1/`, or `oadr event`, `oadr vens`, `oadr reports` and `oadr readings`, which call it.
 /// Everything is kept in an SQLite database in the data folder and survives a crash.
 ///
@@ -32,9 +33,11 @@ use crate::vtn::{self, Config};
 /// Operators present the token in the file `api-token` of the data folder, which is made at the first
 /// start; the commands find it there.
 ///
-/// There is no TLS yet, so both addresses must be loopback ones (but see --insecure-plain-http and
-/// --insecure-plain-api). Without --dev only VENs that were made known with `oadr vens enrol` may
-/// register.
+/// With --tls-certificate and --tls-client-ca VENs prove who they are by their certificates; `oadr pki`
+/// makes such files. They are read again when they change and on SIGHUP, and no connection is lost.
+/// Without TLS --listen must be a loopback address (but see --insecure-plain-http). The operators' API
+/// has no TLS: its address must be a loopback one (but see --insecure-plain-api). Without --dev only
+/// VENs that were made known with `oadr vens enrol` may register.
 ///
 /// Every option is also a key of the file given with --config, and a variable. There a flag is true or
 /// false, as in `--dev=false`.
@@ -91,13 +94,15 @@ pub(super) struct VtnSettings {
     #[arg(long)]
     dev: bool,
     /// Serve VENs on addresses that other machines can reach, without encryption and without any
-    /// proof of who they are
+    /// proof of who they are; with TLS it is not needed
     #[arg(long)]
     insecure_plain_http: bool,
     /// Serve operators on addresses that other machines can reach, without encryption: who can listen
     /// on the way learns the token
     #[arg(long)]
     insecure_plain_api: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     http: HttpArgs,
 }
@@ -112,6 +117,7 @@ const EXAMPLES: &str = "\
 Examples:
   oadr vtn --dev
   oadr vtn --dev --listen 127.0.0.1:0 --api-listen 127.0.0.1:0 --data /tmp/vtn --poll-interval PT1S
+  oadr vtn --tls-certificate pki/vtn.pem --tls-client-ca pki/ca.pem --signatures required
   oadr vtn --report-policy meters:report=TELEMETRY_USAGE,granularity=PT1M,back=PT15M
   oadr vtn --poll-interval PT30S --print-config > vtn.toml
   oadr vtn --config vtn.toml";
@@ -140,9 +146,9 @@ impl VtnSettings {
     /// How the VTN runs.
     ///
     /// # Errors
-    /// A time-out is none.
+    /// A time-out is none, or settings do not go together.
     pub(super) fn config(self) -> Result<Config, Box<dyn Error>> {
-        Ok(Config {
+        let mut config = Config {
             listen: self.listen,
             api: self.api_listen,
             data: self.data,
@@ -166,6 +172,9 @@ impl VtnSettings {
             insecure_plain_http: self.insecure_plain_http,
             insecure_plain_api: self.insecure_plain_api,
             http: self.http.bounds()?,
-        })
+            ..Config::default()
+        };
+        self.tls.apply(&mut config)?;
+        Ok(config)
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oadr_core::SignaturePolicy;
 use oadr_core::payload::{CreateOpt, Extensions};
 use oadr_core::value::{self, OptType, ValueError, VenId, VtnId};
 use oadr_core::vtn::{
@@ -24,6 +25,7 @@ use super::offered_point::{OfferedPoint, PointRequest};
 use super::registration_info::RegistrationInfo;
 use super::report_update::ReportUpdate;
 use super::{Config, Running, StartError, launch};
+use crate::credentials::Files;
 
 /// Why a handler has no answer; it is logged, and the VEN is asked to come back (503).
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
@@ -92,6 +94,33 @@ impl Vtn {
     /// How often VENs are to poll.
     pub fn poll_interval(mut self, interval: value::Duration) -> Self {
         self.config.poll_interval = interval;
+        self
+    }
+
+    /// TLS for VENs: our certificates, and the CAs whose VENs' certificates count. The files are read
+    /// again when they change and on SIGHUP; no connection is lost, and what cannot be read changes
+    /// nothing.
+    pub fn tls(mut self, files: Files) -> Self {
+        self.config.tls = Some(files);
+        self
+    }
+
+    /// What becomes of XML signatures of VENs of which an operator said nothing else: optional with TLS
+    /// and off without unless you say otherwise.
+    pub fn signatures(mut self, policy: SignaturePolicy) -> Self {
+        self.config.signatures = Some(policy);
+        self
+    }
+
+    /// By how much the time of a signature may be off, either way: a minute unless you say otherwise.
+    pub fn signature_window(mut self, window: value::Duration) -> Self {
+        self.config.signature_window = window;
+        self
+    }
+
+    /// The certificates whose keys sign, where they are not those of TLS.
+    pub fn signature_files(mut self, files: Files) -> Self {
+        self.config.signature_files = Some(files);
         self
     }
 

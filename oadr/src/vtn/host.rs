@@ -18,6 +18,7 @@ use super::outbox::{Callbacks, Teller};
 use super::register_report::PointCallbacks;
 use super::registry::{Gathered, Registry, Slot};
 use super::report_policies::ReportPolicies;
+use super::security::Trust;
 use crate::clock;
 use crate::log_ration::LogRation;
 use crate::logging::{self, Kind};
@@ -35,6 +36,8 @@ pub(crate) struct Host {
     pub(crate) registry: Registry,
     pub(crate) campaigns: Campaigns,
     pub(crate) report_policies: ReportPolicies,
+    /// Certificates and signatures.
+    pub(crate) trust: Trust,
     /// What decisions know of the configuration; without campaigns and report policies.
     base: Context,
     pub(super) application: Arc<Application>,
@@ -46,6 +49,14 @@ pub(crate) struct Host {
     outbox: mpsc::Sender<Vec<Pending>>,
     /// Whether there was no room in the outbox's queue, so that it has to look into the store.
     pub(super) is_behind: AtomicBool,
+}
+
+/// What the store held at the start.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) registry: Registry,
+    pub(super) campaigns: Campaigns,
+    pub(super) report_policies: ReportPolicies,
 }
 
 /// Why there is no reply.
@@ -127,19 +138,24 @@ pub(crate) enum CommandFailure {
 impl Host {
     pub(super) fn new(
         store: Store,
-        registry: Registry,
-        campaigns: Campaigns,
-        report_policies: ReportPolicies,
+        known: Known,
         base: Context,
+        trust: Trust,
         application: Application,
         outbox: mpsc::Sender<Vec<Pending>>,
     ) -> Self {
         let ration = Arc::new(LogRation::default());
+        let Known {
+            registry,
+            campaigns,
+            report_policies,
+        } = known;
         Self {
             store,
             registry,
             campaigns,
             report_policies,
+            trust,
             base,
             application: Arc::new(application),
             callbacks: Arc::default(),

@@ -63,6 +63,9 @@ mod host;
 mod interval;
 mod offered_point;
 mod outbox;
+mod peers;
+mod refusals;
+mod refuser;
 mod register_report;
 mod registration_info;
 mod registry;
@@ -70,6 +73,8 @@ mod report_policies;
 mod report_requests;
 mod report_update;
 mod retention;
+mod security;
+mod signatures;
 mod timer;
 
 use std::io;
@@ -86,12 +91,14 @@ use oadr_core::value::{
 use oadr_core::vtn::{Context, UnregisteredPoll};
 use oadr_http::Prefix;
 pub use oadr_http::ServerConfig;
+use oadr_http::tls::TlsServer;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::Gate;
 use crate::api::token::{self, Token, TokenError};
+use crate::credentials::Files;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::log_ration::LogRation;
 use crate::metrics::{Measured, Requests};
@@ -109,6 +116,7 @@ pub(crate) use events::CampaignFailure;
 pub use handle::{Added, EventOutcome, EventsError, Handle};
 pub(crate) use handler::HttpHandler;
 pub use happening::{EventAnswered, Happening, OptCancelled};
+use host::Known;
 pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
 pub use oadr_core::reading::{Reading, ReadingPayload};
@@ -117,6 +125,7 @@ pub use oadr_core::vtn::{
     ReportProgress, RequestOrigin, RequestedReport, WantedReport,
 };
 pub use offered_point::{OfferedPoint, PointRequest};
+pub(crate) use refusals::{Refused, Stage};
 pub use registration_info::RegistrationInfo;
 use registry::Registry;
 pub(crate) use registry::Slot;
@@ -125,6 +134,8 @@ use report_policies::ReportPolicies;
 pub use report_policies::{ReportPolicyError, ReportPolicyFault};
 pub use report_requests::ReportsError;
 pub use report_update::ReportUpdate;
+use security::Secured;
+pub use security::{CertificateFault, SecurityError};
 
 /// The VTN's ID if none is chosen. With capitals, because some peers refuse others (quirk Q3).
 pub const DEFAULT_VTN_ID: &str = "OadrVTN";
@@ -156,6 +167,17 @@ pub struct Config {
     pub readings_retention: Option<Duration>,
     /// Which reports are requested of every VEN that offers them.
     pub report_policies: Vec<ReportPolicy>,
+    /// Our certificates and whose VENs' certificates are believed: VENs connect with TLS then.
+    pub tls: Option<Files>,
+    /// What becomes of XML signatures of VENs of which nothing else is said: optional with TLS and off
+    /// without if absent.
+    pub signatures: Option<SignaturePolicy>,
+    /// By how much the time of a signature may be off, either way.
+    pub signature_window: Duration,
+    /// Whether signatures with SHA-1 count; ours never use it.
+    pub signature_sha1: bool,
+    /// The certificates whose keys sign; those of [`tls`](Self::tls) if absent.
+    pub signature_files: Option<Files>,
     /// Plain HTTP for VENs on addresses that others can reach.
     pub insecure_plain_http: bool,
     /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
@@ -179,6 +201,11 @@ impl Default for Config {
             opt_precedence: OptType::OptOut,
             readings_retention: None,
             report_policies: Vec::new(),
+            tls: None,
+            signatures: None,
+            signature_window: Duration::minutes(1),
+            signature_sha1: false,
+            signature_files: None,
             insecure_plain_http: false,
             insecure_plain_api: false,
             http: ServerConfig::default(),
@@ -198,17 +225,20 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// Plain HTTP proves nobody's identity and hides nothing.
     #[error(
-        "{0} can be reached from other machines, and there is no TLS yet: listen on a loopback address, or say --insecure-plain-http"
+        "{0} can be reached from other machines, and without TLS anybody there can be any VEN: name the VTN's certificate (--tls-certificate) and the CA of the VENs' (--tls-client-ca), which `oadr pki` makes; or listen on a loopback address; or say --insecure-plain-http"
     )]
     PlainHttp(SocketAddr),
     /// Plain HTTP shows the operators' token to whoever can listen on the way.
     #[error(
-        "{0} can be reached from other machines, and there is no TLS yet to hide the operators' token: listen on a loopback address, or say --insecure-plain-api"
+        "{0} can be reached from other machines, and the operators' API has no TLS to hide their token: listen on a loopback address, behind a proxy that speaks TLS perhaps, or say --insecure-plain-api"
     )]
     PlainApi(SocketAddr),
     /// The operators' token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// TLS or signatures.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -244,7 +274,8 @@ pub enum StartError {
 pub struct Running {
     host: Arc<Host>,
     handle: Handle,
-    vtn: SocketAddr,
+    /// Where VENs connect, as a URL begins.
+    origin: String,
     prefix: Prefix,
     api: SocketAddr,
     stop: watch::Sender<bool>,
@@ -270,7 +301,7 @@ async fn launch(
     handle: Handle,
 ) -> Result<Running, StartError> {
     let is_local = |address: &SocketAddr| address.ip().is_loopback();
-    if !is_local(&config.listen) && !config.insecure_plain_http {
+    if config.tls.is_none() && !is_local(&config.listen) && !config.insecure_plain_http {
         return Err(StartError::PlainHttp(config.listen));
     }
     if !is_local(&config.api) && !config.insecure_plain_api {
@@ -288,6 +319,7 @@ async fn launch(
     report_policies::check_all(&config.report_policies)
         .map_err(|(name, source)| StartError::ReportPolicy { name, source })?;
 
+    let secured = Secured::open(&config)?;
     let data = DataDir::open(&config.data)?;
     let gate = Gate {
         token: Token::at(&data.file(token::FILE))?,
@@ -317,22 +349,26 @@ async fn launch(
         opt_precedence: config.opt_precedence,
         campaigns: Vec::new(),
         report_policies: Arc::default(),
-        signatures: SignaturePolicy::Off,
-        signature_window: TimeDelta::seconds(60),
+        signatures: secured.policy,
+        signature_window: secured.window,
     };
 
     let (vens, vtn) = listen(config.listen).await?;
     let (operators, api) = listen(config.api).await?;
+    let origin = secured.origin(vtn);
+    let Secured {
+        tls,
+        trust,
+        watches,
+        ..
+    } = secured;
     let (told, to_tell) = mpsc::channel(OUTBOX);
-    let host = Host::new(
-        store,
+    let known = Known {
         registry,
         campaigns,
         report_policies,
-        base,
-        application,
-        told,
-    );
+    };
+    let host = Host::new(store, known, base, trust, application, told);
     host.put_in_force(&host.report_policies.all().await.1, now);
     let host = Arc::new(host);
     handle.hold(&host);
@@ -349,7 +385,7 @@ async fn launch(
         started: now,
     };
     let servers = vec![
-        tokio::spawn(serve_vens(vens, server, stopping.clone())),
+        tokio::spawn(serve_vens(vens, tls.clone(), server, stopping.clone())),
         tokio::spawn(serve_operators(
             operators,
             api::router(metrics, gate),
@@ -366,10 +402,11 @@ async fn launch(
         let forget = retention::forget_readings(Arc::clone(&host), retention);
         clockwork.push(tokio::spawn(forget));
     }
+    clockwork.extend(Secured::keepers(watches, &host, tls.as_ref()));
     let (finish, finished) = oneshot::channel();
     let outbox = tokio::spawn(outbox::run(Arc::clone(&host), to_tell, finished));
     tracing::info!(
-        %vtn, %api,
+        vtn = origin, %api,
         data = %config.data.display(),
         vens = host.registry.all().len(),
         events = host.campaigns.current().list.len(),
@@ -378,7 +415,7 @@ async fn launch(
     Ok(Running {
         host,
         handle,
-        vtn,
+        origin,
         prefix,
         api,
         stop,
@@ -394,7 +431,7 @@ impl Running {
     /// The URL for VENs.
     #[must_use]
     pub fn vtn_url(&self) -> String {
-        format!("http://{}{}/OpenADR2/Simple/2.0b", self.vtn, self.prefix)
+        format!("{}{}/OpenADR2/Simple/2.0b", self.origin, self.prefix)
     }
 
     /// The URL for operators.
@@ -504,12 +541,19 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 
 async fn serve_vens(
     listener: TcpListener,
+    tls: Option<TlsServer>,
     server: oadr_http::Server<Measured<HttpHandler>>,
     stopping: watch::Receiver<bool>,
 ) {
+    let accept = async {
+        match &tls {
+            Some(tls) => server.accept_tls(&listener, tls).await,
+            None => server.accept(&listener).await,
+        }
+    };
     tokio::select! {
         () = told(stopping) => {}
-        () = server.accept(&listener) => {}
+        () = accept => {}
     }
     drop(listener);
     match server.shut_down().await {

@@ -1,0 +1,289 @@
+//! What proves the VTN to VENs and VENs to it: from files to a TLS server and keys that sign, at the
+//! start and whenever the files change.
+//!
+//! Knows nothing of messages, and of no peer.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::TimeDelta;
+use oadr_core::SignaturePolicy;
+use oadr_core::value::{DateTime, Duration};
+use oadr_http::tls::{TlsError, TlsServer, TlsServerConfig};
+use oadr_sign::{Certificate, SigningKey};
+use tokio::task::JoinHandle;
+
+use super::peers::Peers;
+use super::refusals::Refusals;
+use super::signatures::{Signatures, Terms};
+use super::{Config, Host};
+use crate::clock;
+use crate::credentials::{
+    self, Credentials, CredentialsError, Files, Held, HeldKind, Refused, Watch,
+};
+
+/// The longest window of signatures: what was signed in it is remembered.
+const LONGEST_WINDOW: TimeDelta = TimeDelta::days(1);
+
+/// Why there is no TLS, or there are no signatures, as asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecurityError {
+    /// A file.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// A certificate of ours that peers would refuse.
+    #[error("the certificate in {} ({subject}) {fault}", file.display())]
+    Certificate {
+        /// Its file.
+        file: PathBuf,
+        /// Whom it names.
+        subject: String,
+        /// What is wrong with it.
+        fault: CertificateFault,
+    },
+    /// TLS, and nobody to believe.
+    #[error(
+        "with TLS every VEN shows a certificate, and nobody says whose count: name the file with the CA of the VENs (--tls-client-ca)"
+    )]
+    NoClientCa,
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] TlsError),
+    /// Signatures and nothing to sign with.
+    #[error(
+        "to sign its replies the VTN needs a certificate and its private key: name their files (--tls-certificate, or --signature-certificate without TLS)"
+    )]
+    NoKey,
+    /// A window that is none.
+    #[error("the signature window {0} is not a positive time of fixed length, a day at most")]
+    Window(Duration),
+}
+
+/// What is wrong with a certificate of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// It is not valid any more (rule 516).
+    #[error("expired on {0}: put a new one in its place")]
+    Expired(DateTime),
+    /// It is not valid yet.
+    #[error("is not valid before {0}: is the clock right?")]
+    Early(DateTime),
+    /// An old form, which OpenADR does not have (rule 67).
+    #[error("is X.509 version 1, and OpenADR wants version 3: issue it anew with extensions")]
+    Version(u32),
+    /// It names no host.
+    #[error(
+        "has no subjectAltName, so that clients cannot tell which host it is for: issue it anew with the VTN's DNS name or IP address in it"
+    )]
+    NoHost,
+}
+
+/// What is in force, and who keeps it like the files.
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) tls: Option<TlsServer>,
+    pub(super) trust: Trust,
+    /// The certificate that clients see, for the names in it.
+    shown: Option<Arc<Certificate>>,
+    pub(super) watches: Vec<(Watch, Purpose)>,
+    pub(super) policy: SignaturePolicy,
+    pub(super) window: TimeDelta,
+}
+
+/// What files are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// TLS only.
+    Tls,
+    /// TLS and signatures.
+    Both,
+    /// Signatures only.
+    Signatures,
+}
+
+/// What the host knows of certificates and signatures.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    pub(crate) signatures: Signatures,
+    pub(crate) peers: Peers,
+    pub(crate) refusals: Refusals,
+    /// Those of TLS, then those that only sign.
+    own: RwLock<[Vec<Held>; 2]>,
+}
+
+impl Trust {
+    /// Every certificate that was read from a file.
+    pub(crate) fn own(&self) -> Vec<Held> {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        own.iter().flatten().cloned().collect()
+    }
+
+    fn hold(&self, purpose: Purpose, held: Vec<Held>) {
+        let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
+        let place = match purpose {
+            Purpose::Tls | Purpose::Both => &mut own[0],
+            Purpose::Signatures => &mut own[1],
+        };
+        *place = held;
+    }
+}
+
+impl Secured {
+    /// Reads what the configuration names. Somebody may be asked for a passphrase.
+    ///
+    /// # Errors
+    /// See [`SecurityError`].
+    pub(super) fn open(config: &Config) -> Result<Self, SecurityError> {
+        let now = clock::now();
+        let window = config.signature_window;
+        let window = window
+            .to_time_delta()
+            .filter(|window| *window > TimeDelta::zero() && *window <= LONGEST_WINDOW)
+            .ok_or(SecurityError::Window(window))?;
+        let by_default = match config.tls {
+            Some(_) => SignaturePolicy::Optional,
+            None => SignaturePolicy::Off,
+        };
+        let policy = config.signatures.unwrap_or(by_default);
+        let mut watches = Vec::new();
+        let (mut own, mut keys): ([Vec<Held>; 2], _) = Default::default();
+        let mut tls = None;
+        if let Some(files) = &config.tls {
+            let purpose = match config.signature_files {
+                Some(_) => Purpose::Tls,
+                None => Purpose::Both,
+            };
+            let credentials = read(files, now, purpose)?;
+            watches.push((Watch::new(files.clone(), &credentials), purpose));
+            own[0].clone_from(&credentials.held);
+            keys = credentials.signing.clone();
+            tls = Some(TlsServer::new(for_tls(credentials))?);
+        }
+        if let Some(files) = &config.signature_files {
+            let credentials = read(files, now, Purpose::Signatures)?;
+            watches.push((Watch::new(files.clone(), &credentials), Purpose::Signatures));
+            own[1] = credentials.held;
+            keys = credentials.signing;
+        }
+        // Whichever policy a VEN has of its own: replies to what is signed are signed.
+        if policy != SignaturePolicy::Off && keys.is_empty() {
+            return Err(SecurityError::NoKey);
+        }
+        let shown = own[0].iter().find(|held| held.kind == HeldKind::Own);
+        let terms = Terms {
+            default: policy,
+            window,
+            sha1: config.signature_sha1,
+            admission: config.admission,
+        };
+        Ok(Self {
+            tls,
+            shown: shown.map(|held| Arc::clone(&held.certificate)),
+            trust: Trust {
+                signatures: Signatures::new(terms, keys, now),
+                peers: Peers::default(),
+                refusals: Refusals::default(),
+                own: RwLock::new(own),
+            },
+            watches,
+            policy,
+            window,
+        })
+    }
+
+    /// The beginning of the URL for VENs: with a name that the certificate has, if it has not the
+    /// address.
+    pub(super) fn origin(&self, bound: SocketAddr) -> String {
+        let Some(shown) = &self.shown else {
+            return format!("http://{bound}");
+        };
+        let named = shown.dns_names().iter().find(|name| !name.contains('*'));
+        match named {
+            Some(name) if !shown.ip_addresses().contains(&bound.ip()) => {
+                format!("https://{name}:{}", bound.port())
+            }
+            Some(_) | None => format!("https://{bound}"),
+        }
+    }
+
+    /// What keeps everything like the files.
+    pub(super) fn keepers(
+        watches: Vec<(Watch, Purpose)>,
+        host: &Arc<Host>,
+        tls: Option<&TlsServer>,
+    ) -> Vec<JoinHandle<()>> {
+        let keepers = watches.into_iter().map(|(watch, purpose)| {
+            tokio::spawn(keep(Arc::clone(host), tls.cloned(), watch, purpose))
+        });
+        keepers.collect()
+    }
+}
+
+fn for_tls(credentials: Credentials) -> TlsServerConfig {
+    TlsServerConfig::new(credentials.identities, credentials.roots)
+}
+
+/// Reads files and looks whether peers would believe what is in them.
+fn read(files: &Files, now: DateTime, purpose: Purpose) -> Result<Credentials, SecurityError> {
+    let credentials = credentials::load(files)?;
+    check(&credentials, now, purpose)?;
+    Ok(credentials)
+}
+
+fn check(credentials: &Credentials, now: DateTime, purpose: Purpose) -> Result<(), SecurityError> {
+    if purpose != Purpose::Signatures && credentials.roots.is_empty() {
+        return Err(SecurityError::NoClientCa);
+    }
+    for held in &credentials.held {
+        if held.kind == HeldKind::Own
+            && let Some(fault) = fault(held, now, purpose)
+        {
+            return Err(SecurityError::Certificate {
+                file: held.file.clone(),
+                subject: held.certificate.subject().to_owned(),
+                fault,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn fault(held: &Held, now: DateTime, purpose: Purpose) -> Option<CertificateFault> {
+    let certificate = &held.certificate;
+    if certificate.not_after() < now {
+        return Some(CertificateFault::Expired(certificate.not_after()));
+    }
+    if now < certificate.not_before() {
+        return Some(CertificateFault::Early(certificate.not_before()));
+    }
+    if certificate.version() < 3 {
+        return Some(CertificateFault::Version(certificate.version()));
+    }
+    let names = certificate.dns_names().len() + certificate.ip_addresses().len();
+    (purpose != Purpose::Signatures && names == 0).then_some(CertificateFault::NoHost)
+}
+
+/// Keeps what is in force like the files, until it is dropped.
+async fn keep(host: Arc<Host>, tls: Option<TlsServer>, watch: Watch, purpose: Purpose) {
+    let apply = move |credentials: Credentials| -> Result<(), Refused> {
+        check(&credentials, clock::now(), purpose)?;
+        let (held, keys) = (credentials.held.clone(), credentials.signing.clone());
+        if let (Some(tls), Purpose::Tls | Purpose::Both) = (&tls, purpose) {
+            tls.reload(for_tls(credentials))?;
+        }
+        put_in_force(&host.trust, purpose, held, keys);
+        Ok(())
+    };
+    watch.run(apply).await;
+}
+
+fn put_in_force(trust: &Trust, purpose: Purpose, held: Vec<Held>, keys: Vec<Arc<SigningKey>>) {
+    match purpose {
+        Purpose::Both | Purpose::Signatures => trust.signatures.sign_with(keys),
+        Purpose::Tls => {}
+    }
+    trust.hold(purpose, held);
+}

@@ -1,0 +1,264 @@
+//! The signatures of messages: whether one is looked at, whose it has to be, and ours on the replies.
+//!
+//! Knows nothing of what messages mean, nor of sockets. Whether a message has to be signed at all is the
+//! machine's to say; that one that is wrongly signed gets no further is said here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use chrono::TimeDelta;
+use hyper::body::Bytes;
+use oadr_core::payload::Message;
+use oadr_core::value::DateTime;
+use oadr_core::vtn::{Admission, Claim};
+use oadr_core::{CertificateHash, Peer, Signature, SignaturePolicy};
+use oadr_http::Unsealed;
+use oadr_sign::{
+    Certificate, KeyKind, Policy, Refusal, ReplayGuard, SignError, SignedDocument, SigningKey,
+    is_signed, sign,
+};
+
+use super::peers::Peers;
+use super::registry::{Registry, Slot};
+use crate::entropy;
+
+/// Who remembers signatures: each its share of them, so that connections do not wait for each other.
+const GUARDS: usize = 16;
+
+/// What there is to know for signatures.
+#[derive(Debug)]
+pub(crate) struct Signatures {
+    /// For VENs of which nothing else is said, and for strangers.
+    default: SignaturePolicy,
+    accepted: Policy,
+    /// Whether a stranger's signature is worth anything: somebody else says who may register.
+    admits_strangers: bool,
+    keys: RwLock<Arc<[Arc<SigningKey>]>>,
+    guards: [Mutex<ReplayGuard>; GUARDS],
+    verified: AtomicU64,
+}
+
+/// How signatures are treated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) default: SignaturePolicy,
+    pub(super) window: TimeDelta,
+    pub(super) sha1: bool,
+    pub(super) admission: Admission,
+}
+
+/// Why a document is not read.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(super) enum Denied {
+    /// The signature does not count.
+    #[error(transparent)]
+    Signature(Refusal),
+    /// Over plain HTTP nothing but the signature says who it is, and that is nobody.
+    #[error("no VEN has the certificate {} that it is signed with", .0.fingerprint())]
+    UnknownSigner(CertificateHash),
+}
+
+/// Why a reply was not signed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotSigned {
+    #[error("there is no key to sign with")]
+    NoKey,
+    #[error("no randomness: {0}")]
+    Entropy(#[from] std::io::Error),
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Signature(refusal)
+    }
+}
+
+impl Denied {
+    /// For programs.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Signature(refusal) => refusal.code(),
+            Self::UnknownSigner(_) => "unknown_signer",
+        }
+    }
+}
+
+impl Signatures {
+    /// That begins to remember what was signed now.
+    pub(super) fn new(terms: Terms, keys: Vec<Arc<SigningKey>>, now: DateTime) -> Self {
+        Self {
+            default: terms.default,
+            accepted: Policy {
+                window: terms.window,
+                not_before: Some(now),
+                sha1: terms.sha1,
+            },
+            admits_strangers: match terms.admission {
+                Admission::Open | Admission::Ask => true,
+                Admission::Enrolled => false,
+            },
+            keys: RwLock::new(keys.into()),
+            guards: std::array::from_fn(|_| Mutex::new(ReplayGuard::new(terms.window))),
+            verified: AtomicU64::new(0),
+        }
+    }
+
+    /// Signs with other keys from now on.
+    pub(super) fn sign_with(&self, keys: Vec<Arc<SigningKey>>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
+    }
+
+    /// How many signatures counted.
+    pub(crate) fn verified(&self) -> u64 {
+        self.verified.load(Ordering::Relaxed)
+    }
+
+    /// Checks what a document is signed with, as far as anybody wants to know, and says what is to be
+    /// read of it: only what was verified, if it was.
+    ///
+    /// # Errors
+    /// It is signed, but not as it should be; or a VEN that has to sign did not.
+    pub(super) fn unseal(
+        &self,
+        registry: &Registry,
+        peers: &Peers,
+        peer: &Peer,
+        document: Bytes,
+        now: DateTime,
+    ) -> Result<Unsealed, Denied> {
+        let proved = match peer {
+            Peer::Certificate(hash) => Some(hash),
+            Peer::Unproven | _ => None,
+        };
+        if let Some(hash) = proved {
+            let ven = holder(registry, hash);
+            let policy = self.policy_of(ven.as_deref());
+            if policy == SignaturePolicy::Off {
+                return Ok(Unsealed::unsigned(document));
+            }
+            if !is_signed(&document) {
+                return match policy {
+                    SignaturePolicy::Required => Err(Refusal::Unsigned.into()),
+                    SignaturePolicy::Optional | SignaturePolicy::Off => {
+                        Ok(Unsealed::unsigned(document))
+                    }
+                };
+            }
+            let signed = SignedDocument::parse(&document)?;
+            let claimed = signed.claimed_signer();
+            let others = ven.and_then(|ven| ven.current());
+            let is_its =
+                claimed == *hash || others.is_some_and(|ven| ven.state.has_certificate(&claimed));
+            if !is_its {
+                return Err(Denied::Signature(Refusal::OtherSigner {
+                    claimed,
+                    expected: hash.fingerprint(),
+                }));
+            }
+            return self.verify(peers, &signed, claimed, now);
+        }
+        // Whose it is only the message says, which was not read yet: the machine knows whether the
+        // message had to be signed.
+        if !is_signed(&document) {
+            return Ok(Unsealed::unsigned(document));
+        }
+        let signed = match SignedDocument::parse(&document) {
+            Ok(signed) => signed,
+            Err(_) if self.default == SignaturePolicy::Off => {
+                return Ok(Unsealed::unsigned(document));
+            }
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let claimed = signed.claimed_signer();
+        let ven = holder(registry, &claimed);
+        let policy = self.policy_of(ven.as_deref());
+        if policy == SignaturePolicy::Off {
+            return Ok(Unsealed::unsigned(document));
+        }
+        if ven.is_none() && !self.admits_strangers {
+            return Err(Denied::UnknownSigner(claimed));
+        }
+        self.verify(peers, &signed, claimed, now)
+    }
+
+    fn verify(
+        &self,
+        peers: &Peers,
+        signed: &SignedDocument<'_>,
+        signer: CertificateHash,
+        now: DateTime,
+    ) -> Result<Unsealed, Denied> {
+        let known = peers.get(&signer);
+        let is_new = known.is_none();
+        let certificate = match known {
+            Some(certificate) => certificate,
+            None => {
+                let read = Certificate::from_der(signed.certificate());
+                read.map_err(|_| Refusal::NoCertificate)?
+            }
+        };
+        let verified = signed.verify(&certificate, &self.accepted, now)?;
+        self.admit(&verified.signature, now)?;
+        self.verified.fetch_add(1, Ordering::Relaxed);
+        if is_new {
+            peers.keep(certificate, now);
+        }
+        Ok(Unsealed {
+            octets: verified.octets.into(),
+            signature: Some(verified.signature),
+        })
+    }
+
+    fn admit(&self, signature: &Signature, now: DateTime) -> Result<(), Refusal> {
+        let place = usize::from(signature.nonce.0[0]) % GUARDS;
+        let Some(guard) = self.guards.get(place) else {
+            return Err(Refusal::Replayed);
+        };
+        let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.admit(signature, now)
+    }
+
+    /// Writes a reply to a message of this signer, signed now with a key of the same kind as its own.
+    ///
+    /// # Errors
+    /// See [`NotSigned`].
+    pub(super) fn seal(
+        &self,
+        peers: &Peers,
+        signer: &CertificateHash,
+        message: &Message,
+        now: DateTime,
+    ) -> Result<Vec<u8>, NotSigned> {
+        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
+        let signer = peers.get(signer);
+        let is_rsa = |kind: &KeyKind| matches!(kind, KeyKind::Rsa(_));
+        let alike = signer.and_then(|signer| {
+            let wanted = is_rsa(signer.key_kind());
+            keys.iter()
+                .find(|key| is_rsa(key.certificate().key_kind()) == wanted)
+        });
+        let key = alike.or(keys.first()).ok_or(NotSigned::NoKey)?;
+        let drawn = entropy::draw()?;
+        let mut nonce = [0; 16];
+        for (to, from) in nonce.iter_mut().zip(drawn) {
+            *to = from;
+        }
+        Ok(sign(message, key, now, nonce)?)
+    }
+
+    fn policy_of(&self, ven: Option<&Slot>) -> SignaturePolicy {
+        let own = ven.and_then(Slot::current);
+        own.and_then(|ven| ven.state.signatures())
+            .unwrap_or(self.default)
+    }
+}
+
+/// The VEN that a certificate belongs to.
+fn holder(registry: &Registry, certificate: &CertificateHash) -> Option<Arc<Slot>> {
+    registry.find(&[
+        Claim::Certificate(*certificate),
+        Claim::Fingerprint(certificate.fingerprint()),
+    ])
+}
