@@ -34,6 +34,7 @@ mod target_flag;
 mod tls_flags;
 mod unit;
 mod ven;
+mod ven_tls_flags;
 mod ven_view;
 mod vens;
 mod vtn;

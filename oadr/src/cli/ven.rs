@@ -14,6 +14,7 @@ use oadr_http::{BaseUrl, Credentials};
 use super::exit::Exit;
 use super::report_flag::{self, ReportFlag};
 use super::settings::ConfigArgs;
+use super::ven_tls_flags::VenTlsArgs;
 use super::{notify, say};
 use crate::ven::{CONTROL_SOCKET, Control, OnEvent, Ven};
 
@@ -30,8 +31,8 @@ use crate::ven::{CONTROL_SOCKET, Control, OnEvent, Ven};
 /// `registration_refused`. After a crash a line can come again; it has the same `id`.
 ///
 /// Every option but --cancel-registration is also a key of the file given with --config, and a variable.
-/// Those that may be given several times are the lists `resources`, `market_contexts` and `reports` there;
-/// in a variable commas separate their members.
+/// Those that may be given several times are the lists `resources`, `market_contexts`, `reports`, `tls_ca`
+/// and `vtn_certificates` there; in a variable commas separate their members.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{}\n\n{EXAMPLES}", report_flag::HELP))]
 pub(super) struct VenArgs {
@@ -103,6 +104,8 @@ pub(super) struct VenSettings {
     /// The password that goes with it.
     #[arg(long, value_name = "PASSWORD", hide_env_values = true)]
     http_password: Option<String>,
+    #[command(flatten)]
+    tls: VenTlsArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -111,6 +114,7 @@ Examples:
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --on-event 'jq -r .market_context | grep -q /dr && echo optIn || echo optOut'
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --report 'power unit=powerReal:kW min=PT1S source=file:/run/meter'
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --report 'power unit=powerReal:kW source=simulated:office,peak=50000'
+  oadr ven --vtn https://vtn.example.com:8080 --name Pump1 --tls-ca ca.pem --tls-certificate pump1.pem --signatures required
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --cancel-registration";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -213,5 +217,5 @@ fn ven(args: VenSettings) -> Result<Ven, Box<dyn Error>> {
         (None, Some(_)) => return Err("http_password needs an http_user".into()),
         (None, None) => {}
     }
-    Ok(ven)
+    args.tls.apply(ven)
 }

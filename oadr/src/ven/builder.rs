@@ -7,9 +7,11 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use oadr_core::value::{
     MarketContext, OptType, ReportSpecifierId, ResourceId, Text, ValueError, VenId, VtnId,
 };
+use oadr_core::{CertificateId, SignaturePolicy};
 use oadr_http::{BaseUrl, Credentials, UrlError};
 
 use super::answer::Answer;
@@ -23,7 +25,9 @@ use super::occasion::{
 };
 use super::reporting::{FEWEST, Report, ReportError};
 use super::running::Running;
+use super::security::{Security, SecurityError};
 use super::start::start;
+use crate::credentials::Files;
 use crate::data_dir::DataDirError;
 use crate::sqlite::StoreError;
 
@@ -46,6 +50,7 @@ pub struct Ven {
     pub(super) resources: Vec<ResourceId>,
     pub(super) market_contexts: Vec<MarketContext>,
     pub(super) credentials: Option<Credentials>,
+    pub(super) security: Security,
     pub(super) reports: Vec<Report>,
     pub(super) source_limit: Duration,
     pub(super) kept_samples: u32,
@@ -89,6 +94,12 @@ pub enum StartError {
         /// What is wrong with it.
         source: ReportError,
     },
+    /// TLS or signatures.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
+    /// The runtime ended meanwhile.
+    #[error("the runtime has ended")]
+    Interrupted,
     /// There is no registration to cancel.
     #[error("the VEN is not registered")]
     NotRegistered,
@@ -138,6 +149,7 @@ impl Ven {
             resources: Vec::new(),
             market_contexts: Vec::new(),
             credentials: None,
+            security: Security::default(),
             reports: Vec::new(),
             source_limit: SOURCE_LIMIT,
             kept_samples: KEPT_SAMPLES,
@@ -178,6 +190,43 @@ impl Ven {
     /// For HTTP Basic authentication (quirk Q13). Default: none.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
+        self
+    }
+
+    /// The VEN's certificate and key, and the CA that its VTN's certificate is from; the URL begins with
+    /// `https` then. They are read again when the files change, and on SIGHUP. Default: no TLS.
+    pub fn tls(mut self, files: Files) -> Self {
+        self.security.files = Some(files);
+        self
+    }
+
+    /// Whether the VEN signs what it says, and reads only what its VTN signed (rule 514). What becomes of
+    /// a reply that is not signed as it should be: nothing, as if it had not come.
+    ///
+    /// [`Required`](SignaturePolicy::Required) and [`Optional`](SignaturePolicy::Optional) both sign every
+    /// message; the latter reads unsigned replies too. Default: optional with TLS, off without.
+    pub fn signatures(mut self, policy: SignaturePolicy) -> Self {
+        self.security.signatures = Some(policy);
+        self
+    }
+
+    /// How far the time at which a reply was signed may be from now, on either side. Default: 60 s.
+    pub fn signature_window(mut self, window: Duration) -> Self {
+        self.security.window = TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX);
+        self
+    }
+
+    /// A certificate of the VTN, if no other is to be believed, in TLS and in signatures; may be called
+    /// several times, for a VTN with several keys or with a new one soon. Default: any certificate for the
+    /// URL's host from the CA.
+    pub fn vtn_certificate(mut self, certificate: CertificateId) -> Self {
+        self.security.vtn_certificates.push(certificate);
+        self
+    }
+
+    /// Whether the VTN's certificate must bear the URL's host (§4.5). Default: yes.
+    pub fn verify_host(mut self, verify: bool) -> Self {
+        self.security.verify_host = verify;
         self
     }
 

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use oadr_core::SignaturePolicy;
 use oadr_core::machine::{Decision, Env, Loaded, Step};
 use oadr_core::value::{DateTime, OptType};
 use oadr_core::ven::{
-    self, Answer, Command, CommandError, Context, Exchange, Failure, Input, Next, OptQuestion,
-    Outgoing, Question, ReadingsQuestion, State, Ven,
+    self, Answer, Command, CommandError, Context, Failure, Input, Next, OptQuestion, Outgoing,
+    Question, ReadingsQuestion, State, Ven,
 };
-use oadr_http::{Client, ClientError};
+use oadr_http::{BaseUrl, Client, ClientError};
 use tokio::sync::{mpsc, watch};
 
 use super::event::Event;
@@ -22,6 +23,7 @@ use super::handlers::Handlers;
 use super::happening::Happening;
 use super::reporting::Desk;
 use super::running::{CommandFailure, Order};
+use super::signatures::may_be_answered_by_nothing;
 use super::store::Store;
 use crate::clock;
 use crate::contained::Mishap;
@@ -41,6 +43,8 @@ const LAST_REPLY: Duration = Duration::from_secs(2);
 pub(super) struct Host {
     pub(super) store: Arc<Store>,
     pub(super) client: Arc<Client>,
+    /// Whether empty replies, which nobody can sign, count.
+    pub(super) signatures: SignaturePolicy,
     pub(super) context: Context,
     pub(super) handlers: Handlers,
     /// Where readings are asked for.
@@ -147,7 +151,11 @@ impl Host {
     /// Sends what is to be sent; says when to wake.
     fn go_on(&self, next: Next, flight: &mut Option<Flight>) -> Option<DateTime> {
         if let Some(outgoing) = next.send {
-            *flight = Some(Box::pin(send(Arc::clone(&self.client), outgoing)));
+            *flight = Some(Box::pin(send(
+                Arc::clone(&self.client),
+                self.signatures,
+                outgoing,
+            )));
         }
         next.wake
     }
@@ -384,10 +392,23 @@ async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// Sends a request; its outcome is the next input.
-async fn send(client: Arc<Client>, outgoing: Outgoing) -> Input {
+async fn send(client: Arc<Client>, signatures: SignaturePolicy, outgoing: Outgoing) -> Input {
     let exchange = outgoing.exchange;
     let kind = outgoing.message.kind();
     match client.send(outgoing.service, &outgoing.message).await {
+        Ok(answer)
+            if answer.reply.is_none()
+                && signatures == SignaturePolicy::Required
+                && !may_be_answered_by_nothing(kind) =>
+        {
+            tracing::warn!(
+                request = %kind,
+                "an empty reply, which nobody signed, does not count: signatures are required"
+            );
+            // As if it had not come.
+            let failure = Failure::Unreachable;
+            Input::Failed { exchange, failure }
+        }
         Ok(answer) => {
             let message = answer.reply.map(|decoded| {
                 if !decoded.drifts.is_empty() {
@@ -400,16 +421,39 @@ async fn send(client: Arc<Client>, outgoing: Outgoing) -> Input {
             });
             Input::Replied { exchange, message }
         }
-        Err(error) => failed(exchange, &kind.to_string(), &error),
+        Err(error) => {
+            tell(&kind.to_string(), &error, client.base(), signatures);
+            let failure = failure(&error);
+            Input::Failed { exchange, failure }
+        }
     }
 }
 
-fn failed(exchange: Exchange, request: &str, error: &ClientError) -> Input {
-    tracing::warn!(request, %error, "no answer");
-    let failure = match error {
-        ClientError::Connect { .. } | ClientError::TimedOut { .. } | ClientError::Broken { .. } => {
-            Failure::Unreachable
+/// Says why there is no answer, and what to do if somebody can do something.
+fn tell(request: &str, error: &ClientError, vtn: &BaseUrl, signatures: SignaturePolicy) {
+    let secured = vtn.is_https() || signatures != SignaturePolicy::Off;
+    match error {
+        ClientError::Tls { .. } => {
+            tracing::warn!(request, %error, "no answer: `oadr doctor vtn {vtn}` says more");
         }
+        ClientError::Status { status, .. } if *status == 403 && secured => tracing::warn!(
+            request, %error,
+            "no answer: the VTN refuses the VEN's certificate or signature, or the lack of one; \
+             `oadr doctor vtn {vtn}` says more"
+        ),
+        _ => tracing::warn!(request, %error, "no answer"),
+    }
+}
+
+fn failure(error: &ClientError) -> Failure {
+    match error {
+        // What does not count has not come: what was said is said again, and nothing is dropped.
+        ClientError::Connect { .. }
+        | ClientError::Tls { .. }
+        | ClientError::TimedOut { .. }
+        | ClientError::Broken { .. }
+        | ClientError::Unsigned { .. }
+        | ClientError::Unsealed { .. } => Failure::Unreachable,
         ClientError::Status {
             status,
             retry_after,
@@ -424,6 +468,5 @@ fn failed(exchange: Exchange, request: &str, error: &ClientError) -> Input {
         | ClientError::ContentCoding { .. }
         | ClientError::Corrupt { .. }
         | _ => Failure::Broken,
-    };
-    Input::Failed { exchange, failure }
+    }
 }

@@ -25,6 +25,27 @@
 //! clock and tries again what fails. It needs a tokio runtime, and one with several threads if its
 //! handlers block.
 //!
+//! # TLS and signatures
+//!
+//! With a URL that begins with `https` the VEN talks TLS and shows its VTN a certificate; it signs what
+//! it says, and what its VTN has signed wrongly it has not heard. Files that change are read again.
+//!
+//! ```no_run
+//! use oadr::credentials::Files;
+//! use oadr::ven::{SignaturePolicy, Ven};
+//!
+//! # fn ven() -> Result<Ven, oadr::ven::StartError> {
+//! let ven = Ven::new("house", "https://vtn.example.com", "house")?
+//!     .tls(Files {
+//!         certificates: vec!["house.pem".into()],
+//!         roots: vec!["ca.pem".into()],
+//!         ..Files::default()
+//!     })
+//!     .signatures(SignaturePolicy::Required);
+//! # Ok(ven)
+//! # }
+//! ```
+//!
 //! # Answering events
 //!
 //! [`Ven::on_event`] is asked about each version of an event, while the VTN's message is being worked
@@ -211,7 +232,9 @@ mod occasion;
 mod on_event;
 mod reporting;
 mod running;
+mod security;
 mod shell;
+mod signatures;
 mod start;
 mod store;
 mod teller;
@@ -229,6 +252,7 @@ pub use oadr_core::ven::{
     Command, CommandError, EndReason, KnownEvent, Opt, OptDraft, OptStanding, Registration, Run,
     Stance, State,
 };
+pub use oadr_core::{CertificateId, SignaturePolicy};
 pub use oadr_http::Credentials;
 
 pub use answer::Answer;
@@ -250,4 +274,5 @@ pub use reporting::{
     Measurement, Moment, Point, PointError, Report, ReportError, Sample, SampleCounts, Series, Span,
 };
 pub use running::{CommandFailure, Running};
+pub use security::SecurityError;
 pub(crate) use store::MIGRATIONS;

@@ -52,6 +52,10 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
             Registration::None | Registration::Wanted => return Err(StartError::NotRegistered),
         }
     }
+    let (security, vtn) = (ven.security, ven.vtn.clone());
+    // Files are read, and somebody may be asked for a passphrase.
+    let secured = tokio::task::spawn_blocking(move || security.secure(&vtn)).await;
+    let secured = secured.map_err(|_| StartError::Interrupted)??;
     let (limit, most) = (ven.source_limit, ven.kept_samples);
     let offered = Offered::new(ven.reports, Arc::clone(&store), limit, most).await?;
     let offered = Arc::new(offered);
@@ -61,9 +65,12 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
 
     let mut client = ClientConfig::default();
     client.credentials = ven.credentials;
+    secured.equip(&mut client);
+    let signatures = secured.policy;
     let context = Context {
         ven_id: ven.ven_id,
         vtn_id: ven.vtn_id,
+        xml_signature: secured.signs,
         reports,
         report_jitter: REPORT_JITTER,
         resources: ven.resources,
@@ -94,9 +101,11 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
     let sampling = tokio::spawn(sampler.run().instrument(span.clone()));
     let telling = teller::run(Arc::clone(&store), ven.handlers.clone(), to_tell);
     let telling = tokio::spawn(telling.instrument(span.clone()));
+    let keeping = tokio::spawn(secured.keep().instrument(span.clone()));
     let host = Host {
         store: Arc::clone(&store),
         client: Arc::new(Client::new(ven.vtn, client)),
+        signatures,
         context,
         desk: Desk {
             offered: Arc::clone(&offered),
@@ -110,7 +119,12 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
         more,
         stopping,
     };
-    let task = tokio::spawn(live(host, first, sampling, telling, store, data).instrument(span));
+    let tasks = Tasks {
+        sampling,
+        telling,
+        keeping,
+    };
+    let task = tokio::spawn(live(host, first, tasks, store, data).instrument(span));
     Ok(Running {
         orders,
         status,
@@ -120,15 +134,28 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
     })
 }
 
+/// What runs beside the host.
+struct Tasks {
+    sampling: JoinHandle<()>,
+    telling: JoinHandle<()>,
+    /// Keeps certificates and keys like their files.
+    keeping: JoinHandle<()>,
+}
+
 async fn live(
     mut host: Host,
     first: Option<Command>,
-    sampling: JoinHandle<()>,
-    mut telling: JoinHandle<()>,
+    tasks: Tasks,
     store: Arc<Store>,
     data: Option<DataDir>,
 ) {
+    let Tasks {
+        sampling,
+        mut telling,
+        keeping,
+    } = tasks;
     host.run(first.as_ref()).await;
+    keeping.abort();
     // Nothing is committed any more, which the sampler and the teller hear by this.
     drop(host);
     let _ = sampling.await;
