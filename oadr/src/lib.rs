@@ -18,6 +18,7 @@ mod json;
 mod log_ration;
 mod logging;
 mod metrics;
+mod pki;
 mod reading;
 mod sqlite;
 mod store;

@@ -18,6 +18,7 @@ mod http_flags;
 mod notify;
 mod opt;
 mod opts_view;
+mod pki;
 mod policy_flag;
 mod readings;
 mod refusals_view;
@@ -108,6 +109,7 @@ enum Command {
     Readings(Box<readings::ReadingsArgs>),
     Reports(reports::ReportsArgs),
     Health(health::HealthArgs),
+    Pki(pki::PkiArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Demo(demo::DemoArgs),
@@ -125,6 +127,7 @@ impl Cli {
             | Command::Vens(_)
             | Command::Readings(_)
             | Command::Reports(_)
+            | Command::Pki(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Health(_)
@@ -194,6 +197,7 @@ pub fn main() -> ExitCode {
             Command::Readings(args) => args.run().await.map(success).map_err(Into::into),
             Command::Reports(args) => args.run().await.map(success).map_err(Into::into),
             Command::Health(args) => args.run().await.map(success).map_err(Into::into),
+            Command::Pki(args) => args.run().map(success),
             Command::Backup(args) => args.run().map(success),
             Command::Restore(args) => args.run().map(success),
             Command::Demo(args) => demo::run(args).await,
