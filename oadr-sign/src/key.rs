@@ -118,7 +118,7 @@ fn read(key: &PrivateKeyDer<'_>) -> Option<Pair> {
     let rsa = match key {
         PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
         PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
-        _ => return read_ec(key.secret_der()),
+        PrivateKeyDer::Sec1(_) | _ => return read_ec(key.secret_der()),
     };
     match rsa {
         Ok(pair) if pair.public_modulus_len() >= KeySize::Rsa2048.len() => Some(Pair::Rsa(pair)),

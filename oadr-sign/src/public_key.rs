@@ -40,7 +40,7 @@ impl PublicKey {
             let bytes = modulus.clone().count();
             let zeros = modulus.clone().next().map_or(0, |b| b.leading_zeros());
             let bits = (bytes.saturating_mul(8)).saturating_sub(zeros as usize);
-            return (KeyKind::Rsa(bits), Rsa::new(bits, octets));
+            return (KeyKind::Rsa(bits), Rsa::parse(bits, octets).map(Self::Rsa));
         }
         let algorithm = info.algorithm.algorithm.to_id_string();
         let curve = info.algorithm.parameters.as_ref();
@@ -82,6 +82,15 @@ impl PublicKey {
         }
     }
 
+    /// The bytes of r and of s in a signature of ECDSA.
+    pub(crate) fn half(&self) -> usize {
+        match self {
+            Self::Rsa(_) => 0,
+            Self::P256(_) => SHA256.output_len(),
+            Self::P384(_) => SHA384.output_len(),
+        }
+    }
+
     /// The key as octets: RSAPublicKey in DER, or an uncompressed point.
     pub(crate) fn octets(&self) -> &[u8] {
         match self {
@@ -92,15 +101,15 @@ impl PublicKey {
 }
 
 impl Rsa {
-    fn new(bits: usize, octets: &[u8]) -> Option<PublicKey> {
+    fn parse(bits: usize, octets: &[u8]) -> Option<Box<Self>> {
         if !(2_048..=8_192).contains(&bits) {
             return None;
         }
         let sha256 = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, octets).ok()?;
-        Some(PublicKey::Rsa(Box::new(Self {
+        Some(Box::new(Self {
             sha256,
             others: Default::default(),
-        })))
+        }))
     }
 
     fn of(&self, hash: Hash) -> Option<&ParsedPublicKey> {

@@ -19,7 +19,6 @@ const LONGEST_NONCE: usize = 1 << 10;
 /// A signature taken apart.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) signed_object: ElementId,
     pub(crate) signed_info: ElementId,
     pub(crate) canonicalisation: Method,
     pub(crate) method: SignatureMethod,
@@ -105,7 +104,7 @@ impl Parts {
             object,
             replay_protect,
         };
-        let mut resolve = |id| targets.resolve(document, unresolved(document, id)?);
+        let resolve = |id| targets.resolve(document, unresolved(document, id)?);
         let references = [resolve(first)?, resolve(second)?];
         let [first, second] = &references;
         if first.which == second.which {
@@ -113,7 +112,6 @@ impl Parts {
         }
         let (timestamp, nonce) = timestamp_and_nonce(document, replay_protect)?;
         Ok(Self {
-            signed_object,
             signed_info,
             canonicalisation,
             method: signature_method,

@@ -174,14 +174,14 @@ impl<'d> SignedDocument<'d> {
         }
     }
 
-    pub(crate) fn is_value_of(&self, key: &PublicKey) -> Result<bool, Refusal> {
+    fn is_value_of(&self, key: &PublicKey) -> Result<bool, Refusal> {
         let hash = self.parts.method.hash;
-        Ok(key.verifies(hash, &self.signed_info_digest()?, &self.parts.value))
+        let digest = self.signed_info_digest(self.parts.canonicalisation.into())?;
+        Ok(key.verifies(hash, &digest, &self.parts.value))
     }
 
-    pub(crate) fn signed_info_digest(&self) -> Result<Digest, Refusal> {
+    pub(crate) fn signed_info_digest(&self, form: Form) -> Result<Digest, Refusal> {
         let mut octets = Vec::with_capacity(2_048);
-        let form = Form::from(self.parts.canonicalisation);
         self.document
             .canonical(self.parts.signed_info, form, &mut octets)?;
         Ok(digest(self.parts.method.hash.algorithm(), &octets))

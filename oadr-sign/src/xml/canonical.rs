@@ -8,7 +8,7 @@
 use super::document::{
     Attribute, Document, Element, ElementId, Token, TokenKind, inside_cdata, wide,
 };
-use super::{Space, value};
+use super::value;
 use crate::Refusal;
 use crate::algorithm::{Kind, Method};
 use crate::error::Limit;

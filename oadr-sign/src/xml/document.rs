@@ -133,6 +133,15 @@ impl<'d> Document<'d> {
         printable(self.element(id.0).map_or("", |e| self.whole_name(e)))
     }
 
+    /// An element as it is written.
+    pub(crate) fn raw(&self, id: ElementId) -> &'d str {
+        let token = |place| self.tokens.get(wide(place));
+        let ends = self
+            .element(id.0)
+            .and_then(|e| Some((token(e.start)?.at, token(e.close)?.end)));
+        ends.map_or("", |(at, end)| self.piece(at, end))
+    }
+
     pub(super) fn attributes_of(&self, id: u32) -> &[Attribute<'d>] {
         let from = self.element(id).map_or(0, |e| wide(e.attributes));
         let to = match self.element(id.saturating_add(1)) {

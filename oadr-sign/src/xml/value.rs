@@ -17,9 +17,7 @@ pub(super) fn attribute(raw: &str) -> Result<Cow<'_, str>, BadReference> {
         return Ok(Cow::Borrowed(raw));
     }
     let mut said = String::with_capacity(raw.len());
-    resolve(raw, &mut said, |white, said| {
-        said.push_str(if white == "" { "" } else { " " });
-    })?;
+    resolve(raw, &mut said, |_, said| said.push(' '))?;
     Ok(Cow::Owned(said))
 }
 
