@@ -2,12 +2,12 @@
 
 use oadr_core::codec::{DecodeOptions, decode, decode_signed_object};
 use oadr_core::payload::arbitrary;
-use oadr_sign::{Policy, SignedDocument, SigningKey, Verified, is_signed, sign};
+use oadr_sign::{Policy, SignedDocument, Verified, is_signed, sign};
 use proptest::prelude::*;
 
-use crate::keys::{at, house, p384, poll, rsa};
+use crate::keys::{Key, at, house, p384, poll, rsa};
 
-fn verified(document: &[u8], key: &SigningKey) -> Verified {
+fn verified(document: &[u8], key: &Key) -> Verified {
     let signed = SignedDocument::parse(document).unwrap();
     assert_eq!(signed.claimed_signer(), key.certificate().hash());
     signed
