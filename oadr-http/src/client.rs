@@ -146,7 +146,7 @@ impl Client {
         match HandshakeError::within(&source) {
             Some(source) => ClientError::Tls {
                 authority: self.base.authority().to_owned(),
-                source,
+                source: Box::new(source),
             },
             None => ClientError::Broken { source },
         }

@@ -43,7 +43,7 @@ impl Channel {
         let authority = || base.authority().to_owned();
         let refused = |source| ClientError::Tls {
             authority: authority(),
-            source,
+            source: Box::new(source),
         };
         let tls = match (base.is_https(), tls) {
             (false, _) => None,

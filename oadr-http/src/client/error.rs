@@ -30,7 +30,7 @@ pub enum ClientError {
         /// The host and port that were tried.
         authority: String,
         /// Why.
-        source: HandshakeError,
+        source: Box<HandshakeError>,
     },
     /// The whole exchange took longer than allowed.
     #[error("no answer within {} s", after.as_secs_f32())]

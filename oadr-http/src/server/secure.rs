@@ -20,8 +20,16 @@ use crate::tls::{HandshakeError, TlsServer};
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 64 * 1024;
 
-/// The first byte of every handshake: a record of that type.
+/// The first byte of a record of the handshake, and of the message that begins one.
 const HANDSHAKE_RECORD: u8 = 22;
+const CLIENT_HELLO: u8 = 1;
+
+/// TLS 1.2, as every newer client says too.
+const LEAST_VERSION: [u8; 2] = [3, 3];
+
+/// Fatal: protocol_version, in a record of TLS 1.0. rustls looks first for what the old versions do not
+/// have, and would complain of that instead.
+const VERSION_ALERT: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
 
 /// What a browser, or a VEN with the wrong URL, gets to read.
 const PLAIN_REFUSAL: &str = "HTTP/1.1 400 Bad Request\r\n\
@@ -65,9 +73,9 @@ impl<H: Handler> Server<H> {
         let (stream, proved) = match outcome {
             Ok(Ok(Some(proved))) => proved,
             Ok(Ok(None)) => return,
-            Ok(Err((error, stream))) => {
+            Ok(Err((error, stream, last_words))) => {
                 self.notice_handshake(address, &error);
-                return farewell(stream, &error).await;
+                return farewell(stream, last_words).await;
             }
             Err(_) => return self.notice_handshake(address, &HandshakeError::TimedOut),
         };
@@ -101,30 +109,45 @@ type Secured = (
     crate::tls::Proved,
 );
 
+/// Why it is no TLS connection, and what the peer was not told of that yet.
+type Failed = (HandshakeError, TcpStream, &'static [u8]);
+
 /// Does the handshake with a peer that begins one. `None` for a peer that left without a word, as
 /// something does that only looks whether the port is open.
-async fn tls_or_not(
-    stream: TcpStream,
-    tls: &TlsServer,
-) -> Result<Option<Secured>, (HandshakeError, TcpStream)> {
-    let mut first = [0];
-    match stream.peek(&mut first).await {
-        Ok(1) => {}
-        Ok(_) | Err(_) => return Ok(None),
-    }
-    match first {
-        [HANDSHAKE_RECORD] => tls.accept(stream).await.map(Some),
-        [b'A'..=b'Z'] => Err((HandshakeError::PlainHttp, stream)),
-        [_] => Err((HandshakeError::NotTls, stream)),
+async fn tls_or_not(stream: TcpStream, tls: &TlsServer) -> Result<Option<Secured>, Failed> {
+    let mut first = [0; 11];
+    let count = stream.peek(&mut first).await.unwrap_or_default();
+    match first.get(..count).unwrap_or_default() {
+        [] => Ok(None),
+        // A record's header of five bytes, a message's header of four, a version.
+        [
+            HANDSHAKE_RECORD,
+            _,
+            _,
+            _,
+            _,
+            CLIENT_HELLO,
+            _,
+            _,
+            _,
+            version @ ..,
+        ] if version.len() == 2 && *version < LEAST_VERSION[..] => {
+            Err((HandshakeError::Version, stream, &VERSION_ALERT))
+        }
+        // What fails in there, an alert told.
+        [HANDSHAKE_RECORD, ..] => match tls.accept(stream).await {
+            Ok(secured) => Ok(Some(secured)),
+            Err((error, stream)) => Err((error, stream, &[])),
+        },
+        [b'A'..=b'Z', ..] => Err((HandshakeError::PlainHttp, stream, PLAIN_REFUSAL.as_bytes())),
+        [_, ..] => Err((HandshakeError::NotTls, stream, &[])),
     }
 }
 
 /// Lets the peer hear why.
-async fn farewell(mut stream: TcpStream, error: &HandshakeError) {
+async fn farewell(mut stream: TcpStream, last_words: &[u8]) {
     let lingering = async {
-        if matches!(error, HandshakeError::PlainHttp) {
-            stream.write_all(PLAIN_REFUSAL.as_bytes()).await?;
-        }
+        stream.write_all(last_words).await?;
         stream.shutdown().await?;
         let mut rest = stream.take(LINGER_BYTES);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await

@@ -95,7 +95,14 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<Words> {
     let names = names.filter_map(|name| match name {
         GeneralName::DNSName(name) => Some(Words::new(name)),
         GeneralName::IPAddress(octets) => Some(Words::new(&address(octets)?.to_string())),
-        _ => None,
+        GeneralName::OtherName(..)
+        | GeneralName::RFC822Name(_)
+        | GeneralName::X400Address(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EDIPartyName(_)
+        | GeneralName::URI(_)
+        | GeneralName::RegisteredID(_)
+        | GeneralName::Invalid(..) => None,
     });
     names.take(MOST_NAMES).collect()
 }

@@ -261,10 +261,7 @@ impl Roots {
         usage: Usage,
         now: UnixTime,
     ) -> Result<EndEntityCert<'l>, VerifyError> {
-        let parsed = EndEntityCert::try_from(leaf).map_err(|error| match error {
-            webpki::Error::UnsupportedCertVersion => VerifyError::OldVersion,
-            _ => malformed(&error),
-        })?;
+        let parsed = EndEntityCert::try_from(leaf).map_err(|error| malformed(&error))?;
         Leaf::read(leaf)?.check(now)?;
         let path = parsed.verify_for_usage(
             provider().signature_verification_algorithms.all,
@@ -293,6 +290,9 @@ impl Roots {
 }
 
 fn malformed(error: &webpki::Error) -> VerifyError {
+    if *error == webpki::Error::UnsupportedCertVersion {
+        return VerifyError::OldVersion;
+    }
     VerifyError::Malformed(Words::new(&error.to_string()))
 }
 

@@ -21,4 +21,5 @@ mod rules;
 mod scripted;
 mod served;
 mod shutdown;
+mod tls;
 mod wire;

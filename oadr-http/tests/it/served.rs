@@ -21,6 +21,8 @@ pub(crate) struct Fixed {
     pub(crate) arrived: Semaphore,
     /// One permit for each request that was handled to its end.
     pub(crate) finished: Semaphore,
+    /// One permit for each notice.
+    pub(crate) noticed: Semaphore,
     requests: Mutex<Vec<Request>>,
     notices: Mutex<Vec<String>>,
 }
@@ -45,6 +47,7 @@ impl Fixed {
             barrier: Semaphore::new(permits),
             arrived: Semaphore::new(0),
             finished: Semaphore::new(0),
+            noticed: Semaphore::new(0),
             requests: Mutex::default(),
             notices: Mutex::default(),
         })
@@ -81,9 +84,12 @@ impl Handler for Fixed {
             Notice::TooMany { peer, .. } => format!("too many connections of {peer:?}"),
             Notice::NotAProxy { address } => format!("{} is no proxy", address.ip()),
             Notice::NotAccepted { error } => error.to_string(),
+            Notice::Connected { peer, .. } => format!("connected: {peer:?}"),
+            Notice::Handshake { error, .. } => format!("handshake: {error}"),
             _ => "a new kind of notice".to_owned(),
         };
         self.notices.lock().unwrap().push(line);
+        self.noticed.add_permits(1);
     }
 }
 
