@@ -1,20 +1,21 @@
 //! OpenADR 2.0b over simple HTTP: the server that a VTN needs and the client that a VEN needs, on
-//! hyper and tokio.
+//! hyper, rustls and tokio.
 //!
-//! It knows the binding and nothing else: paths, headers, status codes, content codings, limits
+//! It knows the binding and nothing else: TLS, paths, headers, status codes, content codings, limits
 //! and time-outs. Messages come out of `oadr-core`'s codec and go back into it; what they mean, who
 //! may send them and what the answer is, the [`Handler`] decides. It does not log, store or retry
-//! (but see [`Client::send`] for a connection that was closed between two exchanges), and it does
-//! not do TLS yet: [`Server::serve_stream`] takes any stream with the [`Peer`](oadr_core::Peer)
-//! that was proved on it, so that TLS is an acceptor in front of it.
+//! (but see [`Client::send`] for a connection that was closed between two exchanges).
 //!
 //! # The server
 //!
 //! [`serve`] runs a listener until it is told to stop; a [`Server`] can be cloned into many accept
-//! loops, on one runtime or several. For each request, in this order:
+//! loops, on one runtime or several: [`Server::accept`] for plain HTTP, [`Server::accept_tls`] for TLS;
+//! [`Server::serve_stream`] takes any stream with the [`Peer`](oadr_core::Peer) that was proved on it. For
+//! each request, in this order:
 //!
 //! | step | or else |
 //! |---|---|
+//! | the certificate that the peer showed has not expired since (rule 516) | 403, and the connection is closed |
 //! | the peer has not sent too many requests | 503 with Retry-After |
 //! | the method is POST | 501 |
 //! | the path is `<prefix>/OpenADR2/Simple/2.0b/<service>`, compared after the normalisation of RFC 3986, case included; a query is ignored | 404 |
@@ -50,7 +51,23 @@
 //!
 //! [`Client::send`] posts a message to a service of a [`BaseUrl`] and returns the decoded reply, or
 //! none if the peer acknowledged with an empty body. [`ClientError`] tells apart what a caller
-//! treats differently.
+//! treats differently. Where the URL begins with `https` it needs [`ClientConfig::tls`].
+//!
+//! # TLS
+//!
+//! [`tls::TlsServer`] and [`tls::TlsClient`] are rustls with aws-lc-rs: TLS 1.2 and 1.3, ECDHE with
+//! AES-GCM or ChaCha20, RSA keys of 2,048 bits and more, and ECDSA (rules 67, 68). The two suites that rule 67
+//! names are not among them: rustls has neither CBC nor RSA key transport. Whoever needs them puts a proxy
+//! in front that has.
+//!
+//! A server always asks for a certificate, and whoever shows none that counts gets no further than the
+//! handshake (rule 517): who issued it, its dates, its use and the length of its key are looked at, and
+//! looked at again when a session is resumed. It may have several certificates, an RSA one and an elliptic
+//! one: each client is shown what it can verify. Everything can be replaced while connections are open:
+//! those go on, new ones see what is new, and sessions from before are not resumed. A connection whose
+//! certificate expires serves nothing more, on either side (rule 516).
+//!
+//! Of every failure there are words for people: [`tls::HandshakeError`], [`tls::VerifyError`].
 
 mod body;
 mod client;

@@ -134,6 +134,10 @@ async fn tls_or_not(stream: TcpStream, tls: &TlsServer) -> Result<Option<Secured
         ] if version.len() == 2 && *version < LEAST_VERSION[..] => {
             Err((HandshakeError::Version, stream, &VERSION_ALERT))
         }
+        // The same in the dress of SSL 2.0, as stacks of the nineties send it.
+        [0x80..=0xff, _, CLIENT_HELLO, 3, ..] => {
+            Err((HandshakeError::Version, stream, &VERSION_ALERT))
+        }
         // What fails in there, an alert told.
         [HANDSHAKE_RECORD, ..] => match tls.accept(stream).await {
             Ok(secured) => Ok(Some(secured)),

@@ -135,6 +135,8 @@ impl Current {
         // Every reload makes new keys for tickets, and a new store of sessions: what was believed before
         // is believed no more.
         rustls.ticketer = Ticketer::new().map_err(TlsError::Rustls)?;
+        // A VEN has one connection at a time, and the client's certificate is in every ticket.
+        rustls.send_tls13_tickets = 1;
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(rustls)),
             roots,

@@ -2,8 +2,9 @@
 //! up. The files are OpenSSL's: see `tests/keys/README.md`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use oadr_http::tls::{Identity, IdentityError, certificates};
+use oadr_http::tls::{Identity, IdentityError, Roots, UnixTime, VerifyError, certificates};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -164,6 +165,20 @@ fn one_file_may_hold_it_all() {
     assert_eq!(certificates(&der).unwrap(), identity.chain()[..1]);
     let key = put("key", identity.key().secret_der());
     Identity::read(&der, &key, None).unwrap();
+}
+
+#[test]
+fn spec_4_5_an_x_509_v1_certificate_is_recognised() {
+    let root = certificates(&file("ec-certificate.pem")).unwrap();
+    let leaf = certificates(&file("ec-v1.pem")).unwrap();
+    // It is fit for use, and peers of another kind may take it.
+    read("ec-v1.pem", "ec.pem", None).unwrap();
+    let roots = Roots::new(root).unwrap();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(1_900_000_000));
+    assert_eq!(
+        roots.verify_client(&leaf[0], &[], now),
+        Err(VerifyError::OldVersion)
+    );
 }
 
 /// A folder that goes with the test.

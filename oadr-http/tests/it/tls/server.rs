@@ -281,11 +281,20 @@ const OLD_HELLO: &[u8] = &[
     0, 0, 4, 0xc0, 0x09, 0, 0x2f, 1, 0,
 ];
 
+/// The beginning of one as it was before that: length, ClientHello, TLS 1.0.
+const OLDER_HELLO: &[u8] = &[0x80, 46, 1, 3, 1, 0, 21, 0, 0, 0, 16, 0, 0, 57];
+
 #[tokio::test]
 async fn rule_67_tls_1_1_is_refused() {
-    let served = Usual::new().server().await;
+    for hello in [OLD_HELLO, OLDER_HELLO] {
+        let served = Usual::new().server().await;
+        refuses_version(&served, hello).await;
+    }
+}
+
+async fn refuses_version(served: &Secured, hello: &[u8]) {
     let mut wire = Wire::to(served.address).await;
-    wire.send(OLD_HELLO).await;
+    wire.send(hello).await;
     wire.half_close().await;
     // A fatal alert: protocol_version.
     let rest = wire.rest().await;
