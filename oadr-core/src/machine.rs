@@ -271,6 +271,19 @@ impl<R: Role> Draft<R> {
         }
     }
 
+    /// Takes a decision on `at` up again, to add to it; with the reply that it has.
+    pub(crate) fn resume(at: &Loaded<R>, decision: Decision<R>) -> (Self, R::Reply) {
+        let draft = Self {
+            base: decision.base,
+            state: decision.next(at).state,
+            changes: decision.changes,
+            facts: decision.facts,
+            effects: decision.effects,
+            claims: decision.claims,
+        };
+        (draft, decision.reply)
+    }
+
     pub(crate) fn change(&mut self, change: R::Change) {
         R::apply(&mut self.state, &change);
         self.changes.push(change);

@@ -13,6 +13,7 @@
 
 mod codec;
 mod draft;
+mod identity;
 mod listener;
 mod opt;
 mod ven;

@@ -5,6 +5,7 @@
 use chrono::TimeDelta;
 
 use super::draft::{EVENT_IDS, draft};
+use super::identity::{certificates, peer, policy, proof_of, signature};
 use super::opt::{RESOURCES, create_opt, opt_id};
 use super::{entropy, numbers, over_the_wire, vtn_reports};
 use crate::memory::{VtnConfig, VtnHost};
@@ -20,10 +21,10 @@ use crate::value::{
     TransportName, VenId, VtnId,
 };
 use crate::vtn::{
-    Admission, Audience, Claim, Command, EventBody, RegistrationAnswer, Reply, ReportProgress,
-    RequestedReport, State, UnregisteredPoll, effective_opts,
+    Admission, Assignment, Audience, Command, EventBody, RegistrationAnswer, Reply, ReportProgress,
+    RequestedReport, SignatureChange, State, UnregisteredPoll, effective_opts,
 };
-use crate::{CertificateHash, Peer, Profile};
+use crate::{Peer, Profile};
 
 const NAMES: &[&str] = &["house", "villa", "hut"];
 /// More than a queue can hold that nobody adds to.
@@ -52,6 +53,8 @@ struct World {
     now: DateTime,
     inputs: u64,
     last: Option<(Peer, Message, [u8; 32])>,
+    /// Whether the last message was.
+    is_forbidden: bool,
 }
 
 impl World {
@@ -92,6 +95,7 @@ impl World {
             now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
             inputs: 0,
             last: None,
+            is_forbidden: false,
         }
     }
 
@@ -164,19 +168,34 @@ impl World {
 
     fn say(&mut self, peer: Peer, message: Message, entropy: [u8; 32]) -> Option<Message> {
         self.last = Some((peer.clone(), message.clone(), entropy));
+        let signature = signature(&peer, self.now, self.inputs, entropy);
+        let before = self.states();
+        let now = self.now;
         let reply = self
             .host
-            .handle(peer, Profile::B, message, self.now, entropy);
+            .handle_signed(peer, Profile::B, message, signature, now, entropy);
+        self.is_forbidden = reply == Reply::Forbidden;
         match reply {
             Reply::Message(message) => Some(over_the_wire(&message)),
-            Reply::Empty | Reply::Forbidden => None,
+            Reply::Empty => None,
+            Reply::Forbidden => {
+                assert_eq!(self.states(), before, "what is forbidden has an effect");
+                None
+            }
         }
+    }
+
+    fn states(&self) -> Vec<State> {
+        self.host.vens().map(|(_, state)| state.clone()).collect()
     }
 
     /// Rule 500: one payload, of a kind that a poll may bring. Says whether there was anything.
     fn poll(&mut self, peer: Peer, ven_id: VenId) -> bool {
         use MessageKind as K;
         let reply = self.send(peer, Poll { ven_id });
+        if self.is_forbidden {
+            return false;
+        }
         let kind = reply.as_ref().map(Message::kind);
         assert!(
             matches!(
@@ -213,21 +232,23 @@ impl World {
                 return;
             }
             assert!(polls < LONGEST_QUEUE, "a queue without an end");
-            if self.is_unregistered(&ven_id) {
+            if self.is_unregistered(&peer, &ven_id) {
                 return;
             }
         }
-        let before: Vec<State> = self.host.vens().map(|(_, state)| state.clone()).collect();
+        if self.is_forbidden {
+            return;
+        }
+        let before = self.states();
         assert!(!self.poll(peer, ven_id), "something came from nowhere");
-        let after: Vec<State> = self.host.vens().map(|(_, state)| state.clone()).collect();
-        assert_eq!(before, after, "an idle poll left a trace");
+        assert_eq!(before, self.states(), "an idle poll left a trace");
     }
 
-    fn is_unregistered(&self, ven_id: &VenId) -> bool {
-        let ven = self
-            .host
-            .vens()
-            .find(|(_, ven)| ven.ven_id() == Some(ven_id));
+    fn is_unregistered(&self, peer: &Peer, ven_id: &VenId) -> bool {
+        let ven = self.host.vens().find(|(_, ven)| match peer {
+            Peer::Certificate(hash) => ven.has_certificate(hash),
+            Peer::Unproven => ven.ven_id() == Some(ven_id),
+        });
         ven.is_none_or(|(_, ven)| ven.registration().is_none())
     }
 
@@ -467,9 +488,22 @@ impl World {
     fn command(&mut self, draws: &mut Draws<'_>) {
         let place = draws.below(4);
         let ven = self.host.vens().nth(place).map(|(key, _)| key);
-        let (ven, command) = match draws.below(4) {
+        let (ven, command) = match draws.below(5) {
             0 => (ven, Command::Remove),
             1 => (ven, Command::RequestReregistration),
+            2 => {
+                let assign = Command::Assign {
+                    groups: Assignment::default(),
+                    resources: Assignment::default(),
+                    certificates: Assignment::Change {
+                        add: certificates(draws),
+                        remove: certificates(draws),
+                    },
+                    signatures: policy(draws)
+                        .map_or(SignatureChange::AsConfigured, SignatureChange::Own),
+                };
+                (ven, assign)
+            }
             _ => {
                 let name = draws.pick(NAMES).unwrap_or_default();
                 let enrol = Command::Enrol {
@@ -480,32 +514,14 @@ impl World {
                         .iter()
                         .filter_map(|id| ResourceId::new(id).ok())
                         .collect(),
-                    certificates: Vec::new(),
-                    signatures: None,
+                    certificates: certificates(draws),
+                    signatures: policy(draws),
                 };
                 (None, enrol)
             }
         };
         let entropy = entropy(&mut self.inputs);
         let _ = self.host.command(ven, &command, self.now, entropy);
-    }
-}
-
-/// What this VEN would prove to be itself.
-fn proof_of(ven: &State) -> Peer {
-    let claims = ven.claims();
-    let certificate = claims.into_iter().find_map(|claim| match claim {
-        Claim::Certificate(hash) => Some(hash),
-        Claim::VenId(_) | Claim::VenName(_) | Claim::Fingerprint(_) => None,
-    });
-    certificate.map_or(Peer::Unproven, Peer::Certificate)
-}
-
-fn peer(draws: &mut Draws<'_>) -> Peer {
-    match draws.below(4) {
-        0 => Peer::Certificate(CertificateHash([1; 32])),
-        1 => Peer::Certificate(CertificateHash([2; 32])),
-        _ => Peer::Unproven,
     }
 }
 

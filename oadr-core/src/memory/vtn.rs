@@ -294,7 +294,7 @@ impl VtnHost {
     /// or `None` to enrol a new one.
     ///
     /// # Errors
-    /// The command does not fit the VEN, or its name or ID is taken.
+    /// The command does not fit the VEN, or its name, its ID or a certificate is another VEN's.
     pub fn command(
         &mut self,
         ven: Option<u64>,
@@ -305,10 +305,16 @@ impl VtnHost {
         let at = self.load(ven);
         let context = self.context(&at.state, now);
         let decision = command(&at, &context, Env { now, entropy }, to_do)?;
-        match self.commit(ven, decision) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(CommandError::AlreadyKnown),
+        let is_taken = |claim: &&Claim| {
+            let owner = self.claims.get(claim).copied();
+            owner.is_some() && owner != ven
+        };
+        if let Some(claim) = decision.claims().take.iter().find(is_taken) {
+            return Err(CommandError::taken(claim));
         }
+        // No other claim is in the way.
+        let _ = self.commit(ven, decision);
+        Ok(())
     }
 
     /// The VENs, each with its partition's key.

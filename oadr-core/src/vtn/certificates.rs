@@ -34,6 +34,11 @@ impl Certificates {
         self.0.iter().any(|id| id.names(certificate))
     }
 
+    /// Whether this one is among them, but was only told.
+    pub(super) fn have_only_heard_of(&self, certificate: &CertificateHash) -> bool {
+        self.have(certificate) && !self.0.contains(&CertificateId::Hash(*certificate))
+    }
+
     /// Whether a peer is this VEN, as far as the transport goes: a VEN that a certificate proves is not
     /// to be had without it, and one that none proves is not to be had with any.
     pub(super) fn prove(&self, peer: &Peer) -> bool {

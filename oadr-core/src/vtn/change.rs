@@ -12,7 +12,7 @@ use crate::machine::Role;
 use crate::payload::Report;
 use crate::rhythm::Rhythm;
 use crate::value::{DateTime, EventId, GroupId, ReportRequestId, ResourceId, Text, VenId};
-use crate::{CertificateHash, CertificateId, SignaturePolicy};
+use crate::{CertificateHash, CertificateId, NonceHash, SignaturePolicy};
 
 /// What happened. All of it is durable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,15 @@ pub enum Change {
     SignaturesAssigned {
         /// What becomes of XML signatures; `None` is what the configuration says.
         signatures: Option<SignaturePolicy>,
+    },
+    /// A signed message changed something: its signature cannot be used again.
+    SignatureUsed {
+        /// What no other signature has.
+        nonce: NonceHash,
+        /// When it was made, as the signer says.
+        timestamp: DateTime,
+        /// Of those that were made before nothing need be known any more.
+        forget_before: DateTime,
     },
     /// It registered anew: what an earlier registration brought is gone (rule 406).
     Registered {
@@ -230,6 +239,13 @@ impl Role for Vtn {
                 state.certificates.add(&CertificateId::Hash(*certificate));
             }
             Change::SignaturesAssigned { signatures } => state.signatures = *signatures,
+            Change::SignatureUsed {
+                nonce,
+                timestamp,
+                forget_before,
+            } => state
+                .used_signatures
+                .add(*nonce, *timestamp, *forget_before),
             Change::Registered {
                 ven_id,
                 ven_name,

@@ -7,7 +7,7 @@ use super::certificates::Certificates;
 use super::decide::Case;
 use super::delivery::later;
 use super::registration::{PATIENCE, forget, settle_claims};
-use super::{Change, Context, Reply, Vtn, WantedReport, report_command};
+use super::{Change, Claim, Context, Reply, Vtn, WantedReport, report_command};
 use crate::machine::{Decision, Env, Loaded};
 use crate::value::{GroupId, ReportRequestId, ResourceId, Text, VenId};
 use crate::{CertificateId, Fingerprint, SignaturePolicy};
@@ -133,6 +133,18 @@ pub enum CommandError {
     /// So many requests cannot be open at once.
     #[error("too many reports are requested of this VEN")]
     TooManyReports,
+}
+
+impl CommandError {
+    /// Why a command was refused that wants a claim which another VEN holds.
+    #[must_use]
+    pub fn taken(claim: &Claim) -> Self {
+        match claim {
+            Claim::VenId(_) | Claim::VenName(_) => Self::AlreadyKnown,
+            Claim::Certificate(hash) => Self::CertificateTaken(hash.fingerprint()),
+            Claim::Fingerprint(fingerprint) => Self::CertificateTaken(*fingerprint),
+        }
+    }
 }
 
 /// What follows from an operator's command.

@@ -4,10 +4,11 @@
 
 use super::input::{Answer, Input, Reply};
 use super::refusal::{Refusal, refuse};
+use super::signature::Forbidden;
 use super::state::{Decided, Registration, State};
 use super::{
     Context, UnregisteredPoll, Vtn, cancel_report, claim, create_report, created_event, deadline,
-    distribute, opt, poll, register_report, registration, report, update_report,
+    distribute, opt, poll, register_report, registration, report, signature, update_report,
 };
 use crate::machine::{Decision, Draft, Env, Loaded, Random, Step};
 use crate::payload::{EiResponse, Message, RequestReregistration, Response};
@@ -32,8 +33,19 @@ pub fn decide(
             peer,
             profile: _,
             message,
-            signature: _,
-        } => on_message(&case, peer, message, answers),
+            signature,
+        } => {
+            let signature = signature.as_ref();
+            match signature::admit(&at.state, context, env.now, peer, signature) {
+                Err(Forbidden) => Step::Decided(Decision::unchanged(at.version, Reply::Forbidden)),
+                Ok(signature) => match on_message(&case, peer, message, answers) {
+                    Step::Ask(question) => Step::Ask(question),
+                    Step::Decided(decision) => {
+                        Step::Decided(signature::keep(&case, peer, signature, decision))
+                    }
+                },
+            }
+        }
         Input::Deadline => Step::Decided(deadline::decide(&case)),
     }
 }

@@ -45,6 +45,7 @@ mod report_intervals;
 mod report_policy;
 mod reports;
 mod requested_report;
+mod signature;
 mod standing;
 mod state;
 #[cfg(test)]
@@ -79,6 +80,7 @@ pub use reports::ReportChange;
 pub use requested_report::{
     Cancelling, LastReport, ReportProgress, RequestOrigin, RequestedReport,
 };
+pub use signature::is_forbidden;
 pub use standing::{Standing, standing};
 pub use state::{Decided, KnownBy, Registration, State};
 pub use wanted_report::WantedReport;

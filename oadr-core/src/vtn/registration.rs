@@ -16,7 +16,7 @@ use crate::payload::{
     CancelPartyRegistration, CanceledPartyRegistration, CreatePartyRegistration,
     CreatedPartyRegistration, EiResponse, QueryRegistration, Response,
 };
-use crate::value::{DateTime, RegistrationId, VenId};
+use crate::value::{DateTime, RegistrationId, Text, VenId};
 
 /// So long an operation of ours waits for a VEN before it is given up.
 pub(super) const PATIENCE: TimeDelta = TimeDelta::hours(24);
@@ -298,8 +298,7 @@ fn register(
     let since = state.registration.as_ref().filter(|_| accepted.again);
     let since = since.map_or(now, |registration| registration.since);
     let registration = registration_of(create, registration_id.clone(), since, now);
-    let name = create.ven_name.as_ref().filter(|name| !name.is_empty());
-    let ven_name = name.or(state.ven_name.as_ref()).cloned();
+    let ven_name = name_of(state, create);
 
     let mut draft = case.draft();
     let held = draft.state.claims();
@@ -332,6 +331,19 @@ fn register(
     });
     let ok = EiResponse::ok(create.request_id.clone());
     draft.decide(reply(answer(case, ok, Some((&ven_id, &registration)))))
+}
+
+/// What the VEN is called. The name by which an operator enrolled a certificate stays: events are sent
+/// to VENs by their names, and whoever has some certificate could take any.
+fn name_of(state: &State, create: &CreatePartyRegistration) -> Option<Text> {
+    let own = state.ven_name.as_ref();
+    let given = own.filter(|_| {
+        state.known_by == Some(KnownBy::Operator)
+            && !state.certificates.is_empty()
+            && !state.is_leaving()
+    });
+    let said = create.ven_name.as_ref().filter(|name| !name.is_empty());
+    given.or(said).or(own).cloned()
 }
 
 fn registration_of(

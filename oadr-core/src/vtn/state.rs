@@ -11,6 +11,7 @@ use super::certificates::Certificates;
 use super::delivery::Delivery;
 use super::opts::Opts;
 use super::reports::Reports;
+use super::signature::UsedSignatures;
 use super::{Claim, Member, Opt, RequestedReport};
 use crate::payload::{Report, ReportDescription};
 use crate::rhythm::Rhythm;
@@ -30,6 +31,8 @@ pub struct State {
     pub(super) certificates: Certificates,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) signatures: Option<SignaturePolicy>,
+    #[serde(default, skip_serializing_if = "UsedSignatures::is_empty")]
+    pub(super) used_signatures: UsedSignatures,
     pub(super) groups: Vec<GroupId>,
     pub(super) resources: Vec<ResourceId>,
     pub(super) registration: Option<Registration>,

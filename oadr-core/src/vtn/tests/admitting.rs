@@ -78,7 +78,7 @@ fn rule_508_a_ven_id_that_the_schema_lets_be_absent_may_be() {
 }
 
 /// Every message with a venID that a registered VEN may send, and the kind of its answer.
-fn every_request(ven_id: &VenId) -> Vec<(Message, crate::payload::MessageKind)> {
+pub(super) fn every_request(ven_id: &VenId) -> Vec<(Message, crate::payload::MessageKind)> {
     use crate::payload::MessageKind as K;
     let kinds = [
         (K::Poll, K::Response),

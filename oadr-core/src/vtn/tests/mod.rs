@@ -15,6 +15,7 @@ mod delivery;
 mod drafts;
 mod effective;
 mod events;
+mod identity;
 mod membership;
 mod operator;
 mod opts;
@@ -27,6 +28,7 @@ mod repeating;
 mod reporter;
 mod reporting;
 mod requesting;
+mod signing;
 mod standing;
 mod updating;
 
@@ -49,7 +51,7 @@ use crate::value::{
     RequestId, ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VenId,
     VtnId,
 };
-use crate::{Peer, Profile, SignaturePolicy};
+use crate::{CertificateHash, NonceHash, Peer, Profile, Signature, SignaturePolicy};
 use drafts::{draft, draft_at, interval, signal, simple};
 
 /// When every test begins.
@@ -64,6 +66,8 @@ pub(super) struct Rig {
     pub(super) context: Context,
     pub(super) now: DateTime,
     pub(super) peer: Peer,
+    /// Who signs what is sent, each time anew; `None` if it is not signed.
+    pub(super) signer: Option<CertificateHash>,
     pub(super) claims: BTreeSet<Claim>,
     pub(super) facts: BTreeMap<EventId, DeliveryFact>,
     pub(super) readings: Vec<ReadingsFact>,
@@ -108,6 +112,7 @@ impl Rig {
             context,
             now: midnight(),
             peer: Peer::Unproven,
+            signer: None,
             claims: BTreeSet::new(),
             facts: BTreeMap::new(),
             readings: Vec::new(),
@@ -159,7 +164,18 @@ impl Rig {
             peer: self.peer.clone(),
             profile: Profile::B,
             message,
-            signature: None,
+            signature: self.signer.map(|signer| self.signature(signer)),
+        }
+    }
+
+    /// A signature that was not used before.
+    pub(super) fn signature(&self, signer: CertificateHash) -> Signature {
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&self.inputs.to_be_bytes());
+        Signature {
+            signer,
+            timestamp: self.now,
+            nonce: NonceHash(nonce),
         }
     }
 

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::reporter::{id, offers, once, point, wanted};
 use super::updating::minute;
 use super::*;
+use crate::CertificateId;
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{MessageKind, Report};
 use crate::value::{GroupId, RegistrationId, ReportRequestId, ResourceId};
-use crate::{CertificateHash, CertificateId};
 
 fn instant(draws: &mut Draws<'_>) -> DateTime {
     midnight() + TimeDelta::seconds(i64::try_from(draws.below(20_000)).unwrap())
@@ -171,6 +171,19 @@ fn certificates(draws: &mut Draws<'_>) -> Vec<CertificateId> {
     ids.into_iter().filter(|_| draws.below(3) == 0).collect()
 }
 
+/// Lets the VEN be who it is, and sign if it can.
+fn prove(rig: &mut Rig) {
+    let all = [3, 4].map(|n| CertificateHash([n; 32]));
+    rig.signer = all
+        .into_iter()
+        .find(|hash| rig.state().has_certificate(hash));
+    rig.peer = rig.signer.map_or(Peer::Unproven, Peer::Certificate);
+    if rig.signer.is_none() {
+        // Without a certificate there is nothing to sign with.
+        rig.at.state.signatures = None;
+    }
+}
+
 fn policy(draws: &mut Draws<'_>) -> Option<SignaturePolicy> {
     match draws.below(4) {
         0 => Some(SignaturePolicy::Off),
@@ -182,7 +195,7 @@ fn policy(draws: &mut Draws<'_>) -> Option<SignaturePolicy> {
 
 /// Any change at all, whether a decision would make it or not.
 fn change(draws: &mut Draws<'_>) -> Change {
-    match draws.below(22) {
+    match draws.below(26) {
         0 => Change::Decided(Decided {
             at: instant(draws),
             context_version: draws.number(),
@@ -194,6 +207,20 @@ fn change(draws: &mut Draws<'_>) -> Change {
             resources: Vec::<ResourceId>::arbitrary(draws),
             certificates: certificates(draws),
             signatures: policy(draws),
+        },
+        21 => Change::CertificatesAssigned {
+            certificates: certificates(draws),
+        },
+        22 => Change::CertificateSeen {
+            certificate: CertificateHash([3; 32]),
+        },
+        23 => Change::SignaturesAssigned {
+            signatures: policy(draws),
+        },
+        24 => Change::SignatureUsed {
+            nonce: NonceHash([u8::try_from(draws.below(256)).unwrap(); 16]),
+            timestamp: instant(draws),
+            forget_before: instant(draws),
         },
         2 | 3 => Change::Registered {
             ven_id: VenId::arbitrary(draws),
@@ -334,9 +361,19 @@ fn happen(rig: &mut Rig, draws: &mut Draws<'_>) {
                     Assignment::Exactly(vec![GroupId::new("north").unwrap()]),
                     Assignment::default(),
                 ),
+                Command::Assign {
+                    groups: Assignment::default(),
+                    resources: Assignment::default(),
+                    certificates: Assignment::Change {
+                        add: certificates(draws),
+                        remove: certificates(draws),
+                    },
+                    signatures: SignatureChange::Own(SignaturePolicy::Required),
+                },
             ];
             // Refused or not, it must not break anything.
-            let _ = rig.command(&commands[draws.below(3)]);
+            let _ = rig.command(&commands[draws.below(4)]);
+            prove(rig);
         }
         16 => {
             rig.request_events((draws.below(2) == 1).then_some(1));
@@ -434,14 +471,7 @@ proptest! {
         }
         rig.claims = rig.state().claims().into_iter().collect();
         rig.now = instant(&mut draws);
-        let mut claims = rig.state().claims().into_iter();
-        let proof = claims.find_map(|claim| match claim {
-            Claim::Certificate(certificate) => Some(certificate),
-            Claim::VenId(_) | Claim::VenName(_) | Claim::Fingerprint(_) => None,
-        });
-        if let Some(certificate) = proof {
-            rig.peer = Peer::Certificate(certificate);
-        }
+        prove(&mut rig);
         rig.poll_outcome();
         rig.deadline();
         for _ in 0..4 {

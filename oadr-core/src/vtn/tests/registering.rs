@@ -1,7 +1,7 @@
 //! EiRegisterParty.
 
 use super::*;
-use crate::CertificateHash;
+
 use crate::payload::{CancelPartyRegistration, QueryRegistration};
 use crate::value::RegistrationId;
 
