@@ -20,6 +20,7 @@ mod opt;
 mod opts_view;
 mod pki;
 mod policy_flag;
+mod proxy_flags;
 mod readings;
 mod refusals_view;
 mod report_flag;

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::exit::Exit;
 use super::http_flags::HttpArgs;
 use super::policy_flag::{self, PolicyFlag};
+use super::proxy_flags::ProxyArgs;
 use super::settings::ConfigArgs;
 use super::tls_flags::TlsArgs;
 use super::{api_token, descriptors, notify, say};
@@ -104,6 +105,8 @@ pub(super) struct VtnSettings {
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
+    proxy: ProxyArgs,
+    #[command(flatten)]
     http: HttpArgs,
 }
 
@@ -126,17 +129,30 @@ pub(super) async fn run(settings: VtnSettings) -> Result<ExitCode, Box<dyn Error
     if settings.dev && !settings.listen.ip().is_loopback() {
         return Err("--dev is for this machine only: listen on a loopback address".into());
     }
+    let dev = settings.dev;
     let mut config = settings.config()?;
+    if dev
+        && config
+            .proxy
+            .as_ref()
+            .is_some_and(|proxy| !proxy.listen.ip().is_loopback())
+    {
+        return Err("--dev is for this machine only: --proxy-listen on a loopback address".into());
+    }
     descriptors::provide(&mut config.http.max_connections);
     let mut exit = Exit::new()?;
     let running = vtn::start(config).await?;
-    say(&json!({
+    let mut listening = json!({
         "happening": "listening",
         "vtn": running.vtn_url(),
         "api": running.api_url(),
         "api_token_file": running.api_token_file(),
         "vtn_id": running.vtn_id(),
-    }));
+    });
+    if let Some(url) = running.proxied_url() {
+        listening["proxied"] = url.into();
+    }
+    say(&listening);
     notify::tell("READY=1");
     exit.wanted().await;
     Ok(exit.stopped(running.stop()).await)
@@ -175,6 +191,7 @@ impl VtnSettings {
             ..Config::default()
         };
         self.tls.apply(&mut config)?;
+        self.proxy.apply(&mut config)?;
         Ok(config)
     }
 }

@@ -24,7 +24,7 @@ use super::happening::{EventAnswered, Happening, OptCancelled};
 use super::offered_point::{OfferedPoint, PointRequest};
 use super::registration_info::RegistrationInfo;
 use super::report_update::ReportUpdate;
-use super::{Config, Running, StartError, launch};
+use super::{Config, Proxy, Running, StartError, launch};
 use crate::credentials::Files;
 
 /// Why a handler has no answer; it is logged, and the VEN is asked to come back (503).
@@ -121,6 +121,12 @@ impl Vtn {
     /// The certificates whose keys sign, where they are not those of TLS.
     pub fn signature_files(mut self, files: Files) -> Self {
         self.config.signature_files = Some(files);
+        self
+    }
+
+    /// A proxy that ends the TLS of VENs and hands on the certificate of each.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.config.proxy = Some(proxy);
         self
     }
 

@@ -174,6 +174,11 @@ impl Handler for HttpHandler {
                     tracing::warn!(%error, "connection not accepted");
                 }
             }
+            Notice::NotAProxy { address } => {
+                if self.may_log(Subject::Connection) {
+                    tracing::warn!(%address, "not a trusted proxy, but connected like one: closed");
+                }
+            }
             _ => {}
         }
     }

@@ -64,6 +64,7 @@ mod interval;
 mod offered_point;
 mod outbox;
 mod peers;
+mod proxied;
 mod refusals;
 mod refuser;
 mod register_report;
@@ -125,6 +126,8 @@ pub use oadr_core::vtn::{
     ReportProgress, RequestOrigin, RequestedReport, WantedReport,
 };
 pub use offered_point::{OfferedPoint, PointRequest};
+use proxied::Proxied;
+pub use proxied::{Network, NetworkError, Proxy, ProxyError};
 pub(crate) use refusals::{Refused, Stage};
 pub use registration_info::RegistrationInfo;
 use registry::Registry;
@@ -178,6 +181,8 @@ pub struct Config {
     pub signature_sha1: bool,
     /// The certificates whose keys sign; those of [`tls`](Self::tls) if absent.
     pub signature_files: Option<Files>,
+    /// A proxy that ends the TLS of VENs, if there is one.
+    pub proxy: Option<Proxy>,
     /// Plain HTTP for VENs on addresses that others can reach.
     pub insecure_plain_http: bool,
     /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
@@ -206,6 +211,7 @@ impl Default for Config {
             signature_window: Duration::minutes(1),
             signature_sha1: false,
             signature_files: None,
+            proxy: None,
             insecure_plain_http: false,
             insecure_plain_api: false,
             http: ServerConfig::default(),
@@ -239,6 +245,9 @@ pub enum StartError {
     /// TLS or signatures.
     #[error(transparent)]
     Security(#[from] SecurityError),
+    /// The listener for proxies.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -276,6 +285,7 @@ pub struct Running {
     handle: Handle,
     /// Where VENs connect, as a URL begins.
     origin: String,
+    proxied: Option<SocketAddr>,
     prefix: Prefix,
     api: SocketAddr,
     stop: watch::Sender<bool>,
@@ -320,6 +330,7 @@ async fn launch(
         .map_err(|(name, source)| StartError::ReportPolicy { name, source })?;
 
     let secured = Secured::open(&config)?;
+    let proxied = Proxied::open(&config)?;
     let data = DataDir::open(&config.data)?;
     let gate = Gate {
         token: Token::at(&data.file(token::FILE))?,
@@ -362,6 +373,11 @@ async fn launch(
         watches,
         ..
     } = secured;
+    let proxies = match proxied {
+        Some(proxied) => Some(proxied.listen().await?),
+        None => None,
+    };
+    let proxied = proxies.as_ref().map(|proxies| proxies.address);
     let (told, to_tell) = mpsc::channel(OUTBOX);
     let known = Known {
         registry,
@@ -384,7 +400,8 @@ async fn launch(
         server: server.clone(),
         started: now,
     };
-    let servers = vec![
+    let for_proxies = server.clone();
+    let mut servers = vec![
         tokio::spawn(serve_vens(vens, tls.clone(), server, stopping.clone())),
         tokio::spawn(serve_operators(
             operators,
@@ -398,6 +415,11 @@ async fn launch(
         tokio::spawn(timer::write_seen(Arc::clone(&host))),
         tokio::spawn(ration.keep_telling()),
     ];
+    if let Some(proxies) = proxies {
+        let (serving, keeper) = proxies.start(for_proxies);
+        servers.push(serving);
+        clockwork.extend(keeper);
+    }
     if let Some(retention) = config.readings_retention {
         let forget = retention::forget_readings(Arc::clone(&host), retention);
         clockwork.push(tokio::spawn(forget));
@@ -416,6 +438,7 @@ async fn launch(
         host,
         handle,
         origin,
+        proxied,
         prefix,
         api,
         stop,
@@ -432,6 +455,16 @@ impl Running {
     #[must_use]
     pub fn vtn_url(&self) -> String {
         format!("{}{}/OpenADR2/Simple/2.0b", self.origin, self.prefix)
+    }
+
+    /// The URL for a proxy that ends the TLS of VENs, if there is one.
+    #[must_use]
+    pub fn proxied_url(&self) -> Option<String> {
+        let address = self.proxied?;
+        Some(format!(
+            "http://{address}{}/OpenADR2/Simple/2.0b",
+            self.prefix
+        ))
     }
 
     /// The URL for operators.

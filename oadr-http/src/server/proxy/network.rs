@@ -70,6 +70,12 @@ impl Network {
             }
     }
 
+    /// Whether every address of IPv4, or of IPv6, is one of it.
+    #[must_use]
+    pub fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// The network of an address, which is not IPv4 in the form of IPv6.
     fn of(address: IpAddr, prefix: u8) -> Self {
         let address = match address {
@@ -202,6 +208,7 @@ mod tests {
             ("192.0.2.7", false),
         ] {
             assert_eq!(network(text).is_loopback(), is_loopback, "{text}");
+            assert_eq!(network(text).is_everybody(), text.ends_with("/0"), "{text}");
         }
         assert_eq!(
             Network::LOOPBACK.map(|network| network.to_string()),
