@@ -90,6 +90,10 @@ fn stage(not_before: DateTime, not_after: DateTime, now: DateTime) -> Option<Sta
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
+    use crate::credentials::load;
+    use crate::credentials::made::Authority;
+    use crate::temp_dir::TempDir;
 
     #[test]
     fn an_end_is_told_at_each_of_the_days_before_it() {
@@ -108,5 +112,38 @@ mod tests {
         ] {
             assert_eq!(stage(from, until, time(now)), expected, "{now}");
         }
+    }
+
+    #[test]
+    fn a_stage_is_told_once_and_after_a_restart_again() {
+        let temp = TempDir::new("expiry").unwrap();
+        let ca = Authority::new(temp.path());
+        let path = ca.issue("vtn", (1, 20), &["localhost"]);
+        let held = load(&ca.files(&[&path])).unwrap().held;
+        let now = clock::now();
+        let mut warnings = Warnings::default();
+        let told = |warnings: &mut Warnings, days| {
+            let due = warnings.due(&held, now + TimeDelta::days(days));
+            let told = due
+                .into_iter()
+                .map(|(held, stage)| (held.kind.name(), stage));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&mut warnings, 0), [("own", Stage::Ending(0))]);
+        assert_eq!(told(&mut warnings, 1), []);
+        assert_eq!(told(&mut warnings, 7), [("own", Stage::Ending(1))]);
+        // Not looked at for a while: only where it is now.
+        assert_eq!(told(&mut warnings, 21), [("own", Stage::Over)]);
+        assert_eq!(told(&mut warnings, 22), []);
+        assert_eq!(
+            told(&mut Warnings::default(), 22),
+            [("own", Stage::Over)],
+            "a restart"
+        );
+        assert_eq!(
+            told(&mut warnings, 400),
+            [("root", Stage::Over)],
+            "the CA's, too"
+        );
     }
 }

@@ -183,6 +183,7 @@ fn text_of(path: &Path) -> Result<String, CredentialsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::made::{Authority, VALID};
     use crate::temp_dir::TempDir;
 
     fn files(temp: &TempDir, certificates: &[&str], keys: &[&str]) -> Files {
@@ -225,5 +226,42 @@ mod tests {
         let temp = TempDir::new("keys").unwrap();
         let error = load(&files(&temp, &["none.pem"], &[])).unwrap_err();
         assert!(error.to_string().contains("none.pem"), "{error}");
+    }
+
+    #[test]
+    fn everything_is_read_and_knows_what_it_is_for() {
+        let temp = TempDir::new("keys").unwrap();
+        let ca = Authority::new(temp.path());
+        let (first, second) = (
+            ca.issue("vtn", VALID, &["localhost"]),
+            ca.issue_rsa("vtn-rsa", &["localhost"]),
+        );
+        // The chain goes after the certificate.
+        let chain = [&first, &temp.path().join("ca.pem")].map(|path| fs::read(path).unwrap());
+        fs::write(&first, chain.concat()).unwrap();
+        let read = load(&ca.files(&[&first, &second])).unwrap();
+        let kinds: Vec<_> = read.held.iter().map(|held| held.kind).collect();
+        let (own, chain, root) = (HeldKind::Own, HeldKind::Chain, HeldKind::Root);
+        assert_eq!(kinds, [own, chain, own, root]);
+        assert_eq!((read.identities.len(), read.roots.len()), (2, 1));
+        let signing = read.signing.iter().map(|key| key.certificate().hash());
+        let own = read.held.iter().filter(|held| held.kind == own);
+        assert!(signing.eq(own.map(|held| held.certificate.hash())));
+    }
+
+    #[test]
+    fn a_key_that_belongs_to_another_certificate_is_told_with_its_file() {
+        let temp = TempDir::new("keys").unwrap();
+        let ca = Authority::new(temp.path());
+        let path = ca.issue("vtn", VALID, &["localhost"]);
+        ca.issue("other", VALID, &["localhost"]);
+        let files = Files {
+            keys: vec![temp.path().join("other-key.pem")],
+            ..ca.files(&[&path])
+        };
+        let error = load(&files).unwrap_err().to_string();
+        for said in ["vtn.pem", "other-key.pem"] {
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

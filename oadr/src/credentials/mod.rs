@@ -5,6 +5,8 @@
 
 mod expiry;
 mod files;
+#[cfg(test)]
+pub(crate) mod made;
 mod passphrase;
 mod reload;
 

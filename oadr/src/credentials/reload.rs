@@ -184,6 +184,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::credentials::made::{Authority, VALID};
     use crate::temp_dir::TempDir;
 
     #[test]
@@ -226,5 +227,36 @@ mod tests {
         fs::write(&path, "other").unwrap();
         watched.seen = stamps(&watched.files);
         assert!(watched.failed("broken otherwise".to_owned()), "changed");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_tried_again_until_it_can_be() {
+        let temp = TempDir::new("reload").unwrap();
+        let ca = Authority::new(temp.path());
+        let path = ca.issue("vtn", VALID, &["localhost"]);
+        let files = ca.files(&[&path]);
+        let first = files.read(Prompt::Never).unwrap();
+        let mut watched = Watch::new(files, &first).watched;
+        assert!(watched.look(false).is_none(), "nothing has changed");
+
+        // The certificate is there and its key is not yet: they do not belong to each other.
+        let key = temp.path().join("vtn-key.pem");
+        let old = fs::read_to_string(&key).unwrap();
+        ca.issue("vtn", VALID, &["localhost"]);
+        let new = fs::read_to_string(&key).unwrap();
+        fs::write(&key, old).unwrap();
+        let error = watched.look(false).unwrap().unwrap_err().to_string();
+        assert!(error.contains("vtn-key.pem"), "{error}");
+        assert!(watched.failed(error.clone()));
+        let again = watched.look(false).unwrap().unwrap_err().to_string();
+        assert!(!watched.failed(again), "said once");
+
+        fs::write(&key, new).unwrap();
+        let second = watched.look(false).unwrap().unwrap();
+        watched.failure = None;
+        let hash = |read: &Credentials| read.held.first().map(|held| held.certificate.hash());
+        assert_ne!(hash(&second), hash(&first));
+        assert!(watched.look(false).is_none());
+        assert!(watched.look(true).is_some(), "somebody asked for it");
     }
 }

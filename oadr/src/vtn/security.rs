@@ -287,3 +287,121 @@ fn put_in_force(trust: &Trust, purpose: Purpose, held: Vec<Held>, keys: Vec<Arc<
     }
     trust.hold(purpose, held);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::credentials::made::{Authority, Days, VALID};
+    use crate::temp_dir::TempDir;
+
+    fn refusal(config: &Config) -> String {
+        Secured::open(config).unwrap_err().to_string()
+    }
+
+    fn with(files: Files) -> Config {
+        Config {
+            tls: Some(files),
+            ..Config::default()
+        }
+    }
+
+    fn of(ca: &Authority, days: Days, names: &[&str]) -> Config {
+        with(ca.files(&[&ca.issue("vtn", days, names)]))
+    }
+
+    #[test]
+    fn rule_516_a_vtn_does_not_start_with_a_certificate_that_nobody_would_believe() {
+        let temp = TempDir::new("security").unwrap();
+        let ca = Authority::new(temp.path());
+        for (days, names, said) in [
+            ((30, -1), &["localhost"][..], "expired on "),
+            ((-1, 30), &["localhost"], "is not valid before "),
+            (VALID, &[], "no subjectAltName"),
+        ] {
+            let error = refusal(&of(&ca, days, names));
+            assert!(
+                error.contains(said) && error.contains("vtn.pem") && error.contains("CN=vtn"),
+                "{error}"
+            );
+        }
+        assert!(Secured::open(&of(&ca, VALID, &["127.0.0.1"])).is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let temp = TempDir::new("security").unwrap();
+        let ca = Authority::new(temp.path());
+        let path = ca.issue("vtn", VALID, &["localhost"]);
+        let mut config = with(Files {
+            roots: Vec::new(),
+            ..ca.files(&[&path])
+        });
+        assert!(refusal(&config).contains("--tls-client-ca"));
+
+        config.tls = None;
+        config.signatures = Some(SignaturePolicy::Optional);
+        assert!(refusal(&config).contains("--signature-certificate"));
+        config.signature_files = Some(ca.files(&[&path]));
+        assert!(Secured::open(&config).is_ok());
+
+        for window in ["PT0S", "P1M", "P2D"] {
+            config.signature_window = window.parse().unwrap();
+            assert!(refusal(&config).contains(window));
+        }
+    }
+
+    #[test]
+    fn signatures_are_optional_with_tls_and_off_without_unless_somebody_says_otherwise() {
+        let temp = TempDir::new("security").unwrap();
+        let ca = Authority::new(temp.path());
+        let mut config = of(&ca, VALID, &["localhost"]);
+        let policy = |config: &Config| Secured::open(config).unwrap().policy;
+        assert_eq!(policy(&Config::default()), SignaturePolicy::Off);
+        assert_eq!(policy(&config), SignaturePolicy::Optional);
+        config.signatures = Some(SignaturePolicy::Required);
+        assert_eq!(policy(&config), SignaturePolicy::Required);
+    }
+
+    #[test]
+    fn the_url_has_a_name_that_the_certificate_has() {
+        let temp = TempDir::new("security").unwrap();
+        let ca = Authority::new(temp.path());
+        let bound = SocketAddr::from(([127, 0, 0, 1], 8443));
+        for (names, origin) in [
+            (&["vtn.example", "127.0.0.1"][..], "https://127.0.0.1:8443"),
+            (&["vtn.example"], "https://vtn.example:8443"),
+            (&["*.example", "vtn.example"], "https://vtn.example:8443"),
+            (&["192.0.2.1"], "https://127.0.0.1:8443"),
+        ] {
+            let secured = Secured::open(&of(&ca, VALID, names)).unwrap();
+            assert_eq!(secured.origin(bound), origin);
+        }
+        let plain = Secured::open(&Config::default()).unwrap();
+        assert_eq!(plain.origin(bound), "http://127.0.0.1:8443");
+    }
+
+    #[test]
+    fn what_is_put_in_force_replaces_only_what_it_is_for() {
+        let temp = TempDir::new("security").unwrap();
+        let ca = Authority::new(temp.path());
+        let mut config = of(&ca, VALID, &["localhost"]);
+        let signs = ca.issue("signs", VALID, &[]);
+        config.signature_files = Some(Files {
+            roots: Vec::new(),
+            ..ca.files(&[&signs])
+        });
+        let trust = Secured::open(&config).unwrap().trust;
+        let files = |trust: &Trust| {
+            let own = trust.own().into_iter();
+            let names = own.map(|held| held.file.file_stem().unwrap().to_str().unwrap().to_owned());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(files(&trust), "vtn ca signs");
+        let next = ca.issue("next", VALID, &[]);
+        let read = credentials::load(&ca.files(&[Path::new(&next)])).unwrap();
+        put_in_force(&trust, Purpose::Signatures, read.held, read.signing);
+        assert_eq!(files(&trust), "vtn ca next ca");
+    }
+}
