@@ -34,14 +34,17 @@ pub struct Answer {
 }
 
 impl Base {
-    /// Reads `http://IP:PORT[/prefix]`.
+    /// Reads `http://IP:PORT[/prefix]`, or the same with `https`: that is where a service is, although
+    /// nothing here talks TLS.
     ///
     /// # Errors
     ///
     /// When it is anything else.
     pub fn parse(url: &str) -> Result<Self, Failure> {
         let wrong = || Failure::new(format!("not of the form http://IP:PORT/prefix: {url}"));
-        let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+        let rest = url.strip_prefix("http://");
+        let rest = rest.or_else(|| url.strip_prefix("https://"));
+        let rest = rest.ok_or_else(wrong)?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = match path.trim_end_matches('/') {
             "" => String::new(),

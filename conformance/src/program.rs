@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::authority::{Authority, Issued};
 use crate::failure::Failure;
 use crate::http::Base;
 use crate::process::Process;
@@ -64,6 +65,28 @@ impl Vtn {
         )
     }
 
+    /// A VTN for enrolled VENs only, which talks TLS with these certificates to VENs with certificates from
+    /// `authority`; with more options.
+    ///
+    /// # Errors
+    ///
+    /// As with `start`.
+    pub fn start_secured(
+        data: &Path,
+        own: &[&Issued],
+        authority: &Authority,
+        more: &[&str],
+    ) -> Result<Self, Failure> {
+        let mut command = Command::new(binary()?);
+        let roots = authority.certificate();
+        command.arg("vtn");
+        for issued in own {
+            command.arg("--tls-certificate").arg(&issued.certificate);
+        }
+        command.arg("--tls-client-ca").arg(roots);
+        Self::launch(command, data, &[&POLL[..], more].concat())
+    }
+
     /// The same as `start`, in a process that may open so many files only.
     ///
     /// # Errors
@@ -84,8 +107,14 @@ impl Vtn {
     /// When it does not start, or does not say where it listens.
     pub fn run(program: Command, data: &Path, options: &[&str]) -> Result<Self, Failure> {
         let mut command = program;
+        command.arg("vtn");
+        Self::launch(command, data, options)
+    }
+
+    /// The same where the command has begun, perhaps with options of its own.
+    fn launch(mut command: Command, data: &Path, options: &[&str]) -> Result<Self, Failure> {
         command
-            .args(["vtn", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
+            .args(["--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
             .args(options);
@@ -140,6 +169,31 @@ pub fn ven(url: &str, name: &str, data: &Path, more: &[&str]) -> Result<Process,
     command
         .args(["ven", "--vtn", url, "--name", name, "--data"])
         .arg(data)
+        .args(more);
+    Process::start(format!("oadr ven {name}"), command)
+}
+
+/// The same over TLS: with this certificate, for a VTN with one from `authority`.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub fn ven_secured(
+    url: &str,
+    name: &str,
+    data: &Path,
+    own: &Issued,
+    authority: &Authority,
+    more: &[&str],
+) -> Result<Process, Failure> {
+    let mut command = Command::new(binary()?);
+    command
+        .args(["ven", "--vtn", url, "--name", name, "--data"])
+        .arg(data)
+        .arg("--tls-certificate")
+        .arg(&own.certificate)
+        .arg("--tls-ca")
+        .arg(authority.certificate())
         .args(more);
     Process::start(format!("oadr ven {name}"), command)
 }

@@ -35,6 +35,8 @@ mod mutated;
 #[cfg(test)]
 mod openleadr_enrolled;
 #[cfg(test)]
+mod openleadr_secure;
+#[cfg(test)]
 mod openleadr_ven;
 #[cfg(test)]
 mod openleadr_ven_reports;
@@ -51,9 +53,13 @@ mod report_kinds;
 #[cfg(test)]
 mod reporting_harness;
 #[cfg(test)]
+mod secure;
+#[cfg(test)]
 mod stop;
 #[cfg(test)]
 mod synced_before_answered;
+#[cfg(test)]
+mod tls_ends;
 #[cfg(test)]
 mod units;
 #[cfg(test)]

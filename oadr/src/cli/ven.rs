@@ -31,7 +31,7 @@ use crate::ven::{CONTROL_SOCKET, Control, OnEvent, Ven};
 /// `registration_refused`. After a crash a line can come again; it has the same `id`.
 ///
 /// Every option but --cancel-registration is also a key of the file given with --config, and a variable.
-/// Those that may be given several times are the lists `resources`, `market_contexts`, `reports`, `tls_ca`
+/// Those that may be given several times are the lists `resources`, `market_contexts`, `reports`, `tls_cas`
 /// and `vtn_certificates` there; in a variable commas separate their members.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{}\n\n{EXAMPLES}", report_flag::HELP))]

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of what is in the files.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time;
@@ -25,19 +26,21 @@ pub(super) struct VenTlsArgs {
     tls_key: Option<PathBuf>,
     /// The file with the CA that the VTN's certificate is from; may be given several times. The system's
     /// CAs are not used.
-    #[arg(long, value_name = "FILE")]
-    tls_ca: Vec<PathBuf>,
+    #[arg(long = "tls-ca", value_name = "FILE")]
+    tls_cas: Vec<PathBuf>,
     /// The file with the passphrase of an encrypted key. Without it and OADR_TLS_PASSPHRASE it is asked for.
     #[arg(long, value_name = "FILE")]
     tls_passphrase_file: Option<PathBuf>,
-    /// The passphrase of an encrypted key, meant for the variable OADR_TLS_PASSPHRASE.
+    /// The passphrase of an encrypted key; meant for the variable, because others on this machine can read
+    /// the command line.
     #[arg(
         long,
         value_name = "PASSPHRASE",
         hide_env_values = true,
-        hide_short_help = true
+        hide_short_help = true,
+        value_parser = passphrase
     )]
-    tls_passphrase: Option<String>,
+    tls_passphrase: Option<Passphrase>,
     /// A certificate of the VTN by its fingerprint or its SHA-256 hash, if no other is to be believed, in
     /// TLS and in signatures; may be given several times. [default: any for the URL's host from --tls-ca]
     #[arg(long = "vtn-certificate", value_name = "ID")]
@@ -89,27 +92,30 @@ impl VenTlsArgs {
             if self.tls_key.is_some() {
                 return Err("tls_key needs a tls_certificate".into());
             }
-            if self.tls_ca.is_empty() {
+            if self.tls_cas.is_empty() {
                 return Ok(ven);
             }
         }
         let passphrase = match (self.tls_passphrase_file, self.tls_passphrase) {
             (Some(_), Some(_)) => {
-                return Err(
-                    "tls_passphrase_file and tls_passphrase say the same thing twice".into(),
-                );
+                return Err("tls_passphrase_file and tls_passphrase: one of them is enough".into());
             }
             (Some(file), None) => Passphrase::in_file(file),
-            (None, Some(passphrase)) => Passphrase::given(passphrase),
+            (None, Some(passphrase)) => passphrase,
             (None, None) => Passphrase::asked(),
         };
         Ok(ven.tls(Files {
             certificates: self.tls_certificate.into_iter().collect(),
             keys: self.tls_key.into_iter().collect(),
-            roots: self.tls_ca,
+            roots: self.tls_cas,
             passphrase,
         }))
     }
+}
+
+/// A text that is not printed.
+fn passphrase(text: &str) -> Result<Passphrase, Infallible> {
+    Ok(Passphrase::given(text))
 }
 
 fn length(duration: Duration) -> Option<time::Duration> {
@@ -153,13 +159,19 @@ mod tests {
                     "--tls-passphrase=a",
                     "--tls-passphrase-file=b",
                 ],
-                "twice",
+                "one of them is enough",
             ),
         ] {
             let error = line(words).err().unwrap();
             assert!(error.contains(said), "{error}");
         }
         assert!(line(&[]).is_ok());
+    }
+
+    #[test]
+    fn the_passphrase_is_not_printed() {
+        let line = Line::try_parse_from(["ven", "--tls-passphrase=sesame"]).unwrap();
+        assert!(!format!("{line:?}").contains("sesame"));
     }
 
     #[test]

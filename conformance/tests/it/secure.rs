@@ -1,0 +1,152 @@
+//! `oadr ven` and `oadr vtn` over mutual TLS with signatures required: both killed in the middle, and
+//! told again what was said before.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use conformance::authority::{Authority, Issued, KeyKind, Order};
+use conformance::folder::Folder;
+use conformance::http::Base;
+use conformance::peers::Peers;
+use conformance::program::{self, Vtn};
+use conformance::tap::{Exchange, Tap};
+use serde_json::{Value, json};
+
+use crate::tls_ends::TlsEnd;
+use crate::{operator, wire};
+
+const REQUIRED: [&str; 2] = ["--signatures", "required"];
+
+#[test]
+fn what_was_signed_once_has_no_effect_twice_and_nothing_is_lost_across_kill_9() {
+    let name = "what_was_signed_once_has_no_effect_twice_and_nothing_is_lost_across_kill_9";
+    let authority = Authority::new(KeyKind::P256).unwrap();
+    let server = Order::server(&["localhost", "127.0.0.1"], KeyKind::P256);
+    let (own, house) = (authority.issue(&server).unwrap(), authority.client("house"));
+    let house = house.unwrap();
+    let (data, folder) = (Folder::new("vtn").unwrap(), Folder::new("ven").unwrap());
+    let start_vtn = || Vtn::start_secured(data.path(), &[&own], &authority, &REQUIRED).unwrap();
+    let mut vtn = start_vtn();
+    let new = json!({"ven_name": "house", "ven_id": "house", "certificates": [house.hash()]});
+    vtn.call("POST", "/api/v1/vens", Some(&new), &[201])
+        .unwrap();
+
+    // Who holds both ends sees what is said, and can say it again.
+    let on = TlsEnd::on(&house, &authority, vtn.endpoint.address);
+    let tap = Tap::start(on.address()).unwrap();
+    let off = TlsEnd::off(&own, tap.address());
+    let again = Base {
+        address: on.address(),
+        ..vtn.endpoint.clone()
+    };
+    let url = format!("https://{}", off.address());
+    let start_ven = || ven(&url, folder.path(), &house, &authority);
+    let mut ven = start_ven();
+    ven.wait_for("registered").unwrap();
+
+    // Each has the last word taken back later: said again, it would count again.
+    event(&vtn, "Event1");
+    operator::wait_for_answer(&vtn, "Event1", "house", "optIn");
+    opt(folder.path(), &["out", "--event", "Event1"]);
+    operator::wait_for_answer(&vtn, "Event1", "house", "optOut");
+    let away = [
+        "out",
+        "--start",
+        "+P1D",
+        "--duration",
+        "PT1H",
+        "--id",
+        "Away",
+    ];
+    opt(folder.path(), &away);
+    assert_eq!(schedules(&vtn), 1);
+    opt(folder.path(), &["cancel", "Away"]);
+    assert_eq!(schedules(&vtn), 0);
+    let said = [
+        ("/EiEvent", first(&tap.exchanges(), "oadrCreatedEvent")),
+        ("/EiOpt", first(&tap.exchanges(), "oadrCreateOpt")),
+    ];
+    let say_again = |vtn: &Vtn| {
+        for (path, document) in &said {
+            let answer = again.xml(path, document).unwrap();
+            assert_eq!((answer.status, answer.body.len()), (403, 0), "{path}");
+        }
+        let event = operator::show(vtn, "Event1");
+        let answer = operator::answer(&event, "house").unwrap();
+        assert_eq!(answer.opt.as_deref(), Some("optOut"), "{event:#}");
+        assert_eq!(schedules(vtn), 0);
+    };
+    say_again(&vtn);
+
+    for round in 0..2 {
+        let id = format!("Killed{round}");
+        event(&vtn, &id);
+        ven.kill().unwrap();
+        ven = start_ven();
+        vtn.process.kill().unwrap();
+        vtn = start_vtn();
+        on.redirect(vtn.endpoint.address);
+        say_again(&vtn);
+        operator::wait_for_answer(&vtn, &id, "house", "optIn");
+    }
+    // Who it is says TLS; that it says it now, nothing.
+    let unsigned = r#"<o:oadrPayload xmlns:o="http://openadr.org/oadr-2.0b/2012/07"
+        xmlns:e="http://docs.oasis-open.org/ns/energyinterop/201110"><o:oadrSignedObject>
+        <o:oadrPoll e:schemaVersion="2.0b"><e:venID>house</e:venID></o:oadrPoll>
+        </o:oadrSignedObject></o:oadrPayload>"#;
+    let answer = again.xml("/OadrPoll", unsigned.as_bytes()).unwrap();
+    assert_eq!((answer.status, answer.body.len()), (403, 0));
+
+    let exchanges = tap.exchanges();
+    for exchange in &exchanges {
+        let reply = exchange.reply.iter().map(|reply| &reply.body);
+        for document in reply.chain([&exchange.request]) {
+            let text = String::from_utf8_lossy(document);
+            assert!(text.contains("<ds:SignatureValue>"), "{text}");
+        }
+    }
+    assert_eq!(wire::requests(&exchanges, "oadrCreatePartyRegistration"), 1);
+    if let Some(peers) = Peers::or_skip(name) {
+        wire::require_valid(&peers, &exchanges);
+    }
+}
+
+fn ven(
+    url: &str,
+    folder: &Path,
+    house: &Issued,
+    authority: &Authority,
+) -> conformance::process::Process {
+    program::ven_secured(url, "house", folder, house, authority, &REQUIRED).unwrap()
+}
+
+fn event(vtn: &Vtn, id: &str) {
+    let start = Duration::from_secs(600);
+    operator::create(vtn, &operator::event(id, &["house"], start, &[1]));
+}
+
+/// Has the VEN say something of its own, and waits until the VTN has it.
+fn opt(folder: &Path, words: &[&str]) {
+    let mut command = Command::new(program::binary().unwrap());
+    command.arg("opt").args(words).arg("--data").arg(folder);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// How many schedules the VTN has of the VEN.
+fn schedules(vtn: &Vtn) -> usize {
+    let known = vtn.call("GET", "/api/v1/vens/house/opts", None, &[200]);
+    let known: Value = known.unwrap();
+    known["in_force"].as_array().unwrap().len()
+}
+
+/// The first request with this message, which the VTN has taken.
+fn first(exchanges: &[Exchange], message: &str) -> Vec<u8> {
+    let mut of_message = exchanges
+        .iter()
+        .filter(|exchange| wire::message(&exchange.request) == message);
+    let first = of_message.next().unwrap();
+    assert_eq!(first.reply.as_ref().unwrap().status, 200);
+    first.request.clone()
+}
