@@ -77,6 +77,8 @@ pub(super) fn parts(octets: &[u8]) -> Vec<Part> {
         return vec![binary(octets)];
     }
     let mut parts = Vec::new();
+    // Some editors begin a file with a mark of the byte order.
+    let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.next() {
         let Some(label) = line.strip_prefix(BEGIN).and_then(label_of) else {

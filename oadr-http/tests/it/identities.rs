@@ -138,8 +138,9 @@ fn one_file_may_hold_it_all() {
     let identity = both(put("all", all.as_bytes())).unwrap();
     assert_eq!(identity.chain().len(), 2);
     assert_eq!(identity.duplicate().chain(), identity.chain());
-    // As other systems write lines.
-    both(put("crlf", all.replace('\n', "\r\n").as_bytes())).unwrap();
+    // As other systems write files.
+    let foreign = format!("\u{feff}{certificate}{key}").replace('\n', "\r\n");
+    both(put("foreign", foreign.as_bytes())).unwrap();
     let swapped = both(put(
         "swapped",
         format!("{other}{certificate}{key}").as_bytes(),

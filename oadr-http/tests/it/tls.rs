@@ -79,6 +79,7 @@ fn roots(authorities: &[&Authority]) -> Vec<CertificateDer<'static>> {
 struct Secured {
     address: SocketAddr,
     handler: Arc<Fixed>,
+    server: Server<Arc<Fixed>>,
     tls: TlsServer,
 }
 
@@ -94,12 +95,13 @@ impl Secured {
         let server = Server::new(Arc::clone(&handler), config);
         let tls = TlsServer::new(tls).unwrap();
         tokio::spawn({
-            let tls = tls.clone();
+            let (server, tls) = (server.clone(), tls.clone());
             async move { server.accept_tls(&listener, &tls).await }
         });
         Self {
             address,
             handler,
+            server,
             tls,
         }
     }
@@ -125,10 +127,15 @@ struct Caller {
 
 impl Caller {
     fn new(url: &str, tls: TlsClientConfig) -> Self {
+        Self::keeping(url, tls, Duration::from_secs(600))
+    }
+
+    /// One that keeps a connection for so long. It may resume one that it has not kept.
+    fn keeping(url: &str, tls: TlsClientConfig, time: Duration) -> Self {
         let tls = TlsClient::new(tls).unwrap();
         let mut config = ClientConfig::default();
         config.tls = Some(tls.clone());
-        config.reuse_within = Duration::from_secs(600);
+        config.reuse_within = time;
         Self {
             client: Client::new(BaseUrl::parse(url).unwrap(), config),
             tls,
