@@ -141,6 +141,11 @@ impl Handler for HttpHandler {
                 ..
             } => {}
             Notice::Refused {
+                peer,
+                address,
+                failure: HttpFailure::Proxied(error),
+            } => self.refuser(peer, address).proxied(error, clock::now()),
+            Notice::Refused {
                 peer: _,
                 address,
                 failure,
@@ -174,10 +179,8 @@ impl Handler for HttpHandler {
                     tracing::warn!(%error, "connection not accepted");
                 }
             }
-            Notice::NotAProxy { address } => {
-                if self.may_log(Subject::Connection) {
-                    tracing::warn!(%address, "not a trusted proxy, but connected like one: closed");
-                }
+            Notice::NotAProxy { address } if self.may_log(Subject::Connection) => {
+                tracing::warn!(%address, "not a trusted proxy, but connected like one: closed");
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ use oadr_core::payload::{Message, ResponseCode};
 use oadr_core::value::{DateTime, Text};
 use oadr_core::vtn::{Claim, Input, claims_of};
 use oadr_core::{CertificateHash, Peer, Signature};
+use oadr_http::ProxiedError;
 use oadr_http::tls::{CertificateDer, HandshakeError};
 use oadr_sign::{Certificate, Refusal};
 use tokio::time::Instant;
@@ -145,6 +146,31 @@ impl Refuser<'_> {
         );
     }
 
+    /// A proxy that ends its TLS showed nobody who may send this (rules 516 and 517).
+    pub(super) fn proxied(&self, error: &ProxiedError, now: DateTime) {
+        let (code, certificate, subject) = match error {
+            ProxiedError::Missing { .. } => ("no_certificate", None, None),
+            ProxiedError::Refused {
+                certificate,
+                subject,
+                ..
+            } => ("certificate", Some(*certificate), Some(subject)),
+            ProxiedError::Several { .. }
+            | ProxiedError::Unreadable { .. }
+            | ProxiedError::NotACertificate
+            | _ => ("proxy", None, None),
+        };
+        let said = Said {
+            stage: Stage::Tls,
+            code,
+            reason: error.to_string(),
+            certificate,
+            subject: subject.map(|subject| cut(&subject.to_string()).to_owned()),
+            ven: certificate.and_then(|hash| self.holder(&hash)),
+        };
+        self.say_that("refused behind a proxy", said, now);
+    }
+
     /// It is there, with this certificate: said if that ends soon, once for each.
     pub(super) fn connected(&self, certificate: &CertificateDer<'_>, now: DateTime) {
         let Some(hash) = self.proved() else {
@@ -167,17 +193,21 @@ impl Refuser<'_> {
     }
 
     fn say(&self, said: Said, now: DateTime) {
+        let what = match said.stage {
+            Stage::Tls => "no TLS connection",
+            Stage::Certificate => "an unknown certificate",
+            Stage::Signature => "a signature was refused",
+            Stage::Request => "a request was refused",
+        };
+        self.say_that(what, said, now);
+    }
+
+    fn say_that(&self, what: &str, said: Said, now: DateTime) {
         let subject = match said.stage {
             Stage::Tls => Subject::Connection,
             Stage::Certificate | Stage::Signature | Stage::Request => Subject::Peer,
         };
         if self.may_log(subject) {
-            let what = match said.stage {
-                Stage::Tls => "no TLS connection",
-                Stage::Certificate => "an unknown certificate",
-                Stage::Signature => "a signature was refused",
-                Stage::Request => "a request was refused",
-            };
             let certificate = said.certificate.map(|hash| hash.to_string());
             tracing::info!(
                 address = ?self.address,
