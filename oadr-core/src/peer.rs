@@ -56,6 +56,15 @@ pub enum CertificateId {
 }
 
 impl CertificateId {
+    /// Its fingerprint, which is known either way.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Hash(hash) => hash.fingerprint(),
+            Self::Fingerprint(fingerprint) => *fingerprint,
+        }
+    }
+
     /// Whether it names this certificate.
     #[must_use]
     pub fn names(&self, certificate: &CertificateHash) -> bool {

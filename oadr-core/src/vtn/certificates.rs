@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Assignment, Claim};
-use crate::{CertificateHash, CertificateId, Fingerprint, Peer};
+use crate::{CertificateHash, CertificateId, Peer};
 
 /// Each certificate once. None: the transport proves nothing of this VEN.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,20 +95,13 @@ pub(super) fn claims_of_certificate(id: &CertificateId) -> impl Iterator<Item = 
     };
     whole
         .into_iter()
-        .chain([Claim::Fingerprint(fingerprint_of(id))])
-}
-
-fn fingerprint_of(id: &CertificateId) -> Fingerprint {
-    match id {
-        CertificateId::Hash(hash) => hash.fingerprint(),
-        CertificateId::Fingerprint(fingerprint) => *fingerprint,
-    }
+        .chain([Claim::Fingerprint(id.fingerprint())])
 }
 
 /// Whether both name the same certificate. Two with one fingerprint cannot be had side by side: it
 /// would not say whose it is.
 fn are_one(one: &CertificateId, other: &CertificateId) -> bool {
-    fingerprint_of(one) == fingerprint_of(other)
+    one.fingerprint() == other.fingerprint()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use oadr_core::value::DateTime;
 use serde::Serialize;
 
 use super::problem::Problem;
-use super::vens::{claims_of, segment};
+use super::vens::{look_up, segment};
 use crate::reading::{self, Measured, Point, Sample};
 use crate::store::{Cursor, Page, Wanted, WantedVen};
 use crate::vtn::Host;
@@ -160,8 +160,7 @@ async fn read(host: &Host, parameters: &Parameters) -> Result<(Wanted, Format), 
 
 /// A VEN by its ID or its name; one that is gone by its ID.
 async fn ven(host: &Host, name: &str) -> Result<WantedVen, Problem> {
-    let slot = host.registry.find(&claims_of(name));
-    let Some(slot) = slot else {
+    let Some(slot) = look_up(host, name)? else {
         return if host.store.has_readings_of(name.to_owned()).await? {
             Ok(WantedVen {
                 key: None,

@@ -9,7 +9,8 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use oadr_core::value::{GroupId, ResourceId, Text, VenId};
-use oadr_core::vtn::{Assignment, Claim, Command};
+use oadr_core::vtn::{Assignment, Claim, Command, SignatureChange};
+use oadr_core::{CertificateId, SignaturePolicy};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::body::{self, read_as};
@@ -34,6 +35,9 @@ struct NewVen {
     groups: Vec<GroupId>,
     #[serde(default)]
     resources: Vec<ResourceId>,
+    #[serde(default)]
+    certificates: Vec<CertificateId>,
+    signatures: Option<SignaturePolicy>,
 }
 
 /// What an operator changes about a VEN: a list becomes another one, or some leave it and others come
@@ -53,6 +57,15 @@ struct Patch {
     add_resources: Vec<ResourceId>,
     #[serde(default)]
     remove_resources: Vec<ResourceId>,
+    #[serde(default, deserialize_with = "named")]
+    certificates: Option<Vec<CertificateId>>,
+    #[serde(default)]
+    add_certificates: Vec<CertificateId>,
+    #[serde(default)]
+    remove_certificates: Vec<CertificateId>,
+    /// `null` is what the configuration says.
+    #[serde(default, deserialize_with = "named")]
+    signatures: Option<Option<SignaturePolicy>>,
 }
 
 /// `null` is no list: it could mean an empty one as well as none.
@@ -96,8 +109,8 @@ pub(super) async fn enrol(
         ven_id: new.ven_id,
         groups: new.groups,
         resources: new.resources,
-        certificates: Vec::new(),
-        signatures: None,
+        certificates: new.certificates,
+        signatures: new.signatures,
     };
     let audit = caller.audit("enrol", name.as_str(), Some(detail));
     carry_out(&host, None, command, audit).await?;
@@ -124,20 +137,31 @@ pub(super) async fn modify(
     if let Some(resources) = &patch.resources {
         require_ids("resources", resources, ResourceId::is_empty)?;
     }
-    let command = Command::assign(
-        assignment(
+    let command = Command::Assign {
+        groups: assignment(
             "groups",
             patch.groups,
             patch.add_groups,
             patch.remove_groups,
         )?,
-        assignment(
+        resources: assignment(
             "resources",
             patch.resources,
             patch.add_resources,
             patch.remove_resources,
         )?,
-    );
+        certificates: assignment(
+            "certificates",
+            patch.certificates,
+            patch.add_certificates,
+            patch.remove_certificates,
+        )?,
+        signatures: match patch.signatures {
+            None => SignatureChange::Keep,
+            Some(None) => SignatureChange::AsConfigured,
+            Some(Some(policy)) => SignatureChange::Own(policy),
+        },
+    };
     let audit = caller.audit("modify", &id, Some(detail));
     carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
     view(&slot).map(Json).ok_or_else(|| unknown(&id))
@@ -213,18 +237,38 @@ fn view(slot: &Slot) -> Option<VenView> {
     Some(VenView::new(&*slot.current()?, slot.heard()))
 }
 
-/// A VEN by its ID or its name.
+/// A VEN by its ID, its name or one of its certificates.
 pub(super) fn find(host: &Host, id: &str) -> Result<Arc<Slot>, Problem> {
-    host.registry
-        .find(&claims_of(id))
-        .ok_or_else(|| unknown(id))
+    look_up(host, id)?.ok_or_else(|| unknown(id))
 }
 
-/// What a VEN of this ID or name holds.
-pub(super) fn claims_of(id: &str) -> Vec<Claim> {
+/// The same, if there is such a VEN.
+pub(super) fn look_up(host: &Host, id: &str) -> Result<Option<Arc<Slot>>, Problem> {
+    if let Some(slot) = host.registry.find(&claims_of(id)) {
+        return Ok(Some(slot));
+    }
+    let mut named = host.registry.named(id).into_iter();
+    match (named.next(), named.next()) {
+        (found, None) => Ok(found),
+        (_, Some(_)) => {
+            let id = crate::logging::cut(id);
+            let several =
+                format!("several VENs have the name {id}: take the ID of the one you mean");
+            Err(Problem::conflict(several))
+        }
+    }
+}
+
+/// What a VEN of this ID, name or certificate holds.
+fn claims_of(id: &str) -> Vec<Claim> {
+    let certificate = id.parse().ok().map(|id| match id {
+        CertificateId::Hash(hash) => Claim::Certificate(hash),
+        CertificateId::Fingerprint(fingerprint) => Claim::Fingerprint(fingerprint),
+    });
     let claims = [
         VenId::new(id).ok().map(Claim::VenId),
         Text::new(id).ok().map(Claim::VenName),
+        certificate,
     ];
     claims.into_iter().flatten().collect()
 }

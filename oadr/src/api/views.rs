@@ -9,6 +9,7 @@ use oadr_core::value::{
     ResourceId, Text, TransportName, VenId,
 };
 use oadr_core::vtn::{Campaign, CampaignState, DeliveryFact, DeliveryStatus, KnownBy, Member, Vtn};
+use oadr_core::{CertificateId, SignaturePolicy};
 use serde::Serialize;
 
 use super::opts::OptInShort;
@@ -191,6 +192,10 @@ pub(crate) struct VenView {
     /// Whether it was asked to register again and has not done so yet.
     reregistration_requested: bool,
     registration: Option<RegistrationView>,
+    /// What proves it: hashes, and fingerprints of those that were not seen yet.
+    certificates: Vec<CertificateId>,
+    /// What becomes of XML signatures, if it is not what the configuration says.
+    signatures: Option<SignaturePolicy>,
     /// The reports that it offers.
     reports: Vec<ReportView>,
     last_seen: Option<DateTime>,
@@ -255,6 +260,8 @@ impl VenView {
                 since: registration.since,
                 renewed: registration.renewed,
             }),
+            certificates: state.certificates().collect(),
+            signatures: state.signatures(),
             reports: state
                 .offers()
                 .iter()

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use oadr_core::value::VenId;
 use oadr_core::vtn::{
     Answer, Assignment, Claim, Command, Input, OptDecision, PollAnswer, Question,
-    RegistrationAnswer, RegistrationRequest, claims_of,
+    RegistrationAnswer, RegistrationRequest, SignatureChange, State, claims_of,
 };
+use oadr_core::{CertificateId, Peer};
 use tokio::time::Instant;
 
 use super::application::NoAnswer;
@@ -49,7 +50,7 @@ impl Asked {
             let claims = &asked.claims;
             asked.listed = directory.sender(peer, message, claims, limit).await?;
             match &asked.listed {
-                Some(listed) => keep_membership(host, listed).await?,
+                Some(listed) => keep_listed(host, peer, listed).await?,
                 None => asked.claims.clear(),
             }
         }
@@ -154,8 +155,8 @@ impl Asked {
     }
 }
 
-/// Sees to it that a VEN has the groups and resources that the directory gives it.
-async fn keep_membership(host: &Host, listed: &Listed) -> Result<(), Failure> {
+/// Sees to it that a VEN has the groups, resources and certificates that the directory gives it.
+async fn keep_listed(host: &Host, peer: &Peer, listed: &Listed) -> Result<(), Failure> {
     let claim = Claim::VenId(listed.ven_id.clone());
     let Some(slot) = host.registry.find(&[claim]) else {
         return Ok(());
@@ -164,14 +165,31 @@ async fn keep_membership(host: &Host, listed: &Listed) -> Result<(), Failure> {
         let state = &at.state;
         are_the_same(state.groups(), &listed.groups)
             && are_the_same(state.resources(), &listed.resources)
+            && has_certificates(state, peer, listed)
+            && listed
+                .signatures
+                .is_none_or(|policy| state.signatures() == Some(policy))
     });
     if has_them {
         return Ok(());
     }
-    let command = Command::assign(
-        Assignment::Exactly(listed.groups.clone()),
-        Assignment::Exactly(listed.resources.clone()),
-    );
+    let certificates = match peer {
+        _ if !listed.certificates.is_empty() => Assignment::Exactly(listed.certificates.clone()),
+        // By which it was found: the directory knows it, although it does not say.
+        Peer::Certificate(hash) => Assignment::Change {
+            add: vec![CertificateId::Hash(*hash)],
+            remove: Vec::new(),
+        },
+        Peer::Unproven | _ => Assignment::default(),
+    };
+    let command = Command::Assign {
+        groups: Assignment::Exactly(listed.groups.clone()),
+        resources: Assignment::Exactly(listed.resources.clone()),
+        certificates,
+        signatures: listed
+            .signatures
+            .map_or(SignatureChange::Keep, SignatureChange::Own),
+    };
     let audit = Audit {
         at: clock::now(),
         who: DIRECTORY.to_owned(),
@@ -184,6 +202,27 @@ async fn keep_membership(host: &Host, listed: &Listed) -> Result<(), Failure> {
         Ok(()) | Err(CommandFailure::Refused(_)) => Ok(()),
         Err(CommandFailure::Failed(failure)) => Err(failure),
     }
+}
+
+/// Whether a VEN has the certificates that the directory gives it, and no others.
+fn has_certificates(state: &State, peer: &Peer, listed: &Listed) -> bool {
+    let has = |hash| state.has_certificate(hash);
+    if listed.certificates.is_empty() {
+        return match peer {
+            Peer::Certificate(hash) => has(hash),
+            Peer::Unproven | _ => true,
+        };
+    }
+    // What the directory says in part may be known in whole.
+    let fingerprints = |ids: &mut dyn Iterator<Item = CertificateId>| -> BTreeSet<_> {
+        ids.map(|id| id.fingerprint()).collect()
+    };
+    let wanted = &mut listed.certificates.iter().copied();
+    fingerprints(&mut state.certificates()) == fingerprints(wanted)
+        && listed.certificates.iter().all(|id| match id {
+            CertificateId::Hash(hash) => has(hash),
+            CertificateId::Fingerprint(_) => true,
+        })
 }
 
 /// Whether both name the same, in whatever order.

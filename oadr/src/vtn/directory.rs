@@ -13,7 +13,7 @@ use std::time::Duration;
 use oadr_core::payload::Message;
 use oadr_core::value::{GroupId, RegistrationId, ResourceId, Text, VenId};
 use oadr_core::vtn::Claim;
-use oadr_core::{CertificateHash, Peer};
+use oadr_core::{CertificateHash, CertificateId, Peer, SignaturePolicy};
 use tokio::time::Instant;
 
 use super::HandlerError;
@@ -59,8 +59,12 @@ pub struct Listed {
     pub ven_id: VenId,
     /// Its name; one that registers under another is refused.
     pub ven_name: Option<Text>,
-    /// Its certificate; if there is one, nobody is this VEN without it.
-    pub certificate: Option<CertificateHash>,
+    /// Its certificates, whole or by their fingerprints; if there are any, nobody is this VEN without
+    /// one of them. Several while one takes the place of another.
+    pub certificates: Vec<CertificateId>,
+    /// What becomes of XML signatures between it and us; if absent, what is said of all VENs or by an
+    /// operator of this one.
+    pub signatures: Option<SignaturePolicy>,
     /// The ID of its registration; drawn if absent.
     pub registration_id: Option<RegistrationId>,
     /// The groups that it belongs to: these, whatever an operator says.
@@ -76,7 +80,8 @@ impl Listed {
         Self {
             ven_id,
             ven_name: None,
-            certificate: None,
+            certificates: Vec::new(),
+            signatures: None,
             registration_id: None,
             groups: Vec::new(),
             resources: Vec::new(),
@@ -90,7 +95,8 @@ impl Listed {
             Peer::Unproven | _ => None,
         };
         // A VEN with a certificate is not to be had without it.
-        let is_proved = self.certificate.is_none() || self.certificate.as_ref() == proved;
+        let is_proved = self.certificates.is_empty()
+            || proved.is_some_and(|hash| self.certificates.iter().any(|id| id.names(hash)));
         let said = if let Message::CreatePartyRegistration(create) = message {
             create.ven_name.as_ref().filter(|name| !name.is_empty())
         } else {

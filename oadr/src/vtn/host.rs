@@ -174,6 +174,9 @@ impl Host {
 
     /// Decides on a VEN's message and returns the reply once it is safe to send.
     pub(crate) async fn answer(&self, input: &Input) -> Result<Reply, Failure> {
+        if self.is_forbidden(input) {
+            return Ok(Reply::Forbidden);
+        }
         let mut asked = Asked::about(self, input).await?;
         for _ in 0..TRIES {
             let env = env()?;
@@ -214,6 +217,18 @@ impl Host {
         Err(Failure::Contended)
     }
 
+    /// Whether nothing may follow from a message, whoever would be asked about it: a directory says
+    /// more of a VEN than whether it is one, and that is kept.
+    fn is_forbidden(&self, input: &Input) -> bool {
+        if self.application.directory.is_none() {
+            return false;
+        }
+        let slot = self.registry.find(&vtn::claims_of(input));
+        let current = slot.and_then(|slot| slot.current());
+        let at = current.unwrap_or_else(|| Arc::new(Loaded::absent()));
+        vtn::is_forbidden(&at.state, &self.base, clock::now(), input)
+    }
+
     /// Tells a partition that its deadline has come.
     pub(crate) async fn wake(&self, key: Key) -> Result<(), Failure> {
         for _ in 0..TRIES {
@@ -248,12 +263,18 @@ impl Host {
         audit: Audit,
     ) -> Result<(), CommandFailure> {
         let claims = claims_of_command(command);
+        if let Command::Enrol { ven_name, .. } = command
+            && !self.registry.named(ven_name.as_str()).is_empty()
+        {
+            return Err(CommandError::AlreadyKnown.into());
+        }
         for _ in 0..TRIES {
             let env = env()?;
             let found = target.clone().or_else(|| self.registry.find(&claims));
             let Some(slot) = found else {
                 let at = Loaded::absent();
                 let decision = vtn::command(&at, &self.context_of_nobody(), env, command)?;
+                self.check_claims(None, &decision)?;
                 match self
                     .settle(None, &at, decision, env, Cause::Command(command, &audit))
                     .await?
@@ -271,6 +292,7 @@ impl Host {
             };
             let context = self.context_of(&slot, &at, env.now);
             let decision = vtn::command(&at, &context, env, command)?;
+            self.check_claims(Some(slot.key), &decision)?;
             if self
                 .settle(
                     Some(&slot),
@@ -286,6 +308,18 @@ impl Host {
             }
         }
         Err(Failure::Contended.into())
+    }
+
+    /// Whether what a command wants is free: deciding again would not change that.
+    fn check_claims(&self, key: Option<Key>, decision: &Decision<Vtn>) -> Result<(), CommandError> {
+        let is_taken = |claim: &&vtn::Claim| {
+            let owner = self.registry.find(std::slice::from_ref(*claim));
+            owner.is_some_and(|owner| Some(owner.key) != key)
+        };
+        match decision.claims().take.iter().find(is_taken) {
+            Some(claim) => Err(CommandError::taken(claim)),
+            None => Ok(()),
+        }
     }
 
     /// Commits a decision if there is anything to commit, and releases its reply. `None`: somebody

@@ -5,7 +5,7 @@
 use oadr_core::payload::CreatePartyRegistration;
 use oadr_core::value::{RegistrationId, VenId};
 use oadr_core::vtn::RegistrationRequest;
-use oadr_core::{CertificateHash, Peer};
+use oadr_core::{CertificateHash, Fingerprint, Peer};
 
 /// A VEN that wants to register: what it says, and what the transport proved.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,14 +32,22 @@ impl RegistrationInfo {
         id.filter(|id| !id.is_empty())
     }
 
-    /// Its certificate, where the transport proved one. Compare it with what you were told outside of
-    /// OpenADR: a name alone proves nothing.
+    /// Its certificate, where the transport proved one. Compare it, or its
+    /// [`fingerprint`](Self::fingerprint), with what you were told outside of OpenADR: a name alone
+    /// proves nothing.
     #[must_use]
     pub fn certificate(&self) -> Option<CertificateHash> {
         match self.0.peer {
             Peer::Certificate(hash) => Some(hash),
             Peer::Unproven | _ => None,
         }
+    }
+
+    /// The fingerprint of its certificate, which is what people tell each other: the last ten bytes of
+    /// the hash.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.certificate().map(|hash| hash.fingerprint())
     }
 
     /// The whole message: profile, transport, push or pull, report only, signatures.

@@ -120,6 +120,17 @@ impl Registry {
         claims.iter().find_map(|claim| known.get(claim).cloned())
     }
 
+    /// The VENs of this name. Those that a certificate proves do not claim theirs, so that there may be
+    /// several.
+    pub(crate) fn named(&self, name: &str) -> Vec<Arc<Slot>> {
+        let is_called = |slot: &Arc<Slot>| {
+            let current = slot.current();
+            let called = current.as_ref().and_then(|at| at.state.ven_name());
+            called.is_some_and(|called| called.as_str() == name)
+        };
+        self.all().into_iter().filter(is_called).collect()
+    }
+
     /// The VEN of this key.
     pub(crate) fn slot(&self, key: Key) -> Option<Arc<Slot>> {
         self.slots
