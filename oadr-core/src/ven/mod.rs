@@ -60,6 +60,7 @@ pub use report_change::ReportChange;
 pub use reporting::{PendingReport, Reporting, Sampling};
 pub use schedule::{Periods, Schedule};
 pub use state::{Registered, Registration, Request, State, Stopping};
+pub use validate::{Fault, illogical};
 
 /// The VEN's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use crate::payload::{EiEvent, EventSignal, Interval, ResponseCode, Target};
 use crate::value::{DateTime, Duration, SignalName, VenId};
 use crate::well_known::{self, Unit};
 
-/// A code and what it means here.
-pub(super) type Fault = (ResponseCode, &'static str);
+/// A response code, and what it means here.
+pub type Fault = (ResponseCode, &'static str);
 
 /// What keeps this VEN from taking part in an event, if anything does.
 pub(super) fn fault(event: &EiEvent, context: &Context, ven_id: &VenId) -> Option<Fault> {
@@ -75,8 +75,9 @@ fn is_supported(signal: &EventSignal, context: &Context) -> bool {
         }
 }
 
-/// What makes no sense whoever the VEN is (rule 33).
-fn illogical(event: &EiEvent) -> Option<Fault> {
+/// What makes no sense in an event, whoever the VEN is (rule 33): the code that a VEN answers with, and why.
+#[must_use]
+pub fn illogical(event: &EiEvent) -> Option<Fault> {
     let period = &event.active_period.0;
     if period.duration.is_negative() {
         return Some((ResponseCode::INVALID_DATA, "negative duration"));
