@@ -14,6 +14,7 @@ mod demo;
 #[cfg(test)]
 mod earlier_rows;
 mod entropy;
+mod inspect;
 mod json;
 mod log_ration;
 mod logging;

@@ -15,6 +15,7 @@ mod event_view;
 mod exit;
 mod health;
 mod http_flags;
+mod inspect;
 mod notify;
 mod opt;
 mod opts_view;
@@ -50,6 +51,7 @@ use serde_json::Value;
 
 pub(crate) use api_client::ApiClient;
 pub(crate) use exit::Exit;
+pub(crate) use table::printable;
 
 use settings::{ConfigArgs, Line};
 
@@ -77,6 +79,8 @@ Examples:
   oadr readings --ven Pump1 --csv
   oadr opt out --start now --duration PT4H
   oadr reports list
+  oadr pki init --vtn vtn.example.com --ven house     a CA, and certificates for TLS
+  oadr inspect captured.xml                           what a message says, and its signature
   oadr backup --data oadr-vtn --to /var/backups
 
 Every command explains itself with --help.";
@@ -110,7 +114,8 @@ enum Command {
     Readings(Box<readings::ReadingsArgs>),
     Reports(reports::ReportsArgs),
     Health(health::HealthArgs),
-    Pki(pki::PkiArgs),
+    Pki(Box<pki::PkiArgs>),
+    Inspect(inspect::InspectArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Demo(demo::DemoArgs),
@@ -129,6 +134,7 @@ impl Cli {
             | Command::Readings(_)
             | Command::Reports(_)
             | Command::Pki(_)
+            | Command::Inspect(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Health(_)
@@ -199,6 +205,7 @@ pub fn main() -> ExitCode {
             Command::Reports(args) => args.run().await.map(success).map_err(Into::into),
             Command::Health(args) => args.run().await.map(success).map_err(Into::into),
             Command::Pki(args) => args.run().map(success),
+            Command::Inspect(args) => args.run(),
             Command::Backup(args) => args.run().map(success),
             Command::Restore(args) => args.run().map(success),
             Command::Demo(args) => demo::run(args).await,

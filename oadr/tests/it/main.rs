@@ -19,6 +19,7 @@ mod folder;
 mod green_button;
 mod life;
 mod membership;
+mod pki;
 mod process;
 mod program;
 mod readings_example;
