@@ -11,6 +11,7 @@ mod contained;
 pub mod credentials;
 mod data_dir;
 mod demo;
+mod doctor;
 #[cfg(test)]
 mod earlier_rows;
 mod entropy;

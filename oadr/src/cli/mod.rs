@@ -9,6 +9,7 @@ mod backup;
 mod control_args;
 mod correct;
 mod descriptors;
+mod doctor;
 mod event;
 mod event_flags;
 mod event_view;
@@ -81,6 +82,7 @@ Examples:
   oadr reports list
   oadr pki init --vtn vtn.example.com --ven house     a CA, and certificates for TLS
   oadr inspect captured.xml                           what a message says, and its signature
+  oadr doctor vtn http://127.0.0.1:8080  when something does not work: what, and what to do
   oadr backup --data oadr-vtn --to /var/backups
 
 Every command explains itself with --help.";
@@ -116,6 +118,7 @@ enum Command {
     Health(health::HealthArgs),
     Pki(Box<pki::PkiArgs>),
     Inspect(inspect::InspectArgs),
+    Doctor(doctor::DoctorArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Demo(demo::DemoArgs),
@@ -138,6 +141,7 @@ impl Cli {
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Health(_)
+            | Command::Doctor(_)
             | Command::Demo(_) => None,
         }
     }
@@ -206,6 +210,7 @@ pub fn main() -> ExitCode {
             Command::Health(args) => args.run().await.map(success).map_err(Into::into),
             Command::Pki(args) => args.run().map(success),
             Command::Inspect(args) => args.run(),
+            Command::Doctor(args) => args.run().await,
             Command::Backup(args) => args.run().map(success),
             Command::Restore(args) => args.run().map(success),
             Command::Demo(args) => demo::run(args).await,

@@ -15,6 +15,7 @@ mod api_report_policies;
 mod api_reports;
 mod api_vens;
 mod backup;
+mod doctor;
 mod folder;
 mod green_button;
 mod life;
