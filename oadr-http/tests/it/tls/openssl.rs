@@ -1,14 +1,15 @@
 //! OpenSSL as a client that nobody here wrote. Where it is not installed these tests say so and pass;
 //! `conformance/run` installs it.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oadr_http::tls::{Identity, PrivateKeyDer};
 
 use super::authority::{Authority, NOW, Order, key_file};
-use super::{Secured, Usual, server_config};
+use super::{Caller, Secured, Usual, client_config, server_config};
 use crate::documents::POLL;
 use crate::wire::{OADR_POLL, post_with, within};
 
@@ -78,7 +79,6 @@ async fn polls(served: &Secured, shows: &[String], options: &[&str]) -> String {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let talk = tokio::task::spawn_blocking(move || {
-        use std::io::Write as _;
         let mut child = command.spawn().unwrap();
         let request = post_with(OADR_POLL, "Connection: close\r\n", POLL);
         // It may have gone already.
@@ -249,5 +249,81 @@ async fn rule_517_s_client_hears_why_it_is_refused() {
     ] {
         let said = polls(&served, &shows, &["-tls1_3"]).await;
         assert!(said.contains(alert) && !said.contains(ANSWER), "{said}");
+    }
+}
+
+/// OpenSSL as a server, which ends with the test.
+struct SServer {
+    child: Child,
+    url: String,
+    /// Open, so that it may go on talking.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Drop for SServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl SServer {
+    fn new(files: &Files, usual: &Usual, options: &[&str]) -> Self {
+        let identity = usual.authority.issue(&Order::server());
+        let mut child = Command::new("openssl")
+            .args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1"])
+            .args(files.shows("server", &identity))
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let lines = output.by_ref().lines();
+        let address = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned))
+            .expect("it says where it listens");
+        Self {
+            child,
+            url: format!("https://{address}"),
+            _output: output,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_s_server_refuses_is_told_as_it_is_meant() {
+    let Some(files) = Files::new("server") else {
+        return;
+    };
+    let usual = Usual::new();
+    let old = ["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"];
+    let demanding = ["-tls1_3", "-Verify", "1", "-verify_return_error"];
+    let no_suite = "the peer ended it: no cipher suite or kind of certificate in common, or it misses a \
+                    certificate";
+    for (options, identity, said) in [
+        (
+            &old[..],
+            None,
+            "the peer speaks neither TLS 1.2 nor TLS 1.3",
+        ),
+        (&["-tls1_2", "-cipher", "AES128-SHA256"], None, no_suite),
+        (
+            &demanding,
+            None,
+            "the peer ended it: it wants a certificate, and none was shown to it",
+        ),
+        (
+            &demanding,
+            Some(usual.authority.issue(&Order::client("house"))),
+            "the peer ended it: it does not believe the CA of the certificate that was shown to it",
+        ),
+    ] {
+        let server = SServer::new(&files, &usual, options);
+        let config = client_config(&usual.hand, identity, &[&usual.authority]);
+        let caller = Caller::new(&server.url, config);
+        assert_eq!(caller.refusal().await, said, "{options:?}");
     }
 }
