@@ -182,7 +182,7 @@ impl Handler for HttpHandler {
             Notice::NotAProxy { address } if self.may_log(Subject::Connection) => {
                 tracing::warn!(%address, "not a trusted proxy, but connected like one: closed");
             }
-            _ => {}
+            Notice::NotAProxy { .. } | _ => {}
         }
     }
 }
