@@ -47,6 +47,13 @@
 //! peers, unless [`bound_loopback`](ServerConfig::bound_loopback) says so. Memory for the counting is
 //! bounded by the number of connections.
 //!
+//! # Behind a proxy
+//!
+//! [`Server::accept_proxied`] serves a proxy that ends the TLS of many peers, and hands on the certificate
+//! of each in a header of its requests. A [`ProxyTrust`] says from which addresses that is believed, and
+//! whose certificates count; they are verified here too, once an hour each. Who has no such certificate
+//! gets an empty 403 ([`ProxiedError`] has the words). The bounds per peer hold for certificates then.
+//!
 //! # The client
 //!
 //! [`Client::send`] posts a message to a service of a [`BaseUrl`] and returns the decoded reply, or
