@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::api_client::ApiUrl;
 use super::table::printable;
 use crate::api::token::TokenError;
+use oadr_sign::CertificateError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,26 @@ pub(crate) enum Error {
     /// A file given with `--file`.
     #[error("cannot read {}: {cause}", path.display())]
     File { path: PathBuf, cause: io::Error },
+    /// A file that should have a certificate in it.
+    #[error("{}: {cause}", path.display())]
+    Certificate {
+        path: PathBuf,
+        cause: CertificateError,
+    },
+    /// A VEN is called as its certificate is, and this one is called nothing.
+    #[error(
+        "{}: the subject has no common name that could be the VEN's ({}): say NAME",
+        path.display(),
+        printable(subject)
+    )]
+    NobodysCertificate { path: PathBuf, subject: String },
+    /// One of several VENs was not enrolled.
+    #[error("{}: {cause}{}", printable(ven), told_before(done))]
+    NotEnrolled {
+        ven: String,
+        done: Vec<String>,
+        cause: Box<Error>,
+    },
     /// A file given with `--file` that has no JSON object in it.
     #[error("{} is not a JSON object: {cause}", path.display())]
     NotJson {
@@ -93,6 +114,15 @@ pub(crate) enum Error {
     /// The answer could not be shown.
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
+}
+
+/// What was done before something failed.
+fn told_before(done: &[String]) -> String {
+    if done.is_empty() {
+        return String::new();
+    }
+    let done = done.join(", ");
+    format!("; enrolled before that: {}", printable(&done))
 }
 
 /// Problem details (RFC 9457), as far as people are told.

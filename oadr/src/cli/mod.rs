@@ -6,6 +6,7 @@ mod api_client;
 mod api_error;
 mod api_token;
 mod backup;
+mod certificate_flags;
 mod control_args;
 mod correct;
 mod descriptors;

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of where they come from.
 
+use oadr_core::CertificateId;
 use oadr_core::value::DateTime;
 use serde::Deserialize;
 
@@ -66,6 +67,13 @@ pub(super) fn list_groups(answer: &Answer) -> Result<String, Error> {
     Ok(table.render(terminal_width()))
 }
 
+/// That a VEN is enrolled, and what proves it.
+pub(super) fn tell_enrolled(named: &str, answer: &Answer) -> Result<String, Error> {
+    let ven: VenView = answer.read()?;
+    let proof = tell_proof(&ven);
+    Ok(format!("{}: enrolled{proof}\n", printable(named)))
+}
+
 /// What a VEN belongs to and has after a change.
 pub(super) fn tell_membership(named: &str, answer: &Answer) -> Result<String, Error> {
     let ven: VenView = answer.read()?;
@@ -74,11 +82,28 @@ pub(super) fn tell_membership(named: &str, answer: &Answer) -> Result<String, Er
         ids => printable(&ids.join(", ")).into_owned(),
     };
     Ok(format!(
-        "{}: groups {}; resources {}\n",
+        "{}: groups {}; resources {}{}\n",
         printable(named),
         told(&ven.groups),
-        told(&ven.resources)
+        told(&ven.resources),
+        tell_proof(&ven)
     ))
+}
+
+/// `; certificates A9:…; signatures required`, as far as it is said.
+fn tell_proof(ven: &VenView) -> String {
+    let mut told = String::new();
+    let fingerprints = ven.certificates.iter().map(|id| id.fingerprint());
+    let fingerprints: Vec<_> = fingerprints.map(|text| text.to_string()).collect();
+    match &fingerprints[..] {
+        [] => {}
+        [one] => told.push_str(&format!("; certificate {one}")),
+        several => told.push_str(&format!("; certificates {}", several.join(", "))),
+    }
+    if let Some(policy) = &ven.signatures {
+        told.push_str(&format!("; signatures {}", printable(policy)));
+    }
+    told
 }
 
 /// A VEN, as far as people are told; words are whatever the API calls things.
@@ -93,6 +118,10 @@ struct VenView {
     learnt_resources: Vec<String>,
     reregistration_requested: bool,
     registration: Option<Registration>,
+    #[serde(default)]
+    certificates: Vec<CertificateId>,
+    #[serde(default)]
+    signatures: Option<String>,
     reports: Vec<Report>,
     last_seen: Option<DateTime>,
 }
@@ -158,6 +187,17 @@ fn about(ven: &VenView) -> Table {
     line("resources", ven.resources.join(", "));
     line("made known by it", ven.learnt_resources.join(", "));
     line("last seen", time(ven.last_seen));
+    for id in &ven.certificates {
+        line("certificate", id.fingerprint().to_string());
+        let whole = match id {
+            CertificateId::Hash(hash) => hash.to_string(),
+            CertificateId::Fingerprint(_) => "not seen yet".to_owned(),
+        };
+        line("its SHA-256", whole);
+    }
+    if let Some(policy) = &ven.signatures {
+        line("signatures", policy.clone());
+    }
     if ven.reregistration_requested {
         line("asked to register again", "yes".to_owned());
     }

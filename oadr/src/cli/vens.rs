@@ -8,8 +8,9 @@ use hyper::Method;
 use oadr_core::value::{GroupId, ResourceId, Text, VenId};
 use serde_json::{Map, Value};
 
-use super::api_client::{ApiArgs, Format};
+use super::api_client::{ApiArgs, ApiClient, Format};
 use super::api_error::Error;
+use super::certificate_flags::{EnrolledFlags, ModifiedFlags};
 use super::opts_view;
 use super::refusals_view;
 use super::table::{self, printable};
@@ -20,11 +21,13 @@ use crate::api::segment;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The commands talk to the operator API of a running `oadr vtn`. Where that is: --api or OADR_API.
-They are recorded there under your user name. A VEN is named by its name or its ID.
+They are recorded there under your user name. A VEN is named by its name, its ID or the fingerprint of
+its certificate.
 
 Examples:
   oadr vens list
   oadr vens enrol house --group north --resource boiler
+  oadr vens enrol --certificate pki/house.pem --certificate pki/plant.pem
   oadr vens modify house --add-group pilot
   oadr vens show house")]
 pub(crate) struct VensArgs {
@@ -70,18 +73,25 @@ struct Named {
 }
 
 /// Make a VEN known, so that it may register
+///
+/// Over TLS nobody is this VEN without one of the certificates that are named here. A fingerprint will do
+/// until the certificate is seen. A VEN for which none is named registers with its name alone, and that
+/// only over plain HTTP.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   oadr vens enrol house
+  oadr vens enrol house --certificate house.pem --signatures required
+  oadr vens enrol house --fingerprint A9:F8:93:E8:84:32:55:D1:4E:D6
+  oadr vens enrol --certificate pki/house.pem --certificate pki/plant.pem
   oadr vens enrol house --id ven-17 --group north --group pilot --resource boiler")]
 struct Enrol {
-    /// Its name, with which it registers
-    #[arg(value_name = "NAME")]
-    name: Text,
+    /// Its name, with which it registers; not needed with --certificate
+    #[arg(value_name = "NAME", required_unless_present = "certificates")]
+    name: Option<Text>,
 
     /// Its ID [default: drawn when it registers]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", requires = "name")]
     id: Option<VenId>,
 
     /// A group that it belongs to, for targets; repeatable
@@ -91,12 +101,17 @@ struct Enrol {
     /// A resource of its, for targets; repeatable
     #[arg(long = "resource", value_name = "RESOURCE_ID")]
     resources: Vec<ResourceId>,
+
+    #[command(flatten)]
+    proof: EnrolledFlags,
 }
 
-/// Change the groups and resources of a VEN; what is not named stays as it is
+/// Change the groups, resources and certificates of a VEN, and whether it signs; what is not named stays
+/// as it is
 ///
 /// Events follow: with its next poll the VEN gets those whose targets match it now, and a cancellation
-/// of those that do so no more.
+/// of those that do so no more. A certificate that is removed is refused at once; add the new one before
+/// you remove the old one, and the VEN can change over whenever it likes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Resources that the VEN made known itself, with the reports it offers, are not among these: they come
@@ -104,7 +119,10 @@ and go with what it offers.
 
 Examples:
   oadr vens modify house --add-group pilot --remove-group north
-  oadr vens modify house --group north --no-resources")]
+  oadr vens modify house --group north --no-resources
+  oadr vens modify house --add-certificate house-2027.pem
+  oadr vens modify house --remove-certificate house-2026.pem
+  oadr vens modify house --signatures required")]
 struct Modify {
     /// The VEN's name or ID
     #[arg(value_name = "VEN", value_parser = NonEmptyStringValueParser::new())]
@@ -149,6 +167,9 @@ struct Modify {
     /// It loses all resources
     #[arg(long, conflicts_with_all = ["add_resources", "remove_resources"])]
     no_resources: bool,
+
+    #[command(flatten)]
+    proof: ModifiedFlags,
 }
 
 impl VensArgs {
@@ -166,7 +187,8 @@ impl VensArgs {
             VensCommand::List => (Method::GET, "/vens".to_owned(), None),
             VensCommand::Show(named) => (Method::GET, named.path(), None),
             VensCommand::Opts(named) => (Method::GET, format!("{}/opts", named.path()), None),
-            VensCommand::Enrol(enrol) => (Method::POST, "/vens".to_owned(), Some(enrol.body())),
+            // These may be several requests.
+            VensCommand::Enrol(enrol) => return enrol.answer(&client, self.api.format()).await,
             VensCommand::Modify(modify) => {
                 let path = format!("/vens/{}", segment(&modify.ven));
                 (Method::PATCH, path, Some(modify.body()?))
@@ -180,13 +202,10 @@ impl VensArgs {
         };
         let answer = client.call(method, &path, body.as_ref()).await?;
         match (self.api.format(), self.command) {
-            (Format::Json, _) => Ok(answer.into_text()),
+            (Format::Json, _) | (Format::Table, VensCommand::Enrol(_)) => Ok(answer.into_text()),
             (Format::Table, VensCommand::List) => ven_view::list(&answer),
             (Format::Table, VensCommand::Show(_)) => ven_view::show(&answer),
             (Format::Table, VensCommand::Opts(_)) => opts_view::of_ven(&answer),
-            (Format::Table, VensCommand::Enrol(enrol)) => {
-                Ok(format!("{}: enrolled\n", printable(enrol.name.as_str())))
-            }
             (Format::Table, VensCommand::Modify(modify)) => {
                 ven_view::tell_membership(&modify.ven, &answer)
             }
@@ -216,15 +235,53 @@ impl Named {
 }
 
 impl Enrol {
-    fn body(&self) -> Value {
-        let mut body = Map::new();
-        body.insert("ven_name".to_owned(), self.name.as_str().into());
-        if let Some(id) = &self.id {
-            body.insert("ven_id".to_owned(), id.as_str().into());
+    /// Enrols one VEN after the other.
+    async fn answer(&self, client: &ApiClient, format: Format) -> Result<String, Error> {
+        let bodies = self.bodies()?;
+        let is_one = bodies.len() == 1;
+        let mut told = String::new();
+        let mut done = Vec::new();
+        for (ven, body) in bodies {
+            let answer = match client.call(Method::POST, "/vens", Some(&body)).await {
+                Ok(answer) => answer,
+                Err(cause) if is_one => return Err(cause),
+                Err(cause) => {
+                    let cause = Box::new(cause);
+                    return Err(Error::NotEnrolled { ven, done, cause });
+                }
+            };
+            match format {
+                Format::Json => told.push_str(&answer.into_text()),
+                Format::Table => told.push_str(&ven_view::tell_enrolled(&ven, &answer)?),
+            }
+            done.push(ven);
         }
-        say_ids(&mut body, "groups", &self.groups, GroupId::as_str);
-        say_ids(&mut body, "resources", &self.resources, ResourceId::as_str);
-        body.into()
+        Ok(told)
+    }
+
+    /// What is said of each VEN, and its name.
+    fn bodies(&self) -> Result<Vec<(String, Value)>, Error> {
+        let mut bodies = match &self.name {
+            None => self.proof.each()?,
+            Some(name) => {
+                let mut body = Map::new();
+                body.insert("ven_name".to_owned(), name.as_str().into());
+                if let Some(id) = &self.id {
+                    body.insert("ven_id".to_owned(), id.as_str().into());
+                }
+                self.proof.say(&mut body)?;
+                vec![body]
+            }
+        };
+        for body in &mut bodies {
+            say_ids(body, "groups", &self.groups, GroupId::as_str);
+            say_ids(body, "resources", &self.resources, ResourceId::as_str);
+        }
+        let named = bodies.into_iter().map(|body| {
+            let name = body.get("ven_name").and_then(Value::as_str);
+            (name.unwrap_or_default().to_owned(), body.into())
+        });
+        Ok(named.collect())
     }
 }
 
@@ -250,6 +307,7 @@ impl Modify {
                 body.insert(name.to_owned(), Value::Array(Vec::new()));
             }
         }
+        self.proof.say(&mut body)?;
         if body.is_empty() {
             return Err(Error::NothingToChange);
         }
@@ -269,8 +327,11 @@ mod tests {
     use clap::Parser;
     use serde_json::json;
 
+    use oadr_core::CertificateHash;
+
     use super::super::scripted_api::ScriptedApi;
     use super::*;
+    use crate::temp_dir::TempDir;
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -374,6 +435,158 @@ usage   METADATA_TELEMETRY_USAGE  3
             "ven_name": "barn", "ven_id": "v1", "groups": ["a", "b"], "resources": ["boiler"],
         });
         assert_eq!(most.body, expected);
+    }
+
+    /// A folder with a certificate for each of these common names; empty is none.
+    fn certificates(names: &[&str]) -> (TempDir, Vec<(String, CertificateHash)>) {
+        let folder = TempDir::new("vens").unwrap();
+        let mut files = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            let mut parameters = rcgen::CertificateParams::default();
+            parameters.distinguished_name = rcgen::DistinguishedName::new();
+            if !name.is_empty() {
+                let names = &mut parameters.distinguished_name;
+                names.push(rcgen::DnType::CommonName, *name);
+            }
+            let key = rcgen::KeyPair::generate().unwrap();
+            let certificate = parameters.self_signed(&key).unwrap();
+            let path = folder.path().join(format!("{place}.pem"));
+            std::fs::write(&path, certificate.pem()).unwrap();
+            let read = oadr_sign::Certificate::from_der(certificate.der()).unwrap();
+            files.push((path.to_str().unwrap().to_owned(), read.hash()));
+        }
+        (folder, files)
+    }
+
+    #[tokio::test]
+    async fn a_ven_is_enrolled_with_all_its_certificates() {
+        let (_folder, files) = certificates(&["house", "house of before"]);
+        let [(new, new_hash), (old, old_hash)] = &files[..] else {
+            panic!("{files:?}");
+        };
+        let told = old_hash.fingerprint();
+        let proved = json!({"ven_id": null, "ven_name": "barn", "status": "known",
+            "known_by": "operator", "groups": [], "resources": [], "learnt_resources": [],
+            "reregistration_requested": false, "registration": null, "reports": [],
+            "last_seen": null, "certificates": [new_hash, told], "signatures": "required"});
+        let proved = proved.to_string();
+        let api = ScriptedApi::new([(201, &proved), (200, &proved), (200, &proved)]).await;
+        let fingerprint = told.to_string().replace(':', "").to_lowercase();
+        let flags = [
+            "--certificate",
+            new,
+            "--fingerprint",
+            &fingerprint,
+            "--signatures",
+            "required",
+        ];
+        let answered = answer(&api, &[&["enrol", "barn"], &flags[..]].concat())
+            .await
+            .unwrap();
+        let (first, second) = (new_hash.fingerprint(), told);
+        let proof = format!("certificates {first}, {second}; signatures required");
+        assert_eq!(answered, format!("barn: enrolled; {proof}\n"));
+        let flags = [
+            "--add-certificate",
+            new,
+            "--remove-certificate",
+            old,
+            "--signatures",
+            "default",
+        ];
+        let answered = answer(&api, &[&["modify", "barn"], &flags[..]].concat())
+            .await
+            .unwrap();
+        assert_eq!(
+            answered,
+            format!("barn: groups none; resources none; {proof}\n")
+        );
+        let shown = answer(&api, &["show", &fingerprint]).await.unwrap();
+        for line in [
+            format!("certificate        {first}"),
+            format!("its SHA-256        {new_hash}"),
+            format!("certificate        {second}"),
+            "its SHA-256        not seen yet".to_owned(),
+            "signatures         required".to_owned(),
+        ] {
+            let line: Vec<_> = line.split_whitespace().collect();
+            let is_there = shown
+                .lines()
+                .any(|l| l.split_whitespace().eq(line.iter().copied()));
+            assert!(is_there, "{line:?} in {shown}");
+        }
+        let [enrolled, modified, _] = <[_; 3]>::try_from(api.asked()).unwrap();
+        let expected = json!({
+            "ven_name": "barn", "certificates": [new_hash, told], "signatures": "required",
+        });
+        assert_eq!(enrolled.body, expected);
+        let expected = json!({
+            "add_certificates": [new_hash], "remove_certificates": [old_hash], "signatures": null,
+        });
+        assert_eq!(modified.body, expected);
+    }
+
+    #[tokio::test]
+    async fn without_a_name_each_certificate_enrols_the_ven_that_it_names() {
+        let (_folder, files) = certificates(&["house", "plant", ""]);
+        let file = |n: usize| files[n].0.as_str();
+        let taken = r#"{"title":"In conflict","detail":"the VEN is already known"}"#;
+        let api = ScriptedApi::new([(201, KNOWN), (201, KNOWN), (201, KNOWN), (409, taken)]).await;
+        let both = [
+            "enrol",
+            "--certificate",
+            file(0),
+            "--certificate",
+            file(1),
+            "--group=g",
+        ];
+        let told = answer(&api, &both).await.unwrap();
+        assert_eq!(told, "house: enrolled\nplant: enrolled\n");
+        let expected = ["house", "plant"].into_iter().zip(&files).map(
+            |(name, (_, hash))| json!({"ven_name": name, "certificates": [hash], "groups": ["g"]}),
+        );
+        let said: Vec<_> = api.asked().into_iter().map(|asked| asked.body).collect();
+        assert_eq!(said, expected.collect::<Vec<_>>());
+        let error = answer(&api, &both).await.unwrap_err().to_string();
+        let expected =
+            "plant: the VEN is already known (In conflict, HTTP 409); enrolled before that: house";
+        assert_eq!(error, expected);
+        // Nothing is asked of the API before all is read.
+        let nobody = ["enrol", "--certificate", file(0), "--certificate", file(2)];
+        let error = answer(&api, &nobody).await.unwrap_err();
+        assert!(matches!(error, Error::NobodysCertificate { .. }), "{error}");
+        assert!(error.to_string().contains("say NAME"), "{error}");
+        assert_eq!(api.asked().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_certificate_is_said() {
+        let (folder, _) = certificates(&[]);
+        let api = ScriptedApi::new([]).await;
+        let file = folder.path().join("key.pem");
+        std::fs::write(
+            &file,
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        )
+        .unwrap();
+        for name in ["key.pem", "missing.pem"] {
+            let path = folder.path().join(name);
+            let path = path.to_str().unwrap();
+            let error = answer(&api, &["enrol", "--certificate", path])
+                .await
+                .unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        for wrong in [
+            &["enrol"][..],
+            &["enrol", "--fingerprint", "A9:F8:93:E8:84:32:55:D1:4E:D6"],
+            &["enrol", "house", "--fingerprint", "A9:F8:93"],
+            &["enrol", "--id=v1", "--certificate", "house.pem"],
+            &["enrol", "house", "--signatures", "default"],
+        ] {
+            let line = [&["vens"], wrong].concat();
+            assert!(Line::try_parse_from(line).is_err(), "{wrong:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,14 +1,14 @@
 //! What a caller may rely on.
 
-use oadr_core::Peer;
 use oadr_core::machine::{Decision, Env, Step};
 use oadr_core::payload::{CreatePartyRegistration, Message, Profile, Transport};
 use oadr_core::value::{
     Duration, EventId, NonEmpty, OptType, ProfileName, Text, TransportName, VtnId,
 };
 use oadr_core::vtn::{
-    self, Admission, Audience, Command, Context, EventBody, Input, UnregisteredPoll,
+    self, Admission, Audience, Claim, Command, Context, EventBody, Input, UnregisteredPoll,
 };
+use oadr_core::{CertificateHash, CertificateId, Peer};
 use serde_json::json;
 
 use super::*;
@@ -161,6 +161,46 @@ async fn a_claim_is_for_one_and_whoever_comes_second_leaves_nothing() {
     assert_eq!(found.partitions.len(), 1);
     let pending = store.outbox(1_000).await.unwrap();
     assert_eq!(pending.len(), one.effects().len());
+}
+
+#[tokio::test]
+async fn a_certificate_is_one_vens_however_it_was_named_and_is_free_when_it_is_removed() {
+    let temp = TempDir::new("store").unwrap();
+    let path = temp.path().join("vtn.db");
+    let store = Store::open(&path).unwrap();
+    let hash = CertificateHash([7; 32]);
+    let named = [
+        CertificateId::Hash(hash),
+        CertificateId::Fingerprint(hash.fingerprint()),
+    ];
+    let enrol = |name: &str, certificate| {
+        let command = Command::Enrol {
+            ven_name: Text::new(name).unwrap(),
+            ven_id: None,
+            groups: Vec::new(),
+            resources: Vec::new(),
+            certificates: vec![certificate],
+            signatures: None,
+        };
+        vtn::command(&Loaded::absent(), &context(), env(1), &command).unwrap()
+    };
+    for (one, other) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let (key, at) = insert(&store, &enrol("Pump1", named[one])).await.unwrap();
+        let second = insert(&store, &enrol("Pump2", named[other])).await;
+        assert!(matches!(second, Err(StoreError::Conflict)), "{one} {other}");
+        // What is on the disk is what is in memory.
+        let again = Store::open(&path).unwrap();
+        let kept = contents(&again).await;
+        let mut claims: Vec<_> = kept.claims.into_iter().map(|(claim, _)| claim).collect();
+        let mut held = at.state.claims();
+        claims.sort();
+        held.sort();
+        assert_eq!(claims, held);
+        assert!(held.iter().all(|claim| !matches!(claim, Claim::VenName(_))));
+        let remove = vtn::command(&at, &context(), env(2), &Command::Remove).unwrap();
+        commit(&store, Some(key), &at, &remove).await.unwrap();
+        assert_eq!(contents(&store).await.claims, []);
+    }
 }
 
 #[tokio::test]

@@ -65,6 +65,12 @@ async fn works(path: &Path) {
         assert_eq!(loaded.version.0, 3);
         assert_understood(&loaded.state, row);
     }
+    // None of that version was proved by a certificate, or had to sign.
+    assert!(PARTITIONS.contains(r#""certificate":null"#));
+    for (_, loaded) in &contents.partitions {
+        assert_eq!(loaded.state.certificates().count(), 0);
+        assert_eq!(loaded.state.signatures(), None);
+    }
     assert_eq!(contents.campaigns.len(), CAMPAIGNS.lines().count());
     for ((_, campaign), row) in contents.campaigns.iter().zip(CAMPAIGNS.lines()) {
         assert_understood(campaign.as_ref(), row);

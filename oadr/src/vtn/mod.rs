@@ -60,6 +60,8 @@ mod handle;
 mod handler;
 mod happening;
 mod host;
+#[cfg(test)]
+mod identity_tests;
 mod interval;
 mod offered_point;
 mod outbox;

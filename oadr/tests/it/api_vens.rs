@@ -107,6 +107,140 @@ async fn what_is_wrong_with_a_ven_is_told() {
     vtn.stop().await;
 }
 
+const HASH: &str = "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:\
+10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F";
+const FINGERPRINT: &str = "16:17:18:19:1A:1B:1C:1D:1E:1F";
+const OTHER: &str = "A9:F8:93:E8:84:32:55:D1:4E:D6";
+
+#[tokio::test]
+async fn a_ven_is_enrolled_and_found_by_its_certificates() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Enrolled).await;
+    let api = vtn.api_url();
+    let vens = "/api/v1/vens";
+    let new = json!({"ven_name": "Pump1", "certificates": [HASH], "signatures": "required"});
+    let made = call(&api, Method::POST, vens, Some(&new)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert_eq!(made.headers["location"], "/api/v1/vens/Pump1");
+    assert_eq!(made.body["certificates"], json!([HASH]));
+    assert_eq!(made.body["signatures"], "required");
+    // It has no venID yet, and claims no name.
+    for id in ["Pump1", HASH, FINGERPRINT, "161718191a1b1c1d1e1f"] {
+        let shown = call(&api, Method::GET, &format!("{vens}/{id}"), None).await;
+        assert_eq!(shown.body, made.body, "{id}");
+    }
+
+    for (taken, said) in [
+        (
+            json!({"ven_name": "Pump1", "certificates": [OTHER]}),
+            "already known",
+        ),
+        (json!({"ven_name": "Pump1"}), "already known"),
+        (
+            json!({"ven_name": "Pump2", "certificates": [HASH]}),
+            FINGERPRINT,
+        ),
+        (
+            json!({"ven_name": "Pump2", "certificates": [OTHER, FINGERPRINT]}),
+            FINGERPRINT,
+        ),
+    ] {
+        let answer = call(&api, Method::POST, vens, Some(&taken)).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+        assert!(
+            answer.body["detail"].as_str().unwrap().contains(said),
+            "{answer:?}"
+        );
+    }
+    let second = json!({"ven_name": "Pump2"});
+    let second = call(&api, Method::POST, vens, Some(&second)).await;
+    assert_eq!(second.status, StatusCode::CREATED, "{second:?}");
+    assert_eq!(
+        (&second.body["certificates"], &second.body["signatures"]),
+        (&json!([]), &Value::Null)
+    );
+    let steal = json!({"add_certificates": [FINGERPRINT]});
+    let answer = call(&api, Method::PATCH, &format!("{vens}/Pump2"), Some(&steal)).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+    vtn.stop().await;
+
+    // As it was before the restart.
+    let vtn = start(folder.path(), Admission::Enrolled).await;
+    let shown = call(
+        &vtn.api_url(),
+        Method::GET,
+        &format!("{vens}/{FINGERPRINT}"),
+        None,
+    )
+    .await;
+    assert_eq!(shown.body, made.body);
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn the_certificates_of_a_ven_are_changed_and_that_is_recorded() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Enrolled).await;
+    let api = vtn.api_url();
+    let new = json!({"ven_name": "Pump1", "certificates": [HASH]});
+    call(&api, Method::POST, "/api/v1/vens", Some(&new)).await;
+    let pump = "/api/v1/vens/Pump1";
+    for (change, certificates, signatures) in [
+        (
+            json!({"add_certificates": [OTHER]}),
+            json!([HASH, OTHER]),
+            Value::Null,
+        ),
+        // What is known in whole stays so.
+        (
+            json!({"certificates": [FINGERPRINT, OTHER]}),
+            json!([HASH, OTHER]),
+            Value::Null,
+        ),
+        (
+            json!({"remove_certificates": [FINGERPRINT], "signatures": "optional"}),
+            json!([OTHER]),
+            json!("optional"),
+        ),
+        (json!({"groups": ["g"]}), json!([OTHER]), json!("optional")),
+        (json!({"signatures": null}), json!([OTHER]), Value::Null),
+        (json!({"certificates": []}), json!([]), Value::Null),
+    ] {
+        let answer = call(&api, Method::PATCH, pump, Some(&change)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{change} {answer:?}");
+        assert_eq!(answer.body["certificates"], certificates, "{change}");
+        assert_eq!(answer.body["signatures"], signatures, "{change}");
+    }
+    for (change, field) in [
+        (json!({"certificates": [HASH, "A9:F8"]}), "certificates[1]"),
+        (json!({"add_certificates": [1]}), "add_certificates[0]"),
+        (json!({"certificates": null}), "certificates"),
+        (
+            json!({"certificates": [], "add_certificates": [HASH]}),
+            "certificates",
+        ),
+        (json!({"signatures": "sometimes"}), "signatures"),
+    ] {
+        let answer = call(&api, Method::PATCH, pump, Some(&change)).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{answer:?}"
+        );
+        assert_eq!(answer.body["field"], field, "{answer:?}");
+    }
+    vtn.stop().await;
+    let database = rusqlite::Connection::open(folder.path().join("vtn.db")).unwrap();
+    let count = |text: &str| -> i64 {
+        let sql = "SELECT count(*) FROM audit WHERE detail LIKE '%' || ?1 || '%'";
+        database.query_row(sql, [text], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(
+        (count("add_certificates"), count("\"signatures\":null")),
+        (1, 1)
+    );
+}
+
 #[tokio::test]
 async fn a_ven_registers_again_when_asked_and_goes_when_removed() {
     let folder = Folder::new();
