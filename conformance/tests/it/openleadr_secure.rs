@@ -84,7 +84,7 @@ fn listening(vtn: &Process) -> String {
 }
 
 /// Waits until a process has logged something.
-fn wait_for_log(process: &Process, text: &str) {
+pub(crate) fn wait_for_log(process: &Process, text: &str) {
     wait::until(text, wait::PATIENCE, || {
         process.failure("").to_string().contains(text).then_some(())
     })

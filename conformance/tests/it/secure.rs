@@ -1,6 +1,8 @@
 //! `oadr ven` and `oadr vtn` over mutual TLS with signatures required: both killed in the middle, and
 //! told again what was said before.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -9,10 +11,13 @@ use conformance::authority::{Authority, Issued, KeyKind, Order};
 use conformance::folder::Folder;
 use conformance::http::Base;
 use conformance::peers::Peers;
+use conformance::process::Process;
 use conformance::program::{self, Vtn};
 use conformance::tap::{Exchange, Tap};
+use conformance::wait;
 use serde_json::{Value, json};
 
+use crate::openleadr_secure::wait_for_log;
 use crate::tls_ends::TlsEnd;
 use crate::{operator, wire};
 
@@ -78,6 +83,7 @@ fn what_was_signed_once_has_no_effect_twice_and_nothing_is_lost_across_kill_9() 
         assert_eq!(schedules(vtn), 0);
     };
     say_again(&vtn);
+    assert_eq!(refusals(&vtn), codes(&["replayed"]));
 
     for round in 0..2 {
         let id = format!("Killed{round}");
@@ -88,6 +94,7 @@ fn what_was_signed_once_has_no_effect_twice_and_nothing_is_lost_across_kill_9() 
         vtn = start_vtn();
         on.redirect(vtn.endpoint.address);
         say_again(&vtn);
+        assert_eq!(refusals(&vtn), codes(&["before_start"]));
         operator::wait_for_answer(&vtn, &id, "house", "optIn");
     }
     // Who it is says TLS; that it says it now, nothing.
@@ -97,6 +104,7 @@ fn what_was_signed_once_has_no_effect_twice_and_nothing_is_lost_across_kill_9() 
         </o:oadrSignedObject></o:oadrPayload>"#;
     let answer = again.xml("/OadrPoll", unsigned.as_bytes()).unwrap();
     assert_eq!((answer.status, answer.body.len()), (403, 0));
+    assert_eq!(refusals(&vtn), codes(&["before_start", "unsigned"]));
 
     let exchanges = tap.exchanges();
     for exchange in &exchanges {
@@ -112,12 +120,76 @@ fn what_was_signed_once_has_no_effect_twice_and_nothing_is_lost_across_kill_9() 
     }
 }
 
-fn ven(
-    url: &str,
-    folder: &Path,
-    house: &Issued,
-    authority: &Authority,
-) -> conformance::process::Process {
+#[test]
+fn a_ven_goes_on_with_a_certificate_that_took_the_place_of_its_first_one() {
+    let authority = Authority::new(KeyKind::P256).unwrap();
+    let server = Order::server(&["localhost", "127.0.0.1"], KeyKind::P256);
+    let own = authority.issue(&server).unwrap();
+    let [first, second] = [(); 2].map(|()| authority.client("house").unwrap());
+    let (data, folder) = (Folder::new("vtn").unwrap(), Folder::new("ven").unwrap());
+    let vtn = Vtn::start_secured(data.path(), &[&own], &authority, &REQUIRED).unwrap();
+    let new = json!({"ven_name": "house", "ven_id": "house", "certificates": [first.hash()]});
+    vtn.call("POST", "/api/v1/vens", Some(&new), &[201])
+        .unwrap();
+    let ven = ven(&vtn.url, folder.path(), &first, &authority);
+    ven.wait_for("registered").unwrap();
+    event(&vtn, "Event1");
+    operator::wait_for_answer(&vtn, "Event1", "house", "optIn");
+
+    let change = |change: &Value| {
+        vtn.call("PATCH", "/api/v1/vens/house", Some(change), &[200])
+            .unwrap();
+    };
+    change(&json!({"add_certificates": [second.hash()]}));
+    fs::copy(&second.key, &first.key).unwrap();
+    fs::copy(&second.certificate, &first.certificate).unwrap();
+    wait_for_log(&ven, "certificates and keys read again");
+    change(&json!({"remove_certificates": [first.hash()]}));
+    event(&vtn, "Event2");
+    operator::wait_for_answer(&vtn, "Event2", "house", "optIn");
+    let registered = ven.happenings();
+    let registered = registered
+        .iter()
+        .filter(|line| line["happening"] == "registered");
+    assert_eq!(registered.count(), 1, "{}", ven.failure("registered again"));
+}
+
+#[test]
+fn a_ven_that_gets_nowhere_says_why() {
+    let authority = Authority::new(KeyKind::P256).unwrap();
+    let server = Order::server(&["localhost", "127.0.0.1"], KeyKind::P256);
+    let (own, house) = (authority.issue(&server).unwrap(), authority.client("house"));
+    let house = house.unwrap();
+    let data = Folder::new("vtn").unwrap();
+    let vtn = Vtn::start_secured(data.path(), &[&own], &authority, &REQUIRED).unwrap();
+    let new = json!({"ven_name": "house", "certificates": [house.hash()]});
+    vtn.call("POST", "/api/v1/vens", Some(&new), &[201])
+        .unwrap();
+
+    let folder = Folder::new("ven").unwrap();
+    let off = ["--signatures", "off"];
+    let (url, path) = (&vtn.url, folder.path());
+    let start = |authority: &Authority, options: &[&str]| {
+        program::ven_secured(url, "house", path, &house, authority, options).unwrap()
+    };
+    let ven = start(&authority, &off);
+    wait_for_log(&ven, "refuses the VEN's certificate or signature");
+    drop(ven);
+    assert_eq!(refusals(&vtn), codes(&["unsigned"]));
+
+    let stranger = Authority::new(KeyKind::P256).unwrap();
+    let ven = start(&stranger, &REQUIRED);
+    wait_for_log(&ven, "none of the CAs that are believed here");
+    wait_for_log(&ven, "`oadr doctor vtn https://127.0.0.1:");
+    drop(ven);
+
+    let mut ven = program::ven(url, "house", path, &[]).unwrap();
+    assert!(!ven.wait_exit(wait::PATIENCE).unwrap().success());
+    wait_for_log(&ven, "--tls-ca");
+    assert!(operator::vens(&vtn)[0]["registration_id"].is_null());
+}
+
+fn ven(url: &str, folder: &Path, house: &Issued, authority: &Authority) -> Process {
     program::ven_secured(url, "house", folder, house, authority, &REQUIRED).unwrap()
 }
 
@@ -132,6 +204,19 @@ fn opt(folder: &Path, words: &[&str]) {
     command.arg("opt").args(words).arg("--data").arg(folder);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+fn codes(codes: &[&str]) -> BTreeSet<String> {
+    codes.iter().map(|code| (*code).to_owned()).collect()
+}
+
+/// Why the VTN refused something since it was started.
+fn refusals(vtn: &Vtn) -> BTreeSet<String> {
+    let known = vtn.call("GET", "/api/v1/refusals", None, &[200]).unwrap();
+    let known = known["refusals"].as_array().unwrap().iter();
+    known
+        .map(|refused| refused["code"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// How many schedules the VTN has of the VEN.

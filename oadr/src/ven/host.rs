@@ -470,3 +470,21 @@ fn failure(error: &ClientError) -> Failure {
         | _ => Failure::Broken,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oadr_http::SealError;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_count_costs_no_answer_that_is_owed() {
+        let refused = || SealError::new(std::io::Error::other("signed by another"));
+        for error in [
+            ClientError::Unsealed { source: refused() },
+            ClientError::Unsigned { source: refused() },
+        ] {
+            assert_eq!(failure(&error), Failure::Unreachable);
+        }
+    }
+}
