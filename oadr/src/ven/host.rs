@@ -432,16 +432,19 @@ async fn send(client: Arc<Client>, signatures: SignaturePolicy, outgoing: Outgoi
 /// Says why there is no answer, and what to do if somebody can do something.
 fn tell(request: &str, error: &ClientError, vtn: &BaseUrl, signatures: SignaturePolicy) {
     let secured = vtn.is_https() || signatures != SignaturePolicy::Off;
-    match error {
-        ClientError::Tls { .. } => {
-            tracing::warn!(request, %error, "no answer: `oadr doctor vtn {vtn}` says more");
-        }
-        ClientError::Status { status, .. } if *status == 403 && secured => tracing::warn!(
+    if let ClientError::Tls { .. } = error {
+        tracing::warn!(request, %error, "no answer: `oadr doctor vtn {vtn}` says more");
+    } else if let ClientError::Status { status, .. } = error
+        && *status == 403
+        && secured
+    {
+        tracing::warn!(
             request, %error,
             "no answer: the VTN refuses the VEN's certificate or signature, or the lack of one; \
              `oadr doctor vtn {vtn}` says more"
-        ),
-        _ => tracing::warn!(request, %error, "no answer"),
+        );
+    } else {
+        tracing::warn!(request, %error, "no answer");
     }
 }
 

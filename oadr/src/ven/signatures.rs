@@ -87,9 +87,11 @@ impl Signatures {
         host: Option<String>,
         means: Means,
     ) -> Self {
-        let mut verifying = Policy::default();
-        verifying.window = window;
-        verifying.not_before = Some(start);
+        let verifying = Policy {
+            window,
+            not_before: Some(start),
+            ..Policy::default()
+        };
         Self {
             policy,
             verifying,
