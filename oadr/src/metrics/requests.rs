@@ -181,8 +181,8 @@ impl<H: Handler> Handler for Measured<H> {
             Notice::NotAccepted { .. } => {
                 self.requests.not_accepted.fetch_add(1, Ordering::Relaxed);
             }
-            // What a log should know and nobody counts.
-            _ => {}
+            // Counted elsewhere, by what is wrong with them.
+            Notice::Connected { .. } | Notice::Handshake { .. } | Notice::NotAProxy { .. } | _ => {}
         }
         self.handler.notice(notice);
     }

@@ -149,20 +149,16 @@ impl Handler for HttpHandler {
                 peer: _,
                 address,
                 failure,
-            } => {
-                if self.may_log(Subject::Request) {
-                    let failure = failure.to_string();
-                    tracing::info!(
-                        ?address,
-                        failure = logging::cut(&failure),
-                        "request refused"
-                    );
-                }
+            } if self.may_log(Subject::Request) => {
+                let failure = failure.to_string();
+                tracing::info!(
+                    ?address,
+                    failure = logging::cut(&failure),
+                    "request refused"
+                );
             }
-            Notice::TooMany { peer: _, address } => {
-                if self.may_log(Subject::Connection) {
-                    tracing::info!(?address, "too many connections of one peer: closed");
-                }
+            Notice::TooMany { peer: _, address } if self.may_log(Subject::Connection) => {
+                tracing::info!(?address, "too many connections of one peer: closed");
             }
             Notice::Connected {
                 address,
@@ -174,15 +170,18 @@ impl Handler for HttpHandler {
             Notice::Handshake { address, error } => self
                 .refuser(&Peer::Unproven, Some(address))
                 .handshake(error, clock::now()),
-            Notice::NotAccepted { error } => {
-                if self.may_log(Subject::Connection) {
-                    tracing::warn!(%error, "connection not accepted");
-                }
+            Notice::NotAccepted { error } if self.may_log(Subject::Connection) => {
+                tracing::warn!(%error, "connection not accepted");
             }
             Notice::NotAProxy { address } if self.may_log(Subject::Connection) => {
                 tracing::warn!(%address, "not a trusted proxy, but connected like one: closed");
             }
-            Notice::NotAProxy { .. } | _ => {}
+            // Those for which there are too many lines, and what is new.
+            Notice::Refused { .. }
+            | Notice::TooMany { .. }
+            | Notice::NotAccepted { .. }
+            | Notice::NotAProxy { .. }
+            | _ => {}
         }
     }
 }

@@ -127,11 +127,10 @@ impl Refuser<'_> {
 
     /// TLS failed (rule 517).
     pub(super) fn handshake(&self, error: &HandshakeError, now: DateTime) {
-        let shown = match error {
-            HandshakeError::Certificate { certificate, .. } => {
-                Certificate::from_der(certificate).ok()
-            }
-            _ => None,
+        let shown = if let HandshakeError::Certificate { certificate, .. } = error {
+            Certificate::from_der(certificate).ok()
+        } else {
+            None
         };
         self.say(
             Said {
@@ -276,10 +275,12 @@ impl Refuser<'_> {
         let Input::Message { message, .. } = input else {
             return None;
         };
-        let name = match message {
-            Message::CreatePartyRegistration(create) => create.ven_name.as_ref()?.as_str(),
-            Message::Poll(poll) => poll.ven_id.as_str(),
-            _ => return None,
+        let name = if let Message::CreatePartyRegistration(create) = message {
+            create.ven_name.as_ref()?.as_str()
+        } else if let Message::Poll(poll) = message {
+            poll.ven_id.as_str()
+        } else {
+            return None;
         };
         Text::new(cut(name)).ok()
     }
@@ -312,6 +313,8 @@ fn code_of(error: &HandshakeError) -> &'static str {
         HandshakeError::TimedOut => "timed_out",
         HandshakeError::Closed => "closed",
         HandshakeError::Io(_) => "io",
-        _ => "other",
+        HandshakeError::Host { .. } | HandshakeError::NotSetUp | HandshakeError::Rustls(_) | _ => {
+            "other"
+        }
     }
 }
