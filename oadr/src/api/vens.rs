@@ -76,7 +76,7 @@ fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
 pub(super) async fn list(State(host): State<Arc<Host>>) -> Json<List> {
     let slots = host.registry.all();
     Json(List {
-        vens: slots.iter().filter_map(|slot| view(slot)).collect(),
+        vens: slots.iter().filter_map(|slot| view(&host, slot)).collect(),
     })
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<VenView>, Problem> {
     let slot = find(&host, &id)?;
-    view(&slot).map(Json).ok_or_else(|| unknown(&id))
+    view(&host, &slot).map(Json).ok_or_else(|| unknown(&id))
 }
 
 pub(super) async fn enrol(
@@ -115,7 +115,7 @@ pub(super) async fn enrol(
     let audit = caller.audit("enrol", name.as_str(), Some(detail));
     carry_out(&host, None, command, audit).await?;
     let slot = find(&host, name.as_str())?;
-    let view = view(&slot).ok_or_else(|| unknown(name.as_str()))?;
+    let view = view(&host, &slot).ok_or_else(|| unknown(name.as_str()))?;
     let place = format!("/api/v1/vens/{}", segment(name.as_str()));
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
 }
@@ -164,7 +164,7 @@ pub(super) async fn modify(
     };
     let audit = caller.audit("modify", &id, Some(detail));
     carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
-    view(&slot).map(Json).ok_or_else(|| unknown(&id))
+    view(&host, &slot).map(Json).ok_or_else(|| unknown(&id))
 }
 
 pub(super) async fn remove(
@@ -175,7 +175,7 @@ pub(super) async fn remove(
     let slot = find(&host, &id)?;
     let audit = caller.audit("remove", &id, None);
     carry_out(&host, Some(Arc::clone(&slot)), Command::Remove, audit).await?;
-    Ok(match view(&slot) {
+    Ok(match view(&host, &slot) {
         // It is told at its next poll.
         Some(view) => (StatusCode::ACCEPTED, Json(view)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -191,7 +191,7 @@ pub(super) async fn reregister(
     let audit = caller.audit("reregister", &id, None);
     let command = Command::RequestReregistration;
     carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
-    let view = view(&slot).ok_or_else(|| unknown(&id))?;
+    let view = view(&host, &slot).ok_or_else(|| unknown(&id))?;
     Ok((StatusCode::ACCEPTED, Json(view)).into_response())
 }
 
@@ -233,8 +233,9 @@ async fn carry_out(
     to_the_end(async move { Ok(host.command(slot, &command, audit).await?) }).await
 }
 
-fn view(slot: &Slot) -> Option<VenView> {
-    Some(VenView::new(&*slot.current()?, slot.heard()))
+fn view(host: &Host, slot: &Slot) -> Option<VenView> {
+    let ven = slot.current()?;
+    Some(VenView::new(&ven, slot.heard(), &host.trust.peers))
 }
 
 /// A VEN by its ID, its name or one of its certificates.

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::opts::OptInShort;
 use crate::json::EventForm;
 use crate::store::Tally;
+use crate::vtn::Peers;
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -194,6 +195,8 @@ pub(crate) struct VenView {
     registration: Option<RegistrationView>,
     /// What proves it: hashes, and fingerprints of those that were not seen yet.
     certificates: Vec<CertificateId>,
+    /// When the one that was seen last expires; absent if none was since the VTN started.
+    certificate_not_after: Option<DateTime>,
     /// What becomes of XML signatures, if it is not what the configuration says.
     signatures: Option<SignaturePolicy>,
     /// The reports that it offers.
@@ -232,7 +235,7 @@ struct ReportView {
 }
 
 impl VenView {
-    pub(crate) fn new(ven: &Loaded<Vtn>, last_seen: Option<DateTime>) -> Self {
+    pub(crate) fn new(ven: &Loaded<Vtn>, last_seen: Option<DateTime>, peers: &Peers) -> Self {
         let state = &ven.state;
         let member = state.member();
         let registration = state.registration();
@@ -261,6 +264,9 @@ impl VenView {
                 renewed: registration.renewed,
             }),
             certificates: state.certificates().collect(),
+            certificate_not_after: peers
+                .last_of(state.certificates())
+                .map(|certificate| certificate.not_after()),
             signatures: state.signatures(),
             reports: state
                 .offers()

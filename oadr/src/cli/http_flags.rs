@@ -19,8 +19,8 @@ pub(super) struct HttpArgs {
     /// Connections open at the same time; more wait. Lowered to what the limit of open files allows
     #[arg(long, value_name = "COUNT", default_value = "10000", value_parser = at_least_one())]
     max_connections: u32,
-    /// Connections of one peer, which is an address as long as there are no certificates; more are
-    /// closed at once
+    /// Connections of one peer, which is a certificate, or an address without TLS; more are closed at
+    /// once
     #[arg(long, value_name = "COUNT", default_value = "1000")]
     max_connections_per_peer: u32,
     /// Requests a second of one peer; more are answered 503 with Retry-After. 0: any number

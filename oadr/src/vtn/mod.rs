@@ -128,6 +128,7 @@ pub use oadr_core::vtn::{
     ReportProgress, RequestOrigin, RequestedReport, WantedReport,
 };
 pub use offered_point::{OfferedPoint, PointRequest};
+pub(crate) use peers::Peers;
 use proxied::Proxied;
 pub use proxied::{Network, NetworkError, Proxy, ProxyError};
 pub(crate) use refusals::{Refused, Stage};
