@@ -180,7 +180,7 @@ fn unknown(record: &Record) -> Finding {
                 "; somebody with its name shows the certificate {} (SHA-256 {hash})",
                 hash.fingerprint()
             ),
-            format!(" --certificate {}", hash.fingerprint()),
+            format!(" --fingerprint {}", hash.fingerprint()),
         ),
         None if record.tls => (String::new(), " --certificate FILE".to_owned()),
         None => (String::new(), String::new()),
@@ -242,7 +242,7 @@ fn explain(refusal: &Refusal, record: &Record) -> Finding {
                 list(enrolled)
             ),
             format!(
-                "If its owner confirms the new one: oadr vens modify {name} --add-certificate {}",
+                "If its owner confirms the new one: oadr vens modify {name} --add-fingerprint {}",
                 hash.fingerprint()
             ),
         );

@@ -112,7 +112,7 @@ async fn a_ven_that_shows_another_certificate_than_the_enrolled_one() {
         after.fingerprint().to_string(),
     ];
     let words = said.problem("fingerprint_differs");
-    holds(&words, &[&both[0], &both[1], "--add-certificate"]);
+    holds(&words, &[&both[0], &both[1], "--add-fingerprint"]);
 }
 
 #[tokio::test]
