@@ -222,7 +222,8 @@ struct Life {
 
 #[derive(Debug, Args)]
 struct CaKey {
-    /// A file with the passphrase of the CA's key; a terminal is asked for it otherwise
+    /// A file with the passphrase of the CA's key. `init` puts the key under it; the others ask a terminal for
+    /// it, if it is needed and not given
     #[arg(long, value_name = "FILE")]
     ca_passphrase_file: Option<PathBuf>,
 }
@@ -412,7 +413,7 @@ impl Files {
     fn in_text(&self, path: &Path, certificate: &Certificate) -> String {
         let fingerprint = certificate.fingerprint().to_string();
         let mut text = format!(
-            "{}: {}\n  SHA-256             {}\n  OpenADR             {fingerprint}\n  OpenADR, elsewhere  {}\n",
+            "{}: {}\n  SHA-256             {}\n  OpenADR             {fingerprint}\n  OpenADR, plain      {}\n",
             path.display(),
             printable(certificate.subject()),
             certificate.hash(),
@@ -550,6 +551,7 @@ fn print(issued: &[Issued], json: bool) -> Result<(), Box<dyn Error>> {
         "FILE",
         "FOR",
         "NAME",
+        "HOSTS",
         "KEY",
         "EXPIRES",
         "DAYS",
@@ -565,6 +567,7 @@ fn print(issued: &[Issued], json: bool) -> Result<(), Box<dyn Error>> {
             one.file.clone(),
             one.purpose.name().to_owned(),
             one.common_name.clone(),
+            one.names.join(", "),
             one.key.clone(),
             one.not_after.date_naive().to_string(),
             left,

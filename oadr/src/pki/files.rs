@@ -60,8 +60,14 @@ impl Draft {
     pub(super) fn publish(self, replace: bool) -> io::Result<()> {
         if replace {
             fs::rename(&self.path, &self.name)?;
-        } else {
-            fs::hard_link(&self.path, &self.name)?;
+            return sync_folder(&self.name);
+        }
+        match fs::hard_link(&self.path, &self.name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+            // A file system without links, such as that of a memory stick.
+            Err(_) if !self.name.try_exists()? => fs::rename(&self.path, &self.name)?,
+            Err(error) => return Err(error),
         }
         sync_folder(&self.name)
     }
@@ -72,6 +78,14 @@ impl Drop for Draft {
         // Renamed, it is not there any more.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Keeps other processes out of a folder until it is dropped: two drafts for one name would be mixed up.
+/// Where the file system has no locks, there is none.
+pub(super) fn hold(folder: &Path) -> io::Result<File> {
+    let held = File::open(folder)?;
+    let _ = held.lock();
+    Ok(held)
 }
 
 /// Makes what happened to names in a file's folder last.

@@ -147,6 +147,7 @@ impl Authority {
         now: DateTime,
     ) -> Result<(Self, Issued), PkiError> {
         fs::create_dir_all(folder).map_err(|source| PkiError::io(folder, source))?;
+        let _held = files::hold(folder).map_err(|source| PkiError::io(folder, source))?;
         for name in [CA, CA_KEY] {
             let path = folder.join(name);
             if is_taken(&path)? {
@@ -223,7 +224,9 @@ impl Authority {
     /// # Errors
     /// There is one of that name, or the folder cannot be used.
     pub(crate) fn issue(&self, wanted: &Wanted<'_>, now: DateTime) -> Result<Issued, PkiError> {
-        vacant(&self.folder, std::slice::from_ref(wanted))?;
+        let folder = &self.folder;
+        let _held = files::hold(folder).map_err(|source| PkiError::io(folder, source))?;
+        vacant(folder, std::slice::from_ref(wanted))?;
         let (drawn, rsa) = match wanted.subject {
             Subject::New(kind, passphrase) => {
                 let key = kind.draw().map_err(|error| PkiError::Key(error.into()))?;
@@ -251,7 +254,7 @@ impl Authority {
         let entry = Issued::new(&certificate, wanted.purpose, file, drawn.is_none(), now);
         let pem = format!("{}{}", made.pem(), self.above);
         let key_pem = drawn.as_ref().map(|(_, pem)| pem.as_str());
-        deliver(&self.folder, &entry, &pem, key_pem, wanted.replace)?;
+        deliver(folder, &entry, &pem, key_pem, wanted.replace)?;
         Ok(entry)
     }
 }

@@ -478,6 +478,42 @@ fn openssls_requests_are_signed() {
 }
 
 #[test]
+fn certificates_of_an_intermediate_ca_bring_it_along() {
+    let temp = TempDir::new("pki").unwrap();
+    let folder = temp.path();
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root_key = KeyPair::generate().unwrap();
+    let root = params.self_signed(&root_key).unwrap();
+    let root_issuer = Issuer::new(params.clone(), root_key);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Middle");
+    let key = KeyPair::generate().unwrap();
+    let middle = params.signed_by(&key, &root_issuer).unwrap();
+    fs::write(folder.join(CA), format!("{}{}", middle.pem(), root.pem())).unwrap();
+    fs::write(folder.join(CA_KEY), key.serialize_pem()).unwrap();
+
+    let ca = Authority::open(folder, no_passphrase, clock::now()).unwrap();
+    let house = wanted(Purpose::Ven, "house", &[], NewKey::P256);
+    ca.issue(&house, clock::now()).unwrap();
+    let chain = certificates(&folder.join("house.pem")).unwrap();
+    assert_eq!(chain.len(), 2);
+    let anchor = anchor_from_trusted_cert(root.der()).unwrap();
+    let leaf = EndEntityCert::try_from(&chain[0]).unwrap();
+    leaf.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &[anchor],
+        &chain[1..],
+        UnixTime::now(),
+        KeyUsage::client_auth(),
+        None,
+        None,
+    )
+    .unwrap();
+}
+
+#[test]
 fn what_is_no_ca_issues_nothing() {
     let temp = TempDir::new("pki").unwrap();
     let folder = temp.path();
