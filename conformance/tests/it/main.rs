@@ -17,6 +17,8 @@ mod crash_of_the_vtn;
 #[cfg(test)]
 mod dist;
 #[cfg(test)]
+mod five_commands;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod given_answers;
