@@ -14,6 +14,7 @@ pub mod process;
 pub mod program;
 pub mod schema;
 pub mod seed;
+pub mod signxml;
 pub mod tap;
 pub mod trace;
 pub mod wait;

@@ -199,7 +199,8 @@ pub fn corpus_or_skip(test: &str) -> Option<PathBuf> {
     None
 }
 
-fn skipped(test: &str, why: &str) {
+/// Says on stderr that `test` is skipped, and why.
+pub fn skipped(test: &str, why: &str) {
     // Not eprintln: the test runner would swallow that.
     let _ = writeln!(std::io::stderr(), "skipped: {test} ({why})");
 }

@@ -57,6 +57,8 @@ mod reporting_harness;
 #[cfg(test)]
 mod secure;
 #[cfg(test)]
+mod signature_peers;
+#[cfg(test)]
 mod stop;
 #[cfg(test)]
 mod synced_before_answered;

@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod accepted;
 #[cfg(test)]
-mod corpus;
-#[cfg(test)]
 mod diagnosed;
 #[cfg(test)]
 mod forge;
