@@ -22,6 +22,8 @@ mod algorithm;
 mod certificate;
 mod diagnose;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod key;
 mod public_key;
 mod replay;
