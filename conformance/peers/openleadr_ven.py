@@ -6,8 +6,10 @@ Commands: opt (what to answer from now on), cancel_registration, stop.
 import argparse
 import asyncio
 import json
+import ssl
 from datetime import datetime, timedelta, timezone
 
+import aiohttp
 import lines
 from openleadr import OpenADRClient, enums
 
@@ -141,6 +143,19 @@ class Ven:
             lines.say("reports_registered", requests=len(payload.get("report_requests") or []))
 
 
+def session_with_suite(arguments):
+    """What OpenLEADR would make for itself, with one suite instead of Python's choice."""
+    context = ssl.create_default_context(cafile=arguments.ca)
+    context.load_cert_chain(arguments.certificate, arguments.key)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(arguments.suite)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context),
+        headers={"content-type": "application/xml"},
+        timeout=aiohttp.ClientTimeout(sock_connect=5, sock_read=10),
+    )
+
+
 async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vtn", required=True)
@@ -152,6 +167,7 @@ async def main():
     parser.add_argument("--ca", help="the CA of the VTN's certificate")
     parser.add_argument("--vtn-fingerprint", help="whose signatures count; without it, anybody's")
     parser.add_argument("--unsigned", action="store_true", help="TLS, but no signatures")
+    parser.add_argument("--suite", help="the only one that it offers, in TLS 1.2")
     arguments = parser.parse_args()
     lines.log_to_stderr()
 
@@ -165,6 +181,8 @@ async def main():
             "disable_signature": arguments.unsigned,
         }
     ven = Ven(arguments.vtn, arguments.name, arguments.opt, arguments.reports, secured)
+    if arguments.suite:
+        ven.client.client_session = session_with_suite(arguments)
     await ven.client.run()
     lines.say("running")
     async for command in lines.commands():

@@ -103,6 +103,27 @@ impl Peers {
         Process::start(format!("OpenLEADR VEN {name}"), command)
     }
 
+    /// The same without signatures, over TLS 1.2 with no other suite than this one of OpenSSL's.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_ven_with_suite(
+        &self,
+        vtn: &str,
+        name: &str,
+        own: &Issued,
+        authority: &Authority,
+        suite: &str,
+    ) -> Result<Process, Failure> {
+        let mut command = self.script("openleadr_ven.py");
+        command.args(["--vtn", vtn, "--name", name, "--unsigned", "--suite", suite]);
+        command.arg("--certificate").arg(&own.certificate);
+        command.arg("--key").arg(&own.key);
+        command.arg("--ca").arg(authority.certificate());
+        Process::start(format!("OpenLEADR VEN {name}"), command)
+    }
+
     /// An OpenLEADR VTN that asks its VENs to poll every second.
     ///
     /// # Errors

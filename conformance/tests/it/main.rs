@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod behind_nginx;
+#[cfg(test)]
 mod busy_reports;
 #[cfg(test)]
 mod busy_ven;
