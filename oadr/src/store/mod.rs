@@ -45,6 +45,7 @@ pub(crate) use readings::Written;
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/vtn/001_first.sql"),
     include_str!("../../migrations/vtn/002_readings_and_opts.sql"),
+    include_str!("../../migrations/vtn/003_certificates.sql"),
 ];
 
 /// The internal key of a partition.

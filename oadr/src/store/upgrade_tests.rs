@@ -19,8 +19,13 @@ const CAMPAIGNS: &str = include_str!("../../tests/upgrade/vtn-001/campaigns.json
 
 /// A database as the version before readings left it.
 fn before_readings(folder: &Path) {
+    of_schema(folder, 1);
+}
+
+/// A database with these rows, of the schema of this number.
+fn of_schema(folder: &Path, number: usize) {
     let data = DataDir::open(folder).unwrap();
-    let database = sqlite::open(&data.file("vtn.db"), &MIGRATIONS[..1]).unwrap();
+    let database = sqlite::open(&data.file("vtn.db"), &MIGRATIONS[..number]).unwrap();
     for (sql, rows) in [
         (
             "INSERT INTO partitions (key, version, state) VALUES (?1, 3, ?2)",
@@ -48,7 +53,7 @@ fn before_readings(folder: &Path) {
     let version: i64 = database
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 1);
+    assert_eq!(version, i64::try_from(number).unwrap());
 }
 
 /// What a VEN measured in these minutes.
@@ -101,6 +106,13 @@ async fn a_database_of_before_is_brought_up_to_date_with_all_that_is_in_it() {
     let store = Store::open(&path).unwrap();
     let page = store.readings(all()).await.unwrap();
     assert_eq!(values(&page).len(), 3);
+}
+
+#[tokio::test]
+async fn a_database_from_before_certificates_is_brought_up_to_date() {
+    let temp = TempDir::new("upgrade").unwrap();
+    of_schema(temp.path(), 2);
+    works(&temp.path().join("vtn.db")).await;
 }
 
 #[tokio::test]
