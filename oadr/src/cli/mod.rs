@@ -113,7 +113,7 @@ enum Command {
     Event(event::EventArgs),
     Opt(opt::OptArgs),
     Correct(correct::CorrectArgs),
-    Vens(vens::VensArgs),
+    Vens(Box<vens::VensArgs>),
     Readings(Box<readings::ReadingsArgs>),
     Reports(reports::ReportsArgs),
     Health(health::HealthArgs),
