@@ -10,7 +10,7 @@ use std::time::Duration;
 use conformance::authority::{Authority, Issued, KeyKind, Order};
 use conformance::folder::Folder;
 use conformance::http::Base;
-use conformance::peers::Peers;
+use conformance::peers::{Peers, Secured};
 use conformance::process::Process;
 use conformance::program::{self, Vtn};
 use conformance::tap::{Exchange, Tap};
@@ -152,6 +152,75 @@ fn a_ven_goes_on_with_a_certificate_that_took_the_place_of_its_first_one() {
         .iter()
         .filter(|line| line["happening"] == "registered");
     assert_eq!(registered.count(), 1, "{}", ven.failure("registered again"));
+}
+
+#[test]
+fn a_vtn_with_two_keys_signs_with_the_kind_that_its_ven_has() {
+    let name = "a_vtn_with_two_keys_signs_with_the_kind_that_its_ven_has";
+    let authority = Authority::new(KeyKind::P256).unwrap();
+    let issue = |order: &Order| authority.issue(order).unwrap();
+    let names = ["localhost", "127.0.0.1"];
+    let [p256, rsa] = [KeyKind::P256, KeyKind::Rsa].map(|key| issue(&Order::server(&names, key)));
+    let [house, plant, mill] = [
+        ("house", KeyKind::Rsa),
+        ("plant", KeyKind::P256),
+        ("mill", KeyKind::Rsa),
+    ]
+    .map(|(name, key)| issue(&Order::client(name, key)));
+    let data = Folder::new("vtn").unwrap();
+    let own = [&p256, &rsa];
+    let vtn = Vtn::start_secured(data.path(), &own, &authority, &REQUIRED).unwrap();
+    for (name, issued) in [("house", &house), ("plant", &plant), ("mill", &mill)] {
+        let new = json!({"ven_name": name, "ven_id": name, "certificates": [issued.hash()]});
+        vtn.call("POST", "/api/v1/vens", Some(&new), &[201])
+            .unwrap();
+    }
+    // Whichever of them TLS shows, the other one counts in signatures.
+    for (name, issued) in [("house", &house), ("plant", &plant)] {
+        let folder = Folder::new("ven").unwrap();
+        let ven =
+            program::ven_secured(&vtn.url, name, folder.path(), issued, &authority, &REQUIRED);
+        ven.unwrap().wait_for("registered").unwrap();
+    }
+    // This one says whose signatures it has read.
+    let Some(peers) = Peers::or_skip(name) else {
+        return;
+    };
+    let fingerprint = rsa.fingerprint();
+    let secured = Secured {
+        own: &mill,
+        authority: &authority,
+        expects: &fingerprint,
+    };
+    let ven = peers.openleadr_ven_secured(&vtn.url, "mill", &json!([]), &secured);
+    ven.unwrap().wait_for("registered").unwrap();
+}
+
+#[test]
+fn signatures_alone_say_who_it_is_where_there_is_no_tls() {
+    let authority = Authority::new(KeyKind::P256).unwrap();
+    let server = Order::server(&["localhost", "127.0.0.1"], KeyKind::P256);
+    let (own, house) = (authority.issue(&server).unwrap(), authority.client("house"));
+    let house = house.unwrap();
+    let other = authority.client("house").unwrap();
+    let (data, folder) = (Folder::new("vtn").unwrap(), Folder::new("ven").unwrap());
+    let key = ["--signature-certificate", own.certificate_word()];
+    let options = [&REQUIRED[..], &key, &["--poll-interval", "PT1S"]].concat();
+    let program = Command::new(program::binary().unwrap());
+    let vtn = Vtn::run(program, data.path(), &options).unwrap();
+    assert!(vtn.url.starts_with("http://"));
+    let new = json!({"ven_name": "house", "ven_id": "house", "certificates": [house.hash()]});
+    vtn.call("POST", "/api/v1/vens", Some(&new), &[201])
+        .unwrap();
+
+    let stranger = ven(&vtn.url, folder.path(), &other, &authority);
+    wait_for_log(&stranger, "403");
+    drop(stranger);
+    assert!(operator::vens(&vtn)[0]["registration_id"].is_null());
+    let ven = ven(&vtn.url, folder.path(), &house, &authority);
+    ven.wait_for("registered").unwrap();
+    event(&vtn, "Event1");
+    operator::wait_for_answer(&vtn, "Event1", "house", "optIn");
 }
 
 #[test]
