@@ -84,6 +84,8 @@ struct Scanner<'d> {
     /// The elements open, each with how many bindings there were before it.
     open: Vec<(u32, usize)>,
     scope: Vec<Binding>,
+    /// The prefix that was resolved last, and to what: neighbours often have the same.
+    last: Option<(u64, u32, Space)>,
     /// The root was seen.
     rooted: bool,
 }
@@ -129,6 +131,7 @@ impl<'d> Document<'d> {
             },
             open: Vec::with_capacity(DEEPEST),
             scope: Vec::with_capacity(16),
+            last: None,
             rooted: false,
         };
         scanner.document()?;
@@ -297,13 +300,17 @@ impl<'d> Scanner<'d> {
             return Err(self.broken(Broken::EndTag));
         };
         let at = self.at;
-        let name = self
+        let start = self
             .document
             .element(element)
-            .map_or("", |e| self.document.whole_name(e));
+            .and_then(|e| Some((self.document.tokens.get(wide(e.start))?.at, e.name)));
+        let (from, length) = start.unwrap_or_default();
+        let from = wide(from).saturating_add(1);
+        let name = self.bytes.get(from..from.saturating_add(wide(length)));
+        let name = name.unwrap_or_default();
         self.skip(2);
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(name.as_bytes()) {
+        if !rest.starts_with(name) {
             return Err(self.broken(Broken::EndTag));
         }
         self.skip(name.len());
@@ -332,7 +339,10 @@ impl<'d> Scanner<'d> {
         if let Some(element) = self.document.elements.get_mut(wide(element)) {
             element.close = close;
         }
-        self.scope.truncate(bindings);
+        if self.scope.len() > bindings {
+            self.scope.truncate(bindings);
+            self.last = None;
+        }
     }
 
     #[inline]
@@ -544,6 +554,7 @@ impl<'d> Scanner<'d> {
             if self.scope.len() == MOST_NAMESPACES {
                 return Err(Refusal::TooMuch(Limit::Namespaces(MOST_NAMESPACES)));
             }
+            self.last = None;
             self.scope.push(Binding {
                 key: key(prefix),
                 declaration: narrow(from.saturating_add(place)),
@@ -555,8 +566,20 @@ impl<'d> Scanner<'d> {
 
     /// What a prefix means here: the place of its declaration plus one, and the namespace.
     #[inline]
-    fn resolve(&self, prefix: &str) -> Result<(u32, Space), Refusal> {
+    fn resolve(&mut self, prefix: &str) -> Result<(u32, Space), Refusal> {
         let wanted = key(prefix);
+        if let Some((key, declared, space)) = self.last
+            && key == wanted
+            && prefix.len() < 8
+        {
+            return Ok((declared, space));
+        }
+        let (declared, space) = self.look_up(prefix, wanted)?;
+        self.last = Some((wanted, declared, space));
+        Ok((declared, space))
+    }
+
+    fn look_up(&self, prefix: &str, wanted: u64) -> Result<(u32, Space), Refusal> {
         for binding in self.scope.iter().rev() {
             if binding.key == wanted && (prefix.len() < 8 || self.is_bound(binding, prefix)) {
                 return Ok((binding.declaration.saturating_add(1), binding.space));
