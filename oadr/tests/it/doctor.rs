@@ -30,6 +30,10 @@ impl Said {
         self.finding("problem", code)
     }
 
+    fn has(&self, code: &str) -> bool {
+        self.findings.iter().any(|found| found["code"] == code)
+    }
+
     fn finding(&self, level: &str, code: &str) -> String {
         let mut findings = self.findings.iter();
         let found = findings.find(|found| found["code"] == code && found["level"] == level);

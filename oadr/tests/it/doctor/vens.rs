@@ -9,7 +9,7 @@ use super::authority::{Authority, Issued, client, server};
 use super::{Said, doctor, doctor_vtn, holds, text};
 use crate::folder::Folder;
 use crate::process::Process;
-use crate::served::call;
+use crate::served::{call, within};
 use crate::token;
 
 /// A running `oadr vtn` with certificates.
@@ -105,8 +105,30 @@ async fn a_ven_that_shows_another_certificate_than_the_enrolled_one() {
     );
     vtn.enrol("house", &[before.fingerprint().to_string()])
         .await;
-    vtn.visit(&after, &["--signatures", "required"]).await;
-    let said = vtn.ask("house").await;
+    // What the VTN offers it tells anybody; to register is what it refuses.
+    let folder = Folder::new();
+    let _ven = Process::start(&[
+        "ven",
+        "--vtn",
+        &vtn.url,
+        "--name",
+        "house",
+        "--data",
+        text(folder.path()),
+        "--tls-ca",
+        text(&vtn.ca.ca),
+        "--tls-certificate",
+        text(&after.certificate),
+    ]);
+    let refused = async {
+        loop {
+            let said = vtn.ask("house").await;
+            if said.has("fingerprint_differs") {
+                return said;
+            }
+        }
+    };
+    let said = within("the refusal", refused).await;
     let both = [
         before.fingerprint().to_string(),
         after.fingerprint().to_string(),
