@@ -181,6 +181,27 @@ impl Peers {
         Process::start("OpenLEADR VTN", command)
     }
 
+    /// The same over TLS with signatures, whose VEN polls when it likes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn openleadr_vtn_secured_under_load(
+        &self,
+        processor: &str,
+        secured: &Secured<'_>,
+    ) -> Result<Process, Failure> {
+        let script = self.script("openleadr_vtn.py");
+        let mut command = Command::new("taskset");
+        command
+            .args(["-c", processor])
+            .arg(script.get_program())
+            .args(script.get_args())
+            .args(["--quiet", "--poll", "3600"]);
+        secured.tell(&mut command, "--ven-fingerprint");
+        Process::start("OpenLEADR VTN", command)
+    }
+
     pub(crate) fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(folder().join(name));
