@@ -140,3 +140,73 @@ impl TlsArgs {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        tls: TlsArgs,
+    }
+
+    fn line(words: &[&str]) -> Result<Config, String> {
+        let line = Line::try_parse_from(["vtn"].iter().chain(words)).unwrap();
+        assert!(!format!("{line:?}").contains("sesame"));
+        let mut config = Config::default();
+        line.tls.apply(&mut config).map_err(|e| e.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn nothing_said_is_the_vtns_default() {
+        let (said, default) = (line(&[]).unwrap(), Config::default());
+        assert_eq!(format!("{said:?}"), format!("{default:?}"));
+    }
+
+    #[test]
+    fn certificates_keys_and_cas_keep_their_order() {
+        let config = line(&[
+            "--tls-certificate=a.pem",
+            "--tls-certificate=b.pem",
+            "--tls-key=a.key",
+            "--tls-key=b.key",
+            "--tls-client-ca=ca.pem",
+            "--tls-passphrase=open sesame",
+            "--signatures=required",
+        ]);
+        let config = config.unwrap();
+        assert!(!format!("{config:?}").contains("sesame"));
+        let files = config.tls.unwrap();
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(files.certificates, paths(&["a.pem", "b.pem"]));
+        assert_eq!(files.keys, paths(&["a.key", "b.key"]));
+        assert_eq!(files.roots, paths(&["ca.pem"]));
+        assert_eq!(config.signatures, Some(SignaturePolicy::Required));
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (words, said) in [
+            (
+                &["--tls-client-ca=ca.pem"][..],
+                "tls_client_cas without a certificate",
+            ),
+            (&["--tls-key=a.key"], "tls_keys without a certificate"),
+            (
+                &["--signature-key=a.key"],
+                "signature_keys without a certificate",
+            ),
+            (
+                &["--tls-passphrase=a", "--tls-passphrase-file=b"],
+                "one of them is enough",
+            ),
+        ] {
+            let error = line(words).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
