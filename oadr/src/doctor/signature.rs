@@ -4,7 +4,7 @@
 
 use oadr_core::SignaturePolicy;
 use oadr_core::value::DateTime;
-use oadr_sign::{Policy, Severity, SignedDocument, diagnose, is_signed};
+use oadr_sign::{Certificate, Policy, Severity, SignedDocument, diagnose, is_signed};
 
 use super::finding::{Finding, Level};
 use super::handshake::Seen;
@@ -39,7 +39,11 @@ pub(super) fn examine(
         };
     }
     let mut found = Vec::new();
-    for said in diagnose(document, None, policy, now) {
+    // Whose it is gets judged below; what diagnosing says of a stranger's certificate would be too much.
+    let signed = SignedDocument::parse(document).ok();
+    let claimed = signed.as_ref().map(SignedDocument::certificate);
+    let certificate = claimed.and_then(|der| Certificate::from_der(der).ok());
+    for said in diagnose(document, certificate.as_ref(), policy, now) {
         let what = format!("the signature of the answer: {}", said.text);
         let advice = said.advice.map_or_else(
             || "Show the answer to the VTN's operator: oadr inspect.".to_owned(),
@@ -51,8 +55,7 @@ pub(super) fn examine(
             Severity::Bad => found.push(Finding::problem(said.code, what, advice)),
         }
     }
-    let signer = SignedDocument::parse(document).ok();
-    let signer = signer.and_then(|signed| Paper::read(signed.certificate()));
+    let signer = claimed.and_then(Paper::read);
     if let Some(signer) = signer {
         found.extend(whose(&signer, seen, host, trust, now));
         if found.iter().all(|found| found.level != Level::Problem) {
