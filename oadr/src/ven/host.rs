@@ -423,7 +423,7 @@ async fn send(client: Arc<Client>, signatures: SignaturePolicy, outgoing: Outgoi
         }
         Err(error) => {
             tell(&kind.to_string(), &error, client.base(), signatures);
-            let failure = failure(&error);
+            let failure = failure(&error, is_secured(client.base(), signatures));
             Input::Failed { exchange, failure }
         }
     }
@@ -431,12 +431,11 @@ async fn send(client: Arc<Client>, signatures: SignaturePolicy, outgoing: Outgoi
 
 /// Says why there is no answer, and what to do if somebody can do something.
 fn tell(request: &str, error: &ClientError, vtn: &BaseUrl, signatures: SignaturePolicy) {
-    let secured = vtn.is_https() || signatures != SignaturePolicy::Off;
     if let ClientError::Tls { .. } = error {
         tracing::warn!(request, %error, "no answer: `oadr doctor vtn {vtn}` says more");
     } else if let ClientError::Status { status, .. } = error
         && *status == 403
-        && secured
+        && is_secured(vtn, signatures)
     {
         tracing::warn!(
             request, %error,
@@ -448,8 +447,16 @@ fn tell(request: &str, error: &ClientError, vtn: &BaseUrl, signatures: Signature
     }
 }
 
-fn failure(error: &ClientError) -> Failure {
+/// Whether a VTN may refuse the VEN for its certificate or signature.
+fn is_secured(vtn: &BaseUrl, signatures: SignaturePolicy) -> bool {
+    vtn.is_https() || signatures != SignaturePolicy::Off
+}
+
+fn failure(error: &ClientError, is_secured: bool) -> Failure {
     match error {
+        // Rule 517: the VEN is refused and not what it says, until somebody sets a clock right or enrols
+        // its certificate. Nothing is dropped over that.
+        ClientError::Status { status, .. } if *status == 403 && is_secured => Failure::Unreachable,
         // What does not count has not come: what was said is said again, and nothing is dropped.
         ClientError::Connect { .. }
         | ClientError::Tls { .. }
@@ -487,7 +494,20 @@ mod tests {
             ClientError::Unsealed { source: refused() },
             ClientError::Unsigned { source: refused() },
         ] {
-            assert_eq!(failure(&error), Failure::Unreachable);
+            assert_eq!(failure(&error, true), Failure::Unreachable);
         }
+    }
+
+    #[test]
+    fn rule_517_a_ven_that_is_refused_drops_nothing() {
+        let refused = |status: u16| ClientError::Status {
+            status: hyper::StatusCode::from_u16(status).unwrap(),
+            retry_after: None,
+            excerpt: String::new(),
+        };
+        assert_eq!(failure(&refused(403), true), Failure::Unreachable);
+        // Without TLS and signatures nobody can mean the VEN.
+        assert_eq!(failure(&refused(403), false), Failure::Refused);
+        assert_eq!(failure(&refused(404), true), Failure::Refused);
     }
 }
