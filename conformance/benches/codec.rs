@@ -16,13 +16,10 @@ use std::time::{Duration, Instant};
 use event::{at, distribute_event, id};
 use oadr_core::codec::{DecodeOptions, decode, encode, encode_into};
 use oadr_core::payload::{
-    ActivePeriod, DistributeEvent, EiEvent, EiResponse, Event, EventDescriptor, EventSignal,
-    EventSignals, Interval, ItemBase, Message, Payload, PowerAttributes, PowerReal, PowerUnit,
-    Properties, Report, ReportPayload, StreamPayload, Target, Tolerance, UpdateReport,
+    Interval, Message, Payload, Report, ReportPayload, StreamPayload, UpdateReport,
 };
 use oadr_core::value::{
-    DataQuality, DateTime, Decimal, EventStatus, Float, MarketContext, NonEmpty, ReportName,
-    ResponseRequired, SiScaleCode, SignalName, SignalType, Text,
+    DataQuality, Float, NonEmpty, ReportName,
 };
 use quick_xml::NsReader;
 use quick_xml::events::Event as XmlEvent;
