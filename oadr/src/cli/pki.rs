@@ -319,6 +319,8 @@ impl Ven {
             replace: self.force,
             ..ven(self.name, self.common_name, self.hosts, self.life.days, key)?
         };
+        // Before anybody is asked for a passphrase.
+        pki::vacant(folder, std::slice::from_ref(&wanted))?;
         let authority = self.life.ca.open(folder)?;
         Ok(vec![authority.issue(&wanted, clock::now())?])
     }
@@ -367,6 +369,7 @@ impl Sign {
             subject: Subject::Of(&request),
             replace: self.force,
         };
+        pki::vacant(folder, std::slice::from_ref(&wanted))?;
         let authority = self.ca.open(folder)?;
         Ok(vec![authority.issue(&wanted, clock::now())?])
     }
