@@ -193,12 +193,15 @@ impl Host {
                 }
                 continue;
             };
-            slot.hear(env.now);
             let turn = slot.turn.lock().await;
             let Some(at) = slot.current() else {
                 continue;
             };
             let context = self.context_of(&slot, &at, env.now);
+            // What is forbidden has no effect: nor does it show that the VEN is there.
+            if !vtn::is_forbidden(&at.state, &context, env.now, input) {
+                slot.hear(env.now);
+            }
             match vtn::decide(&at, &context, env, input, asked.answers()) {
                 Step::Ask(question) => {
                     // An application that takes its time holds up this request only.
