@@ -1,15 +1,22 @@
 //! Peers that send what they should not, against the real program: each kind of bad input gets its
 //! status, its code or the end of its connection, and an honest VEN does not notice.
 //!
-//! The kinds are functions of a `Target`, so that they can come one by one and all at once.
+//! The kinds are functions of a `Target`, so that they can come one by one and all at once; but for what
+//! is done to signatures, which is tried on a `Court` each.
 
 mod addressing;
 mod documents;
 mod floods;
+mod forge;
+mod forged;
+mod identities;
+mod replayed;
 mod shares;
+mod signed;
 mod slowness;
 mod target;
 mod wire;
+mod wrapped;
 
 use std::thread;
 
