@@ -235,11 +235,18 @@ async fn nothing_that_is_unsigned_wrongly_signed_or_signed_before_has_an_effect(
     is_forbidden(&signs, service, create("house")).await;
     assert_eq!(refusal(&vtn).await["code"], "replayed");
 
+    // Nor does what anybody could have said show that the VEN is there.
+    let api = vtn.api_url();
+    let vens = || call(&api, Method::GET, "/api/v1/vens", None);
+    let before = vens().await.text;
+    is_forbidden(&silent, ServiceName::OadrPoll, a_poll(&first)).await;
+    assert_eq!(vens().await.text, before);
+
     let metrics = call(&vtn.api_url(), Method::GET, "/metrics", None).await;
     for line in [
         "oadr_signatures_verified_total 1",
         "oadr_signatures_refused_total{code=\"replayed\"} 1",
-        "oadr_signatures_refused_total{code=\"unsigned\"} 1",
+        "oadr_signatures_refused_total{code=\"unsigned\"} 2",
         "kind=\"own\"}",
     ] {
         assert!(metrics.text.contains(line), "{line}: {}", metrics.text);
