@@ -18,9 +18,7 @@ use oadr_core::codec::{DecodeOptions, decode, encode, encode_into};
 use oadr_core::payload::{
     Interval, Message, Payload, Report, ReportPayload, StreamPayload, UpdateReport,
 };
-use oadr_core::value::{
-    DataQuality, Float, NonEmpty, ReportName,
-};
+use oadr_core::value::{DataQuality, Float, NonEmpty, ReportName};
 use quick_xml::NsReader;
 use quick_xml::events::Event as XmlEvent;
 

@@ -241,7 +241,9 @@ mod tests {
         assert_eq!((base.address.port(), base.prefix.as_str()), (8080, ""));
         let base = Base::parse("http://127.0.0.1:8080/OpenADR2/Simple/2.0b/").unwrap();
         assert_eq!(base.prefix, "/OpenADR2/Simple/2.0b");
-        assert!(Base::parse("https://127.0.0.1:8080").is_err());
+        let base = Base::parse("https://127.0.0.1:8443").unwrap();
+        assert_eq!((base.address.port(), base.prefix.as_str()), (8443, ""));
+        assert!(Base::parse("ftp://127.0.0.1:8080").is_err());
     }
 
     #[test]

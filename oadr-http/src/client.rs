@@ -20,7 +20,7 @@ use hyper::header::{
     HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::{Method, Request, Response};
-use oadr_core::codec::{Decoded, decode, encode};
+use oadr_core::codec::{Decoded, encode};
 use oadr_core::payload::Message;
 use oadr_core::value::ServiceName;
 use tokio::time::Instant;
@@ -35,6 +35,7 @@ pub use self::url::{BaseUrl, UrlError};
 use crate::body::{BodyError, collect, collect_beginning, excerpt};
 use crate::coding::{Coding, InflateError, inflate, inflate_beginning};
 use crate::tls::HandshakeError;
+use crate::unsealed::Unsealed;
 
 /// A client of one peer. Keeps one connection open between exchanges; exchanges that overlap get
 /// connections of their own.
@@ -208,20 +209,20 @@ impl Client {
             },
             Coded::Strangely(coding) => return Err(ClientError::ContentCoding { coding }),
         };
-        let octets = match &self.config.seal {
+        let unsealed = match &self.config.seal {
             Some(seal) => seal
                 .unseal(&server, octets)
                 .map_err(|source| ClientError::Unsealed { source })?,
-            None => octets,
+            None => Unsealed::unsigned(octets),
         };
-        match decode(&octets, &self.config.decode) {
+        match unsealed.decode(&self.config.decode) {
             Ok(reply) => Ok(Answer {
                 reply: Some(reply),
-                octets,
+                octets: unsealed.octets,
                 date,
             }),
             Err(error) => {
-                let excerpt = excerpt(&octets, EXCERPT);
+                let excerpt = excerpt(&unsealed.octets, EXCERPT);
                 Err(ClientError::Undecodable { error, excerpt })
             }
         }

@@ -85,6 +85,7 @@ mod path;
 mod server;
 mod status;
 pub mod tls;
+mod unsealed;
 
 pub use client::{
     Answer, BaseUrl, Client, ClientConfig, ClientError, Credentials, CredentialsError,
@@ -94,6 +95,7 @@ pub use path::{Prefix, PrefixError};
 pub use server::{
     Drained, Forbidden, HandedError, Handler, Network, NetworkError, Notice, ProxiedError,
     ProxyTrust, ProxyTrustConfig, ProxyTrustError, Reply, Request, RequestRate, Server,
-    ServerConfig, Unsealed, serve,
+    ServerConfig, serve,
 };
 pub use status::{Culprit, Failure};
+pub use unsealed::Unsealed;

@@ -32,7 +32,7 @@ use self::accounts::{Accounts, Tab};
 pub use self::config::ServerConfig;
 use self::drive::drive;
 use self::gate::Gate;
-pub use self::handler::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
+pub use self::handler::{Forbidden, Handler, Notice, Reply, Request};
 use self::link::Link;
 pub use self::proxy::{
     HandedError, Network, NetworkError, ProxiedError, ProxyTrust, ProxyTrustConfig, ProxyTrustError,

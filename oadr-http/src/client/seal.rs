@@ -9,6 +9,8 @@ use hyper::body::Bytes;
 use oadr_core::Peer;
 use oadr_core::payload::Message;
 
+use crate::unsealed::Unsealed;
+
 /// Signs what a [`Client`](super::Client) sends, and checks what comes back.
 pub trait Seal: fmt::Debug + Send + Sync {
     /// The document of a message, signed now. Called anew each time that it is sent: a signature that
@@ -23,7 +25,7 @@ pub trait Seal: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The reply is not signed as it should be; nothing of it counts.
-    fn unseal(&self, server: &Peer, document: Bytes) -> Result<Bytes, SealError>;
+    fn unseal(&self, server: &Peer, document: Bytes) -> Result<Unsealed, SealError>;
 }
 
 /// Why a message was not signed, or a reply does not count.

@@ -15,6 +15,7 @@ use oadr_core::{Peer, Profile, Signature};
 
 use crate::status::Failure;
 use crate::tls::{CertificateDer, HandshakeError};
+use crate::unsealed::Unsealed;
 
 /// Whoever answers the messages: a VTN, or the push side of a VEN.
 pub trait Handler: Send + Sync + 'static {
@@ -64,26 +65,6 @@ impl<H: Handler> Handler for Arc<H> {
 
     fn notice(&self, notice: Notice<'_>) {
         H::notice(self, notice);
-    }
-}
-
-/// What is left of a document once its signature was checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsealed {
-    /// What to read.
-    pub octets: Bytes,
-    /// What its signature proves, if it was looked at.
-    pub signature: Option<Signature>,
-}
-
-impl Unsealed {
-    /// A document that is read as it came.
-    #[must_use]
-    pub fn unsigned(document: Bytes) -> Self {
-        Self {
-            octets: document,
-            signature: None,
-        }
     }
 }
 

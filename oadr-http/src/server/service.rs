@@ -17,13 +17,13 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 use oadr_core::Peer;
-use oadr_core::codec::{Decoded, decode, encode};
+use oadr_core::codec::{Decoded, encode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::accounts::{Accounts, Tab};
 use super::config::ServerConfig;
-use super::handler::{Forbidden, Handler, Notice, Reply, Request, Unsealed};
+use super::handler::{Forbidden, Handler, Notice, Reply, Request};
 use super::link::{Link, Phase};
 use super::proxy::{ProxyTrust, forwarded_for};
 use crate::body::{BodyError, Place, Room, collect};
@@ -31,6 +31,7 @@ use crate::coding::Accepts;
 use crate::path::service_at;
 use crate::status::{Failure, retry_seconds};
 use crate::tls::{CertificateDer, UnixTime, Validity};
+use crate::unsealed::Unsealed;
 
 /// Who says whose the requests on a connection are.
 pub(super) enum Voucher {
@@ -126,12 +127,12 @@ impl<H: Handler> Endpoint<H> {
         let (octets, _place) = self.read(body).await?;
         self.link.enter(Phase::Handling);
 
-        let Unsealed { octets, signature } = self.unseal(octets, sender).await?;
+        let unsealed = self.unseal(octets, sender).await?;
         let Decoded {
             message,
             drifts,
             profile,
-        } = self.decode(&octets).await?;
+        } = self.decode(&unsealed).await?;
         let kind = message.kind();
         if kind.service().is_some_and(|own| own != service) {
             return Err(Failure::WrongService {
@@ -145,9 +146,9 @@ impl<H: Handler> Endpoint<H> {
             profile,
             service,
             message,
-            signature,
+            signature: unsealed.signature,
             drifts,
-            octets,
+            octets: unsealed.octets,
         };
         match self.handler.handle(request).await {
             Reply::Message(message) => Ok(encode(&message)),
@@ -210,14 +211,14 @@ impl<H: Handler> Endpoint<H> {
 
     /// Reads a document: here if it is as short as nearly all are, or else beside the others. A long
     /// one takes so many milliseconds that a few on all the runtime's threads would hold up everybody.
-    async fn decode(&self, octets: &Bytes) -> Result<Decoded, Failure> {
-        let decoded = if octets.len() <= SHORT_DOCUMENT {
-            decode(octets, &self.config.decode)
+    async fn decode(&self, unsealed: &Unsealed) -> Result<Decoded, Failure> {
+        let decoded = if unsealed.octets.len() <= SHORT_DOCUMENT {
+            unsealed.decode(&self.config.decode)
         } else {
             // Never closed.
             let _turn = self.decoders.acquire().await;
-            let (octets, config) = (octets.clone(), Arc::clone(&self.config));
-            tokio::task::spawn_blocking(move || decode(&octets, &config.decode))
+            let (unsealed, config) = (unsealed.clone(), Arc::clone(&self.config));
+            tokio::task::spawn_blocking(move || unsealed.decode(&config.decode))
                 .await
                 .map_err(|_| Failure::Panicked)?
         };

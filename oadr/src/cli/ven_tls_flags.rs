@@ -45,7 +45,8 @@ pub(super) struct VenTlsArgs {
     /// TLS and in signatures; may be given several times. [default: any for the URL's host from --tls-ca]
     #[arg(long = "vtn-certificate", value_name = "ID")]
     vtn_certificates: Vec<CertificateId>,
-    /// Believe certificates that do not bear the URL's host, which some VTNs have.
+    /// Believe certificates that do not bear the URL's host, which some VTNs have. Any server's from
+    /// --tls-ca will do then: name the VTN's with --vtn-certificate.
     #[arg(long)]
     no_verify_host: bool,
     /// XML signatures: `required` reads only what the VTN signed, `optional` unsigned replies too; both sign

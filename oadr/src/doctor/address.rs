@@ -264,7 +264,7 @@ mod tests {
             ("https://me:secret@vtn.example", "url_credentials"),
             ("https://vtn.example/?a=b", "url_query"),
             ("https://vtn.example:0/", "url_port"),
-            ("https://vtn.example:99999/", "url_malformed"),
+            ("https://vtn.example:99999/", "url_port"),
             ("https:///path", "url_malformed"),
         ] {
             assert_eq!(codes(text), (None, vec![code]), "{text}");

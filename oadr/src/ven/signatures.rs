@@ -13,7 +13,7 @@ use oadr_core::payload::{Message, MessageKind};
 use oadr_core::value::DateTime;
 use oadr_core::{CertificateId, Fingerprint, Peer, SignaturePolicy};
 use oadr_http::tls::{CertificateDer, Roots, UnixTime, VerifyError};
-use oadr_http::{Seal, SealError};
+use oadr_http::{Seal, SealError, Unsealed};
 use oadr_sign::{
     Certificate, CertificateError, Policy, Refusal, ReplayGuard, SignError, SignedDocument,
     SigningKey, is_signed, sign,
@@ -46,7 +46,7 @@ pub(super) struct Means {
 
 /// Why a reply does not count.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unsealed {
+pub(super) enum NotUnsealed {
     #[error("the VTN's reply does not count: {0}")]
     Signature(#[from] Refusal),
     #[error("the VTN's reply does not count: the signer's certificate is {0}")]
@@ -126,21 +126,37 @@ impl Signatures {
         }
     }
 
-    fn unseal_at(&self, server: &Peer, document: Bytes, now: DateTime) -> Result<Bytes, Unsealed> {
+    fn unseal_at(
+        &self,
+        server: &Peer,
+        document: Bytes,
+        now: DateTime,
+    ) -> Result<Unsealed, NotUnsealed> {
         match self.policy {
-            SignaturePolicy::Off => return Ok(document),
-            SignaturePolicy::Optional if !is_signed(&document) => return Ok(document),
+            SignaturePolicy::Off => return Ok(Unsealed::unsigned(document)),
+            SignaturePolicy::Optional if !is_signed(&document) => {
+                return Ok(Unsealed::unsigned(document));
+            }
             SignaturePolicy::Required if !is_signed(&document) => {
                 return Err(Refusal::Unsigned.into());
             }
             SignaturePolicy::Optional | SignaturePolicy::Required => {}
         }
-        let signed = SignedDocument::parse(&document)?;
+        let signed = match SignedDocument::parse(&document) {
+            // A text in it looks like a signature, and there is none.
+            Err(Refusal::Unsigned) if self.policy == SignaturePolicy::Optional => {
+                return Ok(Unsealed::unsigned(document));
+            }
+            parsed => parsed?,
+        };
         let signer = self.signer(server, &signed, now)?;
         let verified = signed.verify(&signer, &self.verifying, now)?;
         lock(&self.seen).admit(&verified.signature, now)?;
         *lock(&self.signer) = Some(signer);
-        Ok(verified.octets.into())
+        Ok(Unsealed {
+            octets: verified.octets.into(),
+            signature: Some(verified.signature),
+        })
     }
 
     /// The certificate that came with a signature, if it is one of the VTN's: one that was named, or else
@@ -151,7 +167,7 @@ impl Signatures {
         server: &Peer,
         signed: &SignedDocument<'_>,
         now: DateTime,
-    ) -> Result<Arc<Certificate>, Unsealed> {
+    ) -> Result<Arc<Certificate>, NotUnsealed> {
         let claimed = signed.claimed_signer();
         let known = lock(&self.signer).clone();
         let certificate = match known.filter(|known| known.hash() == claimed) {
@@ -162,7 +178,7 @@ impl Signatures {
             if self.pinned.iter().any(|pinned| pinned.names(&claimed)) {
                 return Ok(certificate);
             }
-            return Err(Unsealed::NotPinned {
+            return Err(NotUnsealed::NotPinned {
                 subject: certificate.subject().to_owned(),
                 fingerprint: claimed.fingerprint(),
             });
@@ -177,7 +193,7 @@ impl Signatures {
             .verify_server(&leaf, &[], self.host.as_deref(), unix_time(now))
         {
             Ok(()) => Ok(certificate),
-            Err(source) => Err(Unsealed::Stranger {
+            Err(source) => Err(NotUnsealed::Stranger {
                 subject: certificate.subject().to_owned(),
                 fingerprint: claimed.fingerprint(),
                 source,
@@ -191,7 +207,7 @@ impl Seal for Signatures {
         self.seal_at(message, clock::now()).map_err(SealError::new)
     }
 
-    fn unseal(&self, server: &Peer, document: Bytes) -> Result<Bytes, SealError> {
+    fn unseal(&self, server: &Peer, document: Bytes) -> Result<Unsealed, SealError> {
         self.unseal_at(server, document, clock::now())
             .map_err(SealError::new)
     }
@@ -350,9 +366,9 @@ mod tests {
         decode(octets, &DecodeOptions::default()).unwrap().message
     }
 
-    fn refusal(outcome: Result<Bytes, Unsealed>) -> Refusal {
+    fn refusal(outcome: Result<Unsealed, NotUnsealed>) -> Refusal {
         match outcome {
-            Err(Unsealed::Signature(refusal)) => refusal,
+            Err(NotUnsealed::Signature(refusal)) => refusal,
             other => panic!("{other:?}"),
         }
     }
@@ -385,10 +401,19 @@ mod tests {
         let authority = Authority::new("CA");
         let unsigned = Bytes::from(encode(&reply()));
         let vtn = shown(&authority.vtn());
+        let mut said = reply();
+        if let Message::Response(response) = &mut said {
+            let text = "<ds:Signature >".parse().ok();
+            response.ei_response.response_description = text;
+        }
+        // In the document that is a text.
+        let similar = Bytes::from(encode(&said));
         for policy in [SignaturePolicy::Off, SignaturePolicy::Optional] {
             let signatures = authority.signatures(policy, &[]);
-            let read = signatures.unseal_at(&vtn, unsigned.clone(), noon());
-            assert_eq!(read.unwrap(), unsigned);
+            for unsigned in [&unsigned, &similar] {
+                let read = signatures.unseal_at(&vtn, unsigned.clone(), noon());
+                assert_eq!(read.unwrap().octets, *unsigned);
+            }
         }
         let required = authority.signatures(SignaturePolicy::Required, &[]);
         let refused = refusal(required.unseal_at(&vtn, unsigned, noon()));
@@ -405,7 +430,7 @@ mod tests {
                 for nonce in 0..3 {
                     let document = signed(&vtn, noon(), nonce);
                     let octets = signatures.unseal_at(&shown(&vtn), document, noon());
-                    assert_eq!(read(&octets.unwrap()), reply());
+                    assert_eq!(read(&octets.unwrap().octets), reply());
                 }
             }
         }
@@ -422,7 +447,7 @@ mod tests {
             for peer in [shown(&vtn), Peer::Unproven] {
                 let signatures = authority.signatures(policy, &[]);
                 let octets = signatures.unseal_at(&peer, other.clone(), noon());
-                assert_eq!(read(&octets.unwrap()), reply());
+                assert_eq!(read(&octets.unwrap().octets), reply());
             }
             for stranger in [
                 authority.key("other.example.com", server.clone()),
@@ -432,7 +457,7 @@ mod tests {
                 let document = signed(&stranger, noon(), 2);
                 let refused = signatures.unseal_at(&shown(&vtn), document, noon());
                 assert!(
-                    matches!(refused, Err(Unsealed::Stranger { .. })),
+                    matches!(refused, Err(NotUnsealed::Stranger { .. })),
                     "{refused:?}"
                 );
                 let text = refused.unwrap_err().to_string();
@@ -449,12 +474,12 @@ mod tests {
         let signatures = authority.signatures(SignaturePolicy::Optional, &[&vtn]);
         let refused = signatures.unseal_at(&shown(&other), signed(&other, noon(), 1), noon());
         assert!(
-            matches!(refused, Err(Unsealed::NotPinned { .. })),
+            matches!(refused, Err(NotUnsealed::NotPinned { .. })),
             "{refused:?}"
         );
         // Another one is on the connection: a proxy ends TLS.
         let octets = signatures.unseal_at(&shown(&other), signed(&vtn, noon(), 2), noon());
-        assert_eq!(read(&octets.unwrap()), reply());
+        assert_eq!(read(&octets.unwrap().octets), reply());
     }
 
     #[test]
@@ -469,7 +494,7 @@ mod tests {
             refusal(signatures.unseal_at(&shown(&vtn), tampered.into(), noon()));
             // Nothing was learnt of it: as it should be, it counts.
             let octets = signatures.unseal_at(&shown(&vtn), document.into(), noon());
-            assert_eq!(read(&octets.unwrap()), reply());
+            assert_eq!(read(&octets.unwrap().octets), reply());
         }
     }
 
@@ -505,7 +530,7 @@ mod tests {
         assert!(refused.is_err());
         signatures.replace(second.means());
         let octets = signatures.unseal_at(&Peer::Unproven, signed(&vtn, noon(), 2), noon());
-        assert_eq!(read(&octets.unwrap()), reply());
+        assert_eq!(read(&octets.unwrap().octets), reply());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Knows nothing of why; a few lines of memory, which a restart empties.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oadr_core::CertificateHash;
@@ -103,15 +103,24 @@ impl Refusals {
 
 /// Whether they differ only in when, and in the port.
 fn is_same(one: &Refused, other: &Refused) -> bool {
-    let ip = |refused: &Refused| refused.address.map(|address| address.ip());
-    (one.stage, one.code, ip(one), &one.certificate, &one.ven)
-        == (
-            other.stage,
-            other.code,
-            ip(other),
-            &other.certificate,
-            &other.ven,
-        )
+    same(one) == same(other)
+}
+
+/// What the same peer has with the same fault. Who has a certificate can say of itself what it likes, and
+/// still has one place only.
+fn same(
+    refused: &Refused,
+) -> (
+    Stage,
+    &str,
+    Option<IpAddr>,
+    Option<&CertificateHash>,
+    Option<&Text>,
+) {
+    let ip = refused.address.map(|address| address.ip());
+    let certificate = refused.certificate.as_ref();
+    let said = refused.ven.as_ref().filter(|_| certificate.is_none());
+    (refused.stage, refused.code, ip, certificate, said)
 }
 
 #[cfg(test)]
@@ -147,6 +156,23 @@ mod tests {
         assert_eq!(told, [(hash(1), 2), (hash(2), 1)]);
         assert_eq!(refusals.counts(Stage::Certificate), [("unknown", 3)]);
         assert_eq!(refusals.counts(Stage::Tls), []);
+    }
+
+    #[test]
+    fn one_peer_under_many_names_is_one_line() {
+        let refusals = Refusals::default();
+        for name in ["one", "two"] {
+            refusals.add(Refused {
+                ven: Text::new(name).ok(),
+                ..refused(1, 1)
+            });
+        }
+        let latest = refusals.latest();
+        let [only] = &*latest else {
+            panic!("{latest:?}");
+        };
+        assert_eq!(only.times, 2);
+        assert_eq!(only.ven, Text::new("two").ok());
     }
 
     #[test]

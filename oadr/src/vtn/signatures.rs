@@ -146,7 +146,13 @@ impl Signatures {
                     }
                 };
             }
-            let signed = SignedDocument::parse(&document)?;
+            let signed = match SignedDocument::parse(&document) {
+                // A text in it looks like a signature, and there is none.
+                Err(Refusal::Unsigned) if policy == SignaturePolicy::Optional => {
+                    return Ok(Unsealed::unsigned(document));
+                }
+                parsed => parsed?,
+            };
             let claimed = signed.claimed_signer();
             let others = ven.and_then(|ven| ven.current());
             let is_its =
@@ -166,6 +172,8 @@ impl Signatures {
         }
         let signed = match SignedDocument::parse(&document) {
             Ok(signed) => signed,
+            // If it had to be signed, the machine says so.
+            Err(Refusal::Unsigned) => return Ok(Unsealed::unsigned(document)),
             Err(_) if self.default == SignaturePolicy::Off => {
                 return Ok(Unsealed::unsigned(document));
             }

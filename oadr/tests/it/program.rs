@@ -210,6 +210,18 @@ async fn what_is_wrong_is_said_in_one_line_with_a_status() {
             "no database of a VTN or a VEN",
         ),
         (vec!["--log", "a=b=c", "vens", "list"], "--log"),
+        (
+            vec![
+                "ven",
+                "--vtn",
+                "https://127.0.0.1:1",
+                "--name",
+                "Pump1",
+                "--data",
+                "none",
+            ],
+            "--tls-ca",
+        ),
     ] {
         let ended = run(&args).await;
         assert!(!ended.status.success(), "{args:?}: {ended:?}");
@@ -217,7 +229,6 @@ async fn what_is_wrong_is_said_in_one_line_with_a_status() {
         assert!(ended.out.is_empty(), "{args:?}: {ended:?}");
     }
     for args in [
-        vec!["ven", "--vtn", "https://127.0.0.1:1", "--name", "Pump1"],
         vec!["ven", "--vtn", "nonsense::", "--name", "Pump1"],
         vec!["event", "create", "--interval", "PT1M"],
         vec!["event"],

@@ -12,7 +12,7 @@ use oadr_core::payload::{Message, Poll};
 use oadr_core::value::{DateTime, ServiceName, VenId};
 use oadr_core::{Peer, SignaturePolicy};
 use oadr_http::tls::{TlsClient, TlsClientConfig};
-use oadr_http::{Client, ClientConfig, ClientError, Seal, SealError};
+use oadr_http::{Client, ClientConfig, ClientError, Seal, SealError, Unsealed};
 use oadr_sign::{Certificate, Policy, SignedDocument, SigningKey, is_signed, sign};
 use serde_json::Value;
 
@@ -74,15 +74,19 @@ impl Seal for Pen {
         Ok(document)
     }
 
-    fn unseal(&self, _: &Peer, document: Bytes) -> Result<Bytes, SealError> {
+    fn unseal(&self, _: &Peer, document: Bytes) -> Result<Unsealed, SealError> {
         self.heard.lock().unwrap().clone_from(&document);
         if !is_signed(&document) {
-            return Ok(document);
+            return Ok(Unsealed::unsigned(document));
         }
         let signed = SignedDocument::parse(&document).unwrap();
         let certificate = Certificate::from_der(signed.certificate()).unwrap();
         let verified = signed.verify(&certificate, &Policy::default(), Utc::now());
-        Ok(verified.unwrap().octets.into())
+        let verified = verified.unwrap();
+        Ok(Unsealed {
+            octets: verified.octets.into(),
+            signature: Some(verified.signature),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use oadr_core::payload::Message;
 use oadr_core::value::ServiceName;
 use oadr_core::{CertificateHash, CertificateId, Peer};
 use oadr_http::tls::{TlsClient, TlsClientConfig, TlsError};
-use oadr_http::{BaseUrl, Client, ClientConfig, ClientError, Seal, SealError};
+use oadr_http::{BaseUrl, Client, ClientConfig, ClientError, Seal, SealError, Unsealed};
 
 use super::authority::{Authority, Order};
 use super::{Caller, Secured, Usual, client_config, hash, server_config};
@@ -247,9 +247,9 @@ impl Seal for Noting {
         Ok(oadr_core::codec::encode(message))
     }
 
-    fn unseal(&self, server: &Peer, document: Bytes) -> Result<Bytes, SealError> {
+    fn unseal(&self, server: &Peer, document: Bytes) -> Result<Unsealed, SealError> {
         self.0.lock().unwrap().push(server.clone());
-        Ok(document)
+        Ok(Unsealed::unsigned(document))
     }
 }
 
