@@ -3,6 +3,7 @@
 //! Knows nothing of OpenADR but the namespaces that matter to a signature.
 
 mod canonical;
+mod class;
 mod document;
 mod scanner;
 mod value;

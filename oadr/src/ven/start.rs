@@ -40,6 +40,10 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
     let reports = offers(&ven.reports, clock::now());
     let reports =
         reports.map_err(|(specifier, source)| StartError::Report { specifier, source })?;
+    let (security, vtn) = (ven.security, ven.vtn.clone());
+    // Files are read, and somebody may be asked for a passphrase.
+    let secured = tokio::task::spawn_blocking(move || security.secure(&vtn)).await;
+    let secured = secured.map_err(|_| StartError::Interrupted)??;
     let data = ven.data.as_deref().map(DataDir::open).transpose()?;
     let store = Arc::new(match &data {
         Some(data) => Store::open(&data.file("ven.db"))?,
@@ -52,10 +56,6 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
             Registration::None | Registration::Wanted => return Err(StartError::NotRegistered),
         }
     }
-    let (security, vtn) = (ven.security, ven.vtn.clone());
-    // Files are read, and somebody may be asked for a passphrase.
-    let secured = tokio::task::spawn_blocking(move || security.secure(&vtn)).await;
-    let secured = secured.map_err(|_| StartError::Interrupted)??;
     let (limit, most) = (ven.source_limit, ven.kept_samples);
     let offered = Offered::new(ven.reports, Arc::clone(&store), limit, most).await?;
     let offered = Arc::new(offered);

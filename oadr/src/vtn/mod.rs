@@ -53,6 +53,7 @@ mod application;
 mod ask;
 mod builder;
 mod campaigns;
+mod config;
 mod directory;
 mod event;
 mod events;
@@ -78,6 +79,7 @@ mod report_update;
 mod retention;
 mod security;
 mod signatures;
+mod start_error;
 mod timer;
 
 use std::io;
@@ -86,11 +88,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use oadr_core::SignaturePolicy;
 use oadr_core::payload::{Profile, Transport};
-use oadr_core::value::{
-    Duration, NonEmpty, OptType, ProfileName, Text, TransportName, ValueError, VtnId,
-};
+use oadr_core::value::{NonEmpty, ProfileName, TransportName, VtnId};
 use oadr_core::vtn::{Context, UnregisteredPoll};
 use oadr_http::Prefix;
 pub use oadr_http::ServerConfig;
@@ -100,12 +99,10 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::Gate;
-use crate::api::token::{self, Token, TokenError};
-use crate::credentials::Files;
-use crate::data_dir::{DataDir, DataDirError};
+use crate::api::token::{self, Token};
+use crate::data_dir::DataDir;
 use crate::log_ration::LogRation;
 use crate::metrics::{Measured, Requests};
-use crate::sqlite::StoreError;
 use crate::store::Store;
 use crate::{api, clock};
 
@@ -113,6 +110,7 @@ use application::Application;
 pub use builder::{HandlerError, PollItem, Vtn};
 use campaigns::Campaigns;
 pub(crate) use campaigns::Open;
+pub use config::Config;
 pub use directory::{Directory, Listed};
 pub use event::{Event, EventFormError, TargetType, UNSPECIFIED_CONTEXT};
 pub(crate) use events::CampaignFailure;
@@ -142,6 +140,7 @@ pub use report_requests::ReportsError;
 pub use report_update::ReportUpdate;
 use security::Secured;
 pub use security::{CertificateFault, SecurityError};
+pub use start_error::StartError;
 
 /// The VTN's ID if none is chosen. With capitals, because some peers refuse others (quirk Q3).
 pub const DEFAULT_VTN_ID: &str = "OadrVTN";
@@ -151,135 +150,6 @@ const OUTBOX: usize = 1024;
 
 /// The most connections that wait to be accepted; the system may allow fewer.
 const QUEUE: u32 = 16_384;
-
-/// How a VTN runs.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where VENs connect.
-    pub listen: SocketAddr,
-    /// Where operators connect.
-    pub api: SocketAddr,
-    /// The folder for the data.
-    pub data: PathBuf,
-    /// The VTN's ID; that of the last run if absent, [`DEFAULT_VTN_ID`] at first.
-    pub vtn_id: Option<VtnId>,
-    /// How often VENs are to poll.
-    pub poll_interval: Duration,
-    /// Who may register.
-    pub admission: Admission,
-    /// What counts for an event where a VEN's opt schedules say both (rule 201).
-    pub opt_precedence: OptType,
-    /// How long readings are kept, from their start; for ever if absent.
-    pub readings_retention: Option<Duration>,
-    /// Which reports are requested of every VEN that offers them.
-    pub report_policies: Vec<ReportPolicy>,
-    /// Our certificates and whose VENs' certificates are believed: VENs connect with TLS then.
-    pub tls: Option<Files>,
-    /// What becomes of XML signatures of VENs of which nothing else is said: optional with TLS and off
-    /// without if absent.
-    pub signatures: Option<SignaturePolicy>,
-    /// By how much the time of a signature may be off, either way.
-    pub signature_window: Duration,
-    /// Whether signatures with SHA-1 count; ours never use it.
-    pub signature_sha1: bool,
-    /// The certificates whose keys sign; those of [`tls`](Self::tls) if absent.
-    pub signature_files: Option<Files>,
-    /// A proxy that ends the TLS of VENs, if there is one.
-    pub proxy: Option<Proxy>,
-    /// Plain HTTP for VENs on addresses that others can reach.
-    pub insecure_plain_http: bool,
-    /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
-    /// the token.
-    pub insecure_plain_api: bool,
-    /// What VENs may cost: connections, requests, sizes, times.
-    pub http: ServerConfig,
-}
-
-impl Default for Config {
-    /// What `oadr vtn` does if nothing is said: enrolled VENs only, on this machine only, data in
-    /// `oadr-vtn`.
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            api: SocketAddr::from(([127, 0, 0, 1], 8081)),
-            data: PathBuf::from("oadr-vtn"),
-            vtn_id: None,
-            poll_interval: Duration::seconds(10),
-            admission: Admission::Enrolled,
-            opt_precedence: OptType::OptOut,
-            readings_retention: None,
-            report_policies: Vec::new(),
-            tls: None,
-            signatures: None,
-            signature_window: Duration::minutes(1),
-            signature_sha1: false,
-            signature_files: None,
-            proxy: None,
-            insecure_plain_http: false,
-            insecure_plain_api: false,
-            http: ServerConfig::default(),
-        }
-    }
-}
-
-/// Why a VTN does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The data folder.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Plain HTTP proves nobody's identity and hides nothing.
-    #[error(
-        "{0} can be reached from other machines, and without TLS anybody there can be any VEN: name the VTN's certificate (--tls-certificate) and the CA of the VENs' (--tls-client-ca), which `oadr pki` makes; or listen on a loopback address; or say --insecure-plain-http"
-    )]
-    PlainHttp(SocketAddr),
-    /// Plain HTTP shows the operators' token to whoever can listen on the way.
-    #[error(
-        "{0} can be reached from other machines, and the operators' API has no TLS to hide their token: listen on a loopback address, behind a proxy that speaks TLS perhaps, or say --insecure-plain-api"
-    )]
-    PlainApi(SocketAddr),
-    /// The operators' token.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// TLS or signatures.
-    #[error(transparent)]
-    Security(#[from] SecurityError),
-    /// The listener for proxies.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The poll interval has no fixed length, or none at all.
-    #[error("the poll interval {0} is not a positive time of fixed length")]
-    PollInterval(Duration),
-    /// Readings would be forgotten as they come.
-    #[error("readings cannot be kept for {0}: that is no positive time")]
-    ReadingsRetention(Duration),
-    /// A report policy cannot be.
-    #[error("the report policy {name}: {source}")]
-    ReportPolicy {
-        /// Its name.
-        name: Text,
-        /// What is wrong with it.
-        source: ReportPolicyError,
-    },
-    /// Peers cannot be told of an empty ID.
-    #[error("the VTN's ID must not be empty")]
-    EmptyVtnId,
-    /// The ID of the last run cannot be read.
-    #[error("the VTN's ID in the database {0}")]
-    StoredVtnId(ValueError),
-}
 
 /// A running VTN.
 #[derive(Debug)]

@@ -176,16 +176,16 @@ async fn what_keeps_a_ven_from_starting_is_named() {
             url,
             "the VEN's name \"a\\u{1}b\" has a character",
         ),
-        (
-            "Pump1",
-            "https://example.com",
-            "\"https://example.com\": https",
-        ),
+        ("Pump1", "ftp://example.com", "\"ftp://example.com\": "),
         ("Pump1", "127.0.0.1:8080", "begins with http://"),
     ] {
         let error = ven::Ven::new(name, vtn, &file).unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
     }
+    let ven = ven::Ven::new("Pump1", "https://example.com", folder.path().join("none")).unwrap();
+    let error = ven.start().await.unwrap_err();
+    assert!(error.to_string().contains("--tls-ca"), "{error}");
+    assert!(!folder.path().join("none").exists());
     let ven = ven::Ven::new("Pump1", url, &file).unwrap();
     let error = ven.start().await.unwrap_err();
     let path = file.to_str().unwrap();
