@@ -1,4 +1,4 @@
-//! Signing and verifying a 9 kB event against the bare operations of the library of cryptography, as
+//! Signing and verifying an event against the bare operations of the library of cryptography, as
 //! ratios from one run.
 //!
 //! `cargo bench -p conformance --bench signature`. The bare operation is that of the key and the digests

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod folder;
 pub mod http;
 pub mod metrics;
+mod oracle;
 pub mod peers;
 pub mod process;
 pub mod program;

@@ -1,21 +1,16 @@
 //! Python's signxml and lxml, and OpenLEADR's use of them, in a process of their own.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::io::Write as _;
 
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::oracle::Oracle;
 use crate::peers::Peers;
 
-/// A running process that answers line by line; what it can be asked is at the head of
-/// `peers/signatures.py`.
+/// The running process; what it can be asked is at the head of `peers/signatures.py`.
 #[derive(Debug)]
-pub struct Signxml {
-    child: Child,
-    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-}
+pub struct Signxml(Oracle);
 
 impl Signxml {
     /// Starts it.
@@ -24,20 +19,7 @@ impl Signxml {
     ///
     /// When Python cannot be started.
     pub fn start(peers: &Peers) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::io("cannot start signxml", &error);
-        let mut child = peers
-            .script("signatures.py")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        match (child.stdin.take(), child.stdout.take()) {
-            (Some(stdin), Some(stdout)) => Ok(Self {
-                child,
-                pipes: Mutex::new((stdin, BufReader::new(stdout))),
-            }),
-            _ => Err(Failure::new("signxml has no pipes")),
-        }
+        Oracle::start("signxml", peers.script("signatures.py")).map(Self)
     }
 
     /// Asks it for something; gives its answer.
@@ -46,15 +28,7 @@ impl Signxml {
     ///
     /// When it died, or says that something is wrong.
     pub fn ask(&self, task: &Value) -> Result<Value, Failure> {
-        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (stdin, stdout) = &mut *pipes;
-        let mut line = String::new();
-        let asked = writeln!(stdin, "{task}")
-            .and_then(|()| stdin.flush())
-            .and_then(|()| stdout.read_line(&mut line));
-        asked.map_err(|error| Failure::io("signxml died", &error))?;
-        let answer: Value = serde_json::from_str(&line)
-            .map_err(|error| Failure::new(format!("signxml said {line:?}: {error}")))?;
+        let answer = self.0.ask(|stdin| writeln!(stdin, "{task}"))?;
         match answer["error"].as_str() {
             Some(error) => Err(Failure::new(error)),
             None => Ok(answer),
@@ -71,12 +45,5 @@ impl Signxml {
         let text = answer[member].as_str();
         text.map(str::to_owned)
             .ok_or_else(|| Failure::new(format!("signxml gave no {member}")))
-    }
-}
-
-impl Drop for Signxml {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

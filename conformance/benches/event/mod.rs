@@ -1,4 +1,4 @@
-//! The message that most benchmarks are about: two events with two signals each, 9 kB.
+//! The message that most benchmarks are about: two events with two signals each.
 //!
 //! Knows nothing of what is measured.
 

@@ -198,12 +198,9 @@ impl Host {
                 continue;
             };
             let context = self.context_of(&slot, &at, env.now);
-            // What is forbidden has no effect: nor does it show that the VEN is there.
-            if !vtn::is_forbidden(&at.state, &context, env.now, input) {
-                slot.hear(env.now);
-            }
             match vtn::decide(&at, &context, env, input, asked.answers()) {
                 Step::Ask(question) => {
+                    slot.hear(env.now);
                     // An application that takes its time holds up this request only.
                     drop(turn);
                     asked.ask(self, question).await?;
@@ -212,6 +209,10 @@ impl Host {
                     let cause = Cause::Input(input);
                     let settled = self.settle(Some(&slot), &at, decision, env, cause);
                     if let Some(reply) = settled.await? {
+                        // What is forbidden has no effect: nor does it show that the VEN is there.
+                        if reply != Reply::Forbidden {
+                            slot.hear(env.now);
+                        }
                         return Ok(reply);
                     }
                 }

@@ -26,7 +26,7 @@ pub(super) struct Proved {
 /// expire too.
 const FRESH: u64 = 3600;
 
-/// As many as this are remembered at least, and twice as many at most: 2 MiB.
+/// As many as this are remembered at least, and twice as many at most.
 const ROOM: usize = 8192;
 
 #[derive(Debug, Default)]
