@@ -154,7 +154,7 @@ impl Vtn {
         });
         Ok(match reply {
             Reply::Message(message) => encode(&message),
-            Reply::Empty | Reply::Forbidden => Vec::new(),
+            Reply::Empty | Reply::Push(_) | Reply::Forbidden => Vec::new(),
         })
     }
 }

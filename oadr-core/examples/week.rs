@@ -205,7 +205,7 @@ impl Week {
             .handle(Peer::Unproven, Profile::B, request, self.now, entropy);
         let reply = match reply {
             Reply::Message(message) => Some(decode(&encode(&message), &options)?.message),
-            Reply::Empty | Reply::Forbidden => None,
+            Reply::Empty | Reply::Push(_) | Reply::Forbidden => None,
         };
         Ok((!self.requests.is_multiple_of(41)).then_some(reply))
     }

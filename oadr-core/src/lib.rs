@@ -23,6 +23,7 @@ pub mod codec;
 pub mod embedding;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod jid;
 pub mod machine;
 pub mod memory;
 pub mod opt;
@@ -35,6 +36,7 @@ pub mod ven;
 pub mod vtn;
 mod well_known;
 
+pub use jid::{BareJid, Jid, JidError};
 pub use peer::{
     CertificateHash, CertificateId, CertificateIdError, Fingerprint, NonceHash, Peer, Profile,
     Signature, SignaturePolicy,

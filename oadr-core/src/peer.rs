@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Jid;
 use crate::value::DateTime;
 
 /// The profile of a request; it travels with every message.
@@ -90,6 +91,9 @@ pub enum Peer {
     Unproven,
     /// A TLS client certificate.
     Certificate(CertificateHash),
+    /// An XMPP session. It proves a certificate only through a server that lets an account in with
+    /// nothing but a certificate of its name (rule 515).
+    Jid(Jid),
 }
 
 /// What a verified XML signature proved of the message that it came with (rule 514, §6).

@@ -28,7 +28,7 @@ impl Handler for Vtn {
         };
         match self.with(|host| host.handle(peer, profile, message, now(), entropy)) {
             vtn::Reply::Message(message) => Reply::Message(message),
-            vtn::Reply::Empty => Reply::Empty,
+            vtn::Reply::Empty | vtn::Reply::Push(_) => Reply::Empty,
             vtn::Reply::Forbidden => Reply::Forbidden,
         }
     }

@@ -168,7 +168,7 @@ impl Handler for Vtn {
         host.wake(now);
         match host.handle(request.peer, request.profile, request.message, now, entropy) {
             vtn::Reply::Message(message) => Reply::Message(message),
-            vtn::Reply::Empty => Reply::Empty,
+            vtn::Reply::Empty | vtn::Reply::Push(_) => Reply::Empty,
             vtn::Reply::Forbidden => Reply::Forbidden,
         }
     }

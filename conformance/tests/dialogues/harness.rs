@@ -145,6 +145,7 @@ impl Harness {
                 (None, Some(Reply::Empty)) => Ok(()),
                 (None, Some(Reply::Message(reply))) => Err(format!("{:#?}", said(&reply))),
                 (Some(_), Some(Reply::Empty)) => Err("the reply is empty".to_owned()),
+                (_, Some(Reply::Push(_))) => Err("a push answers nothing".to_owned()),
                 (_, Some(Reply::Forbidden)) => Err("the request is forbidden".to_owned()),
                 (Some(wanted), Some(Reply::Message(reply))) => {
                     let heard = said(&over_the_wire(&reply)?);
@@ -162,7 +163,7 @@ impl Harness {
             Some(Reply::Message(reply)) => reply
                 .ei_response()
                 .is_some_and(|response| response.response_code.is_success()),
-            Some(Reply::Empty | Reply::Forbidden) | None => false,
+            Some(Reply::Empty | Reply::Push(_) | Reply::Forbidden) | None => false,
         };
         let Some((key, _)) = self.vtn.ven(offers::VEN_NAME) else {
             return if taken {
@@ -206,7 +207,7 @@ impl Harness {
             .handle(self.peer.clone(), Profile::B, poll, self.now, entropy)
         {
             Reply::Message(reply) if reply.kind() == MessageKind::Response => Ok(()),
-            other @ (Reply::Message(_) | Reply::Empty | Reply::Forbidden) => {
+            other @ (Reply::Message(_) | Reply::Empty | Reply::Push(_) | Reply::Forbidden) => {
                 Err(format!("there is more to say: {other:#?}"))
             }
         }

@@ -241,7 +241,7 @@ impl World {
             .handle(Peer::Unproven, Profile::B, request.clone(), at, entropy);
         let reply = match reply {
             Reply::Message(reply) => Some(over_the_wire(&reply).unwrap()),
-            Reply::Empty | Reply::Forbidden => None,
+            Reply::Empty | Reply::Push(_) | Reply::Forbidden => None,
         };
         if let Message::UpdateReport(update) = &request {
             let code = reply.as_ref().and_then(Message::ei_response);

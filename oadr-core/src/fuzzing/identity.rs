@@ -54,7 +54,7 @@ pub(super) fn signature(
 ) -> Option<Signature> {
     let signer = match peer {
         Peer::Certificate(hash) if !inputs.is_multiple_of(5) => *hash,
-        Peer::Certificate(_) | Peer::Unproven => return None,
+        Peer::Certificate(_) | Peer::Jid(_) | Peer::Unproven => return None,
     };
     let mut nonce = [0; 16];
     for (to, from) in nonce.iter_mut().zip(entropy) {

@@ -177,7 +177,8 @@ impl World {
         self.is_forbidden = reply == Reply::Forbidden;
         match reply {
             Reply::Message(message) => Some(over_the_wire(&message)),
-            Reply::Empty => None,
+            // TODO(push)
+            Reply::Empty | Reply::Push(_) => None,
             Reply::Forbidden => {
                 assert_eq!(self.states(), before, "what is forbidden has an effect");
                 None
@@ -247,6 +248,8 @@ impl World {
     fn is_unregistered(&self, peer: &Peer, ven_id: &VenId) -> bool {
         let ven = self.host.vens().find(|(_, ven)| match peer {
             Peer::Certificate(hash) => ven.has_certificate(hash),
+            // TODO(push)
+            Peer::Jid(_) => false,
             Peer::Unproven => ven.ven_id() == Some(ven_id),
         });
         ven.is_none_or(|(_, ven)| ven.registration().is_none())

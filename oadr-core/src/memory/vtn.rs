@@ -18,8 +18,8 @@ use crate::value::{
 use crate::vtn::{
     Admission, Answer, Asks, Audience, Campaign, CampaignError, Claim, Command, CommandError,
     Context, DeliveryFact, Effect, EventBody, Fact, Input, OfferedReports, OptDecision, OptFact,
-    PollAnswer, Question, RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy, State,
-    UnregisteredPoll, Vtn, WantedReport, claims_of, command, decide,
+    PollAnswer, PushTerms, Question, RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy,
+    State, UnregisteredPoll, Vtn, WantedReport, claims_of, command, decide,
 };
 use crate::{Peer, Profile, Signature, SignaturePolicy};
 
@@ -43,6 +43,10 @@ pub struct VtnConfig {
     pub unregistered_poll: UnregisteredPoll,
     /// What counts where a VEN's schedules say both for one event (rule 201).
     pub opt_precedence: OptType,
+    /// Whether a VEN may register to be pushed to over simple HTTP.
+    pub http_push: bool,
+    /// How pushes are tried.
+    pub push: PushTerms,
     /// What becomes of XML signatures, where nothing else is said of a VEN (rule 514).
     pub signatures: SignaturePolicy,
     /// By how much the time of a signature may be off, either way.
@@ -66,6 +70,8 @@ impl VtnConfig {
             admission: Admission::Open,
             unregistered_poll: UnregisteredPoll::NotRegistered,
             opt_precedence: OptType::OptOut,
+            http_push: true,
+            push: PushTerms::default(),
             signatures: SignaturePolicy::Optional,
             signature_window: TimeDelta::seconds(60),
         }
@@ -415,6 +421,8 @@ impl VtnHost {
             opt_precedence: self.config.opt_precedence,
             campaigns: self.campaigns.iter().filter(open).cloned().collect(),
             report_policies: Arc::clone(&self.report_policies),
+            http_push: self.config.http_push,
+            push: self.config.push,
             signatures: self.config.signatures,
             signature_window: self.config.signature_window,
         }

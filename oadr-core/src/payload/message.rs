@@ -22,7 +22,7 @@ macro_rules! messages {
         }
 
         /// Which of the 23 messages.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum MessageKind {
             $(#[doc = concat!("`", $wire, "`.")] $name,)*
         }

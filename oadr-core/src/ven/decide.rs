@@ -29,9 +29,12 @@ pub fn decide(
     run::catch_up(&mut turn);
     let decided = take(&mut turn, input).and_then(|()| match input {
         Input::Meanwhile => Ok(turn.decide_unsaid()),
-        Input::Started | Input::Wake | Input::Replied { .. } | Input::Failed { .. } => {
-            turn.decide()
-        }
+        Input::Started
+        | Input::Connected
+        | Input::Wake
+        | Input::Pushed { .. }
+        | Input::Replied { .. }
+        | Input::Failed { .. } => turn.decide(),
     });
     match decided {
         Err(question) => Step::Ask(question),
@@ -50,7 +53,8 @@ fn take(turn: &mut Turn<'_>, input: &Input) -> Result<(), Question> {
             report_pending::offer_anew(turn, true);
             Ok(())
         }
-        Input::Wake | Input::Meanwhile => Ok(()),
+        // TODO(push): what is pushed.
+        Input::Connected | Input::Pushed { .. } | Input::Wake | Input::Meanwhile => Ok(()),
         Input::Replied { exchange, message } => match turn.under_way(*exchange) {
             Some(request) => {
                 turn.change(Change::Answered);
@@ -167,14 +171,22 @@ impl<'a> Turn<'a> {
 
     fn decide_with(self, send: Option<Outgoing>) -> Decision<Ven> {
         let wake = Ven::next_deadline(self.state());
-        self.draft.decide(Next { send, wake })
+        self.draft.decide(Next {
+            reply: None,
+            send,
+            wake,
+        })
     }
 
     /// Completes the decision with nothing to be sent, whatever is due.
     fn decide_unsaid(mut self) -> Decision<Ven> {
         run::catch_up(&mut self);
         let wake = self.state().next_happening();
-        self.draft.decide(Next { send: None, wake })
+        self.draft.decide(Next {
+            reply: None,
+            send: None,
+            wake,
+        })
     }
 
     /// What is to be sent now.

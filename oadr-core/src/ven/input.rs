@@ -22,6 +22,13 @@ pub enum Input {
     /// Time passes while a question about another input is open: events happen, nothing is sent. See
     /// [`State::next_happening`](super::State::next_happening).
     Meanwhile,
+    /// There is a connection to the VTN again: over XMPP, or to whom a push VEN listens.
+    Connected,
+    /// The VTN says something by itself: a push VEN only. What is said to it is in [`Next::reply`].
+    Pushed {
+        /// The message.
+        message: Box<Message>,
+    },
     /// A request was answered.
     Replied {
         /// Which one.
@@ -100,11 +107,22 @@ pub enum Command {
 /// What a decision makes known once it is committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Next {
+    /// What is said to the message of [`Input::Pushed`]; nothing to any other input.
+    pub reply: Option<PushReply>,
     /// A request to be sent now, if there is one; its outcome is the next input.
     pub send: Option<Outgoing>,
     /// When to say [`Input::Wake`] if nothing happens before. While a request is under way only events
     /// have deadlines: its outcome is what the rest waits for.
     pub wake: Option<DateTime>,
+}
+
+/// What is said to a message that was pushed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PushReply {
+    /// A message (spec §1.4).
+    Message(Box<Message>),
+    /// An acknowledgement without a message: HTTP 200 without a body, an empty IQ result.
+    Empty,
 }
 
 /// A request to be sent.

@@ -51,7 +51,8 @@ pub use decide::decide;
 pub use effect::{Effect, EndReason};
 pub use event::{Announced, KnownEvent, Numbering, Run, Stance, interval_starts, interval_value};
 pub use input::{
-    Answer, Command, Exchange, Failure, Input, Next, OptAnswer, OptQuestion, Outgoing, Question,
+    Answer, Command, Exchange, Failure, Input, Next, OptAnswer, OptQuestion, Outgoing, PushReply,
+    Question,
 };
 pub use opts::{Opt, OptChange, OptDraft, OptStanding};
 pub use owed::Owed;

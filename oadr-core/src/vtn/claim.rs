@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Input;
 use crate::payload::Message;
 use crate::value::{Text, VenId};
-use crate::{CertificateHash, Fingerprint, Peer};
+use crate::{BareJid, CertificateHash, Fingerprint, Peer};
 
 /// A unique name that one partition holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Claim {
     Certificate(CertificateHash),
     /// The end of a client certificate's hash, which may be all that was told of it.
     Fingerprint(Fingerprint),
+    /// The XMPP account.
+    Jid(BareJid),
 }
 
 /// The claims to look up for an input, most telling first: the partition is that of the first one

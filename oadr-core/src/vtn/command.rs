@@ -103,6 +103,9 @@ pub enum CommandError {
     /// Another VEN has one of the certificates.
     #[error("another VEN has the certificate {0}")]
     CertificateTaken(Fingerprint),
+    /// Another VEN has the JID.
+    #[error("another VEN has this JID")]
+    JidTaken,
     /// There is no such VEN.
     #[error("there is no such VEN")]
     Unknown,
@@ -143,6 +146,7 @@ impl CommandError {
             Claim::VenId(_) | Claim::VenName(_) => Self::AlreadyKnown,
             Claim::Certificate(hash) => Self::CertificateTaken(hash.fingerprint()),
             Claim::Fingerprint(fingerprint) => Self::CertificateTaken(*fingerprint),
+            Claim::Jid(_) => Self::JidTaken,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Campaign, ReportPolicy};
+use super::{Campaign, PushTerms, ReportPolicy};
 use crate::SignaturePolicy;
 use crate::payload::Profile;
 use crate::value::{Duration, NonEmpty, OptType, VtnId};
@@ -41,6 +41,10 @@ pub struct Context {
     pub report_policies: Arc<[ReportPolicy]>,
     /// What becomes of XML signatures, where nothing else is said of a VEN (rule 514).
     pub signatures: SignaturePolicy,
+    /// Whether a VEN may register to be pushed to over simple HTTP.
+    pub http_push: bool,
+    /// How pushes are tried.
+    pub push: PushTerms,
     /// By how much the time of a signature may be off, either way, so that the host still verifies it.
     /// For so long it is remembered which ones changed something.
     pub signature_window: TimeDelta,

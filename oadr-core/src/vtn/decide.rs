@@ -47,6 +47,8 @@ pub fn decide(
             }
         }
         Input::Deadline => Step::Decided(deadline::decide(&case)),
+        // TODO(push): until pushes are sent none has an outcome.
+        Input::Pushed { .. } => Step::Decided(Decision::unchanged(at.version, Reply::Empty)),
     }
 }
 
@@ -106,7 +108,7 @@ pub(super) fn acknowledgement(ven_id: &VenId, request_id: RequestId) -> Response
 /// The certificate that the transport proved, if it proved any.
 pub(super) fn certificate_of(peer: &Peer) -> Option<CertificateHash> {
     match peer {
-        Peer::Unproven => None,
+        Peer::Unproven | Peer::Jid(_) => None,
         Peer::Certificate(hash) => Some(*hash),
     }
 }

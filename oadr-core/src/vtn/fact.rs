@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OptFact, ReadingsFact};
-use crate::payload::{CreateOpt, ResponseCode};
+use super::{OptFact, PushFailure, ReadingsFact};
+use crate::payload::{CreateOpt, MessageKind, ResponseCode};
 use crate::value::{
     DateTime, EventId, OptId, OptType, RegistrationId, ReportRequestId, ReportSpecifierId, Text,
     VenId,
@@ -98,6 +98,22 @@ pub enum Effect {
         ven_id: VenId,
         /// The event.
         event_id: EventId,
+    },
+    /// A message could not be pushed and is not tried any more: somebody should look.
+    PushGivenUp {
+        /// The VEN.
+        ven_id: VenId,
+        /// Which message.
+        kind: MessageKind,
+        /// How often it was tried.
+        attempts: u32,
+        /// Why it failed the last time.
+        failure: PushFailure,
+    },
+    /// A VEN polls although it is pushed to: its push path is probably blocked. Once a registration.
+    PolledThoughPushed {
+        /// The VEN.
+        ven_id: VenId,
     },
     /// A VEN made its reports known.
     ReportsRegistered {

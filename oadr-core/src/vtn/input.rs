@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of how messages travel.
 
-use super::WantedReport;
+use super::{Push, PushId, PushOutcome, WantedReport};
 use crate::payload::{
     CreateOpt, CreatePartyRegistration, Extensions, Message, QueryRegistration, Report,
     ResponseCode,
@@ -30,8 +30,16 @@ pub enum Input {
         /// looked at it. A message with one that is wrong does not get here.
         signature: Option<Signature>,
     },
-    /// A deadline of the partition has come.
+    /// A deadline of the partition has come, or there may be something to push: a campaign was made or
+    /// changed, or the partition was.
     Deadline,
+    /// A push has come to an end, well or not.
+    Pushed {
+        /// Which one.
+        push: PushId,
+        /// How it went.
+        outcome: PushOutcome,
+    },
 }
 
 /// What goes back once the decision is committed.
@@ -41,6 +49,8 @@ pub enum Reply {
     Message(Box<Message>),
     /// An acknowledgement without a message: HTTP 200 without a body, an empty IQ result.
     Empty,
+    /// A message to be pushed; its outcome is the next input. Never a reply to a message.
+    Push(Box<Push>),
     /// Nothing at all, for nothing happened: HTTP 403 without a body. The message was to be signed and
     /// is not, or its signature has been used (rule 514, §6).
     Forbidden,

@@ -35,6 +35,7 @@ mod opt;
 mod opt_effective;
 mod opts;
 mod poll;
+mod push;
 mod readings_fact;
 mod refusal;
 mod register_report;
@@ -74,6 +75,10 @@ pub use input::{
 };
 pub use opt_effective::{EffectiveOpt, OptSource, effective_opts};
 pub use opts::{Opt, OptChange, OptEnd, OptEndReason, OptFact};
+pub use push::{
+    DeadLetter, Push, PushAddress, PushFailure, PushFault, PushId, PushOutcome, PushStatus,
+    PushTerms,
+};
 pub use readings_fact::{PointFact, ReadingsFact};
 pub use report_policy::ReportPolicy;
 pub use reports::ReportChange;

@@ -31,7 +31,7 @@ pub fn is_forbidden(state: &State, context: &Context, now: DateTime, input: &Inp
         Input::Message {
             peer, signature, ..
         } => admit(state, context, now, peer, signature.as_ref()).is_err(),
-        Input::Deadline => false,
+        Input::Pushed { .. } | Input::Deadline => false,
     }
 }
 
@@ -68,6 +68,8 @@ fn is_of(state: &State, peer: &Peer, signature: &Signature) -> bool {
         Peer::Certificate(hash) => {
             signature.signer == *hash || state.has_certificate(&signature.signer)
         }
+        // Over XMPP any certificate of the VEN may sign.
+        Peer::Jid(_) => state.has_certificate(&signature.signer),
         Peer::Unproven => false,
     }
 }
@@ -83,7 +85,7 @@ pub(super) fn keep(
 ) -> Decision<Vtn> {
     let seen = match peer {
         Peer::Certificate(hash) if case.state().certificates.have_only_heard_of(hash) => Some(hash),
-        Peer::Certificate(_) | Peer::Unproven => None,
+        Peer::Certificate(_) | Peer::Jid(_) | Peer::Unproven => None,
     };
     if !decision.needs_commit() || (signature.is_none() && seen.is_none()) {
         return decision;

@@ -164,7 +164,7 @@ impl Pair {
             .handle(Peer::Unproven, Profile::B, request, self.now, entropy);
         let reply = match reply {
             Reply::Message(message) => Some(over_the_wire(&message)),
-            Reply::Empty | Reply::Forbidden => None,
+            Reply::Empty | Reply::Push(_) | Reply::Forbidden => None,
         };
         self.dialogue
             .push((kind, reply.as_ref().map(Message::kind)));

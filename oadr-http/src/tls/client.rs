@@ -95,6 +95,12 @@ impl TlsClient {
         Ok(())
     }
 
+    /// What connections to come are made with, for other transports than HTTP.
+    #[must_use]
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(self.current().connector.config())
+    }
+
     /// Whether it is still as it was for a connection.
     pub(crate) fn is(&self, means: &Means) -> bool {
         Arc::ptr_eq(&self.current(), &means.0)

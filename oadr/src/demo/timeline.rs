@@ -72,6 +72,8 @@ impl Timeline {
             // The VENs tell the rest.
             Effect::Registered { .. }
             | Effect::RegistrationCancelled { .. }
+            | Effect::PushGivenUp { .. }
+            | Effect::PolledThoughPushed { .. }
             | Effect::ReportsRegistered { .. }
             | Effect::ReportRequested { .. }
             | Effect::ReportRefused { .. }

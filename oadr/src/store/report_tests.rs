@@ -215,7 +215,7 @@ impl Dialogue {
         };
         match self.hear(update, end).await {
             Reply::Message(reply) => Some(reply.ei_response().unwrap().response_code.get()),
-            Reply::Empty | Reply::Forbidden => None,
+            Reply::Empty | Reply::Push(_) | Reply::Forbidden => None,
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) fn env(draw: u8) -> Env {
 pub(super) fn context() -> Context {
     Context {
         version: 1,
+        http_push: false,
+        push: oadr_core::vtn::PushTerms::default(),
         vtn_id: VtnId::new("VTN").unwrap(),
         profiles: NonEmpty::one(Profile {
             name: ProfileName::B,

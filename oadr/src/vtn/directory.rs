@@ -162,6 +162,8 @@ impl Lookup {
             }
             // Looked up by the whole of it before.
             Claim::Fingerprint(_) => Ok(None),
+            // A directory knows no accounts.
+            Claim::Jid(_) => Ok(None),
             Claim::VenId(id) => {
                 let look = async move { directory.by_name(id.as_str()).await };
                 within(limit, "ven_lookup", look).await

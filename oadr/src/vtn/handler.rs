@@ -111,7 +111,8 @@ impl Handler for HttpHandler {
                 }
                 self.sent(message, signature.as_ref())
             }
-            Ok(vtn::Reply::Empty) => Reply::Empty,
+            // Pushes answer no message.
+            Ok(vtn::Reply::Empty | vtn::Reply::Push(_)) => Reply::Empty,
             Ok(vtn::Reply::Forbidden) => {
                 self.refuser(&peer, address)
                     .forbidden(&input, signature.as_ref(), clock::now());

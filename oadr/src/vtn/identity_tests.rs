@@ -68,7 +68,7 @@ async fn send(vtn: &Running, certificate: CertificateHash, message: Message) -> 
     let input = input(certificate, message, None);
     match vtn.host.answer(&input).await.unwrap() {
         Reply::Message(message) => *message,
-        other @ (Reply::Empty | Reply::Forbidden) => panic!("{other:?}"),
+        other @ (Reply::Empty | Reply::Push(_) | Reply::Forbidden) => panic!("{other:?}"),
     }
 }
 

@@ -90,7 +90,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use oadr_core::payload::{Profile, Transport};
 use oadr_core::value::{NonEmpty, ProfileName, TransportName, VtnId};
-use oadr_core::vtn::{Context, UnregisteredPoll};
+use oadr_core::vtn::{Context, PushTerms, UnregisteredPoll};
 use oadr_http::Prefix;
 pub use oadr_http::ServerConfig;
 use oadr_http::tls::TlsServer;
@@ -232,6 +232,8 @@ async fn launch(
         unregistered_poll: UnregisteredPoll::NotRegistered,
         opt_precedence: config.opt_precedence,
         campaigns: Vec::new(),
+        http_push: false,
+        push: PushTerms::default(),
         report_policies: Arc::default(),
         signatures: secured.policy,
         signature_window: secured.window,

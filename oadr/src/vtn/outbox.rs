@@ -71,7 +71,10 @@ impl Teller {
 
     fn log(&self, effect: &Effect) {
         // What somebody should look at is no peer's to multiply: an operator made the event.
-        let is_alarm = matches!(effect, Effect::DeliveryGivenUp { .. });
+        let is_alarm = matches!(
+            effect,
+            Effect::DeliveryGivenUp { .. } | Effect::PushGivenUp { .. }
+        );
         if is_alarm || self.ration.admits(Subject::Happening, Instant::now()) {
             log(effect);
         }
@@ -360,6 +363,18 @@ fn log(effect: &Effect) {
         }
         Effect::DeliveryGivenUp { ven_id, event_id } => {
             tracing::warn!(%ven_id, %event_id, "the event ended unanswered");
+        }
+        Effect::PushGivenUp {
+            ven_id,
+            kind,
+            attempts,
+            failure,
+        } => {
+            let detail = failure.detail.as_str();
+            tracing::warn!(%ven_id, %kind, attempts, detail, "a push was given up");
+        }
+        Effect::PolledThoughPushed { ven_id } => {
+            tracing::warn!(%ven_id, "a VEN that is pushed to polls: pushes probably do not reach it");
         }
         Effect::ReportsRegistered { ven_id, reports } => {
             tracing::info!(%ven_id, reports, "reports registered");

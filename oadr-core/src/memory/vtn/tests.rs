@@ -50,7 +50,7 @@ impl World {
             .handle(peer.clone(), Profile::B, message.into(), self.now, entropy);
         match reply {
             Reply::Message(message) => *message,
-            Reply::Empty | Reply::Forbidden => panic!("no message"),
+            Reply::Empty | Reply::Push(_) | Reply::Forbidden => panic!("no message"),
         }
     }
 

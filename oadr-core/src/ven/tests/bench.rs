@@ -80,6 +80,7 @@ impl Bench {
             meter: Box::new(|_| Vec::new()),
             measured: Vec::new(),
             next: Next {
+                reply: None,
                 send: None,
                 wake: None,
             },

@@ -81,7 +81,7 @@ impl World {
         self.host.check_claims();
         match reply {
             Reply::Message(message) => *message,
-            other @ (Reply::Empty | Reply::Forbidden) => panic!("{other:?}"),
+            other @ (Reply::Empty | Reply::Push(_) | Reply::Forbidden) => panic!("{other:?}"),
         }
     }
 
@@ -380,7 +380,7 @@ fn the_application_sees_the_certificate_and_decides() {
         Peer::Certificate(hash) if hash.fingerprint() == FIRST.fingerprint() => {
             RegistrationAnswer::accept()
         }
-        Peer::Certificate(_) | Peer::Unproven => RegistrationAnswer::Refuse,
+        Peer::Certificate(_) | Peer::Jid(_) | Peer::Unproven => RegistrationAnswer::Refuse,
     });
     assert_eq!(world.register(FIRST, "house").0, 200);
     assert_eq!(world.register(SECOND, "house").0, 463);

@@ -88,6 +88,8 @@ impl Rig {
     /// A VTN that knows nothing of the VEN, open to anyone.
     pub(super) fn new() -> Self {
         let context = Context {
+            http_push: false,
+            push: PushTerms::default(),
             version: 1,
             vtn_id: VtnId::new("Test-VTN").unwrap(),
             profiles: NonEmpty::one(OfferedProfile {
@@ -425,7 +427,7 @@ impl Outcome {
     pub(super) fn message(self) -> Message {
         match self.reply {
             Reply::Message(message) => *message,
-            Reply::Empty | Reply::Forbidden => panic!("no message"),
+            Reply::Empty | Reply::Push(_) | Reply::Forbidden => panic!("no message"),
         }
     }
 

@@ -265,7 +265,7 @@ proptest! {
         let has_changed = !rig.run(&register, &accepted).changes.is_empty();
         let replayed = match &register {
             Input::Message { signature, .. } => signature.filter(|_| has_changed),
-            Input::Deadline => None,
+            Input::Pushed { .. } | Input::Deadline => None,
         };
         for _ in 0..8 {
             let message = match draws.below(4) {
