@@ -31,7 +31,8 @@ pub trait Handler: Send + Sync + 'static {
         })
     }
 
-    /// The document of a message that goes out, signed now if that is wanted. By default it is not.
+    /// The document of a message that we send, signed now if that is wanted. By default it is not.
+    /// Replies are not asked about: those that are signed are [`Reply::Signed`].
     ///
     /// # Errors
     /// It cannot be signed.
@@ -83,8 +84,15 @@ pub struct Request {
 /// What a handler makes of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// A result with this message.
+    /// A result with this message, which is not signed.
     Message(Box<Message>),
+    /// A result with a document that is ready, because it is signed.
+    Signed {
+        /// What it says.
+        message: Box<Message>,
+        /// The document as it goes out.
+        document: Vec<u8>,
+    },
     /// An empty result.
     Empty,
     /// `forbidden`: the peer, or its signature, is refused (rule 517).
