@@ -34,7 +34,8 @@ pub struct Config {
     pub answer_timeout: Duration,
     /// The first and the longest back-off between two attempts to connect. Default: 1 s and 60 s.
     pub back_off: (Duration, Duration),
-    /// The longest stanza that is read, in bytes. Default: 1 MiB.
+    /// The longest stanza that is read or sent, in bytes; less is sent if the server says so (XEP-0478).
+    /// Servers end a session over a longer one than they allow. Default: 1 MiB.
     pub longest_stanza: usize,
     /// How many requests of peers may be worked off at the same time. Default: 256.
     pub most_at_once: usize,

@@ -128,6 +128,14 @@ pub enum Refused {
     /// Too much is waiting.
     #[error("too many requests at once")]
     TooMany,
+    /// The reply to it is longer than a stanza may be; the peer gets `internal-server-error`.
+    #[error("the reply has {length} bytes, more than the {limit} that a stanza may have")]
+    ReplyTooLong {
+        /// Its length.
+        length: usize,
+        /// What is allowed.
+        limit: usize,
+    },
     /// The handler refused it.
     #[error("forbidden")]
     Forbidden,
@@ -149,8 +157,20 @@ pub enum Notice<'a> {
         /// When it is tried again.
         again_in: Duration,
     },
-    /// Another session has taken this JID: it is tried again after the longest back-off.
-    Replaced,
+    /// The server does not let the account in, with this certificate or password: it is tried again
+    /// after the longest back-off. A person should look.
+    LoginRefused {
+        /// What the server said, in the words of SASL, such as `not-authorized`.
+        why: &'a str,
+        /// When it is tried again.
+        again_in: Duration,
+    },
+    /// Another session has taken this JID: it is tried again after the longest back-off. A person should
+    /// look, for two that take it from each other never end.
+    Replaced {
+        /// When it is tried again.
+        again_in: Duration,
+    },
     /// A stanza was refused.
     Refused {
         /// Who sent it, as text: it may be no JID of ours.
