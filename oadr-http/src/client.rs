@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod credentials;
 mod error;
+mod reach;
 mod seal;
 mod url;
 
@@ -20,6 +21,7 @@ use hyper::header::{
     HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::{Method, Request, Response};
+use oadr_core::Signature;
 use oadr_core::codec::{Decoded, encode};
 use oadr_core::payload::Message;
 use oadr_core::value::ServiceName;
@@ -29,6 +31,7 @@ use self::channel::Channel;
 pub use self::config::{ClientConfig, RequestTimeout};
 pub use self::credentials::{Credentials, CredentialsError};
 pub use self::error::ClientError;
+pub use self::reach::Reach;
 pub use self::seal::{Seal, SealError};
 pub use self::url::{BaseUrl, UrlError};
 
@@ -57,6 +60,8 @@ pub struct Answer {
     /// The reply's document as it was decoded: after inflating, and only what was verified of it if it
     /// was.
     pub octets: Bytes,
+    /// What a verified signature proved of the reply, if [`ClientConfig::seal`] looked at one.
+    pub signature: Option<Signature>,
     /// The peer's clock when it answered, to the second, if it told.
     pub date: Option<DateTime<Utc>>,
 }
@@ -134,8 +139,7 @@ impl Client {
                 Err(_) => {}
             }
         }
-        let tls = self.config.tls.as_ref();
-        let mut channel = Channel::open(&self.base, tls, self.config.connect_timeout).await?;
+        let mut channel = Channel::open(&self.base, &self.config).await?;
         let request = self.request(service, self.document(message)?);
         let sent = channel.sender.send_request(request).await;
         let response = sent.map_err(|source| self.broken(source))?;
@@ -161,7 +165,9 @@ impl Client {
         let headers = request.headers_mut();
         headers.insert(HOST, self.base.host_header());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
+        if self.config.accepts_compressed {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
+        }
         if let Some(credentials) = &self.config.credentials {
             headers.insert(AUTHORIZATION, credentials.header());
         }
@@ -197,6 +203,7 @@ impl Client {
             return Ok(Answer {
                 reply: None,
                 octets,
+                signature: None,
                 date,
             });
         }
@@ -219,6 +226,7 @@ impl Client {
             Ok(reply) => Ok(Answer {
                 reply: Some(reply),
                 octets: unsealed.octets,
+                signature: unsealed.signature,
                 date,
             }),
             Err(error) => {

@@ -88,7 +88,7 @@ pub mod tls;
 mod unsealed;
 
 pub use client::{
-    Answer, BaseUrl, Client, ClientConfig, ClientError, Credentials, CredentialsError,
+    Answer, BaseUrl, Client, ClientConfig, ClientError, Credentials, CredentialsError, Reach,
     RequestTimeout, Seal, SealError, UrlError,
 };
 pub use path::{Prefix, PrefixError};

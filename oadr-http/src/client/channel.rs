@@ -1,8 +1,6 @@
 //! A connection to the peer, with what TLS proved on it.
 //! Does not know what is sent over it.
 
-use std::time::Duration;
-
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{Builder, SendRequest};
@@ -11,8 +9,8 @@ use oadr_core::Peer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::connect;
-use super::{BaseUrl, ClientError};
+use super::connect::{Unconnected, connect};
+use super::{BaseUrl, ClientConfig, ClientError};
 use crate::tls::{HandshakeError, Means, Proved, TlsClient};
 
 /// A connection.
@@ -33,36 +31,41 @@ struct Secured {
 const MAX_HEADER: usize = 64 * 1024;
 
 impl Channel {
-    /// Connects, within `limit`, with TLS if the URL wants it.
-    pub(super) async fn open(
-        base: &BaseUrl,
-        tls: Option<&TlsClient>,
-        limit: Duration,
-    ) -> Result<Self, ClientError> {
+    /// Connects, in time and where that is allowed, with TLS if the URL wants it.
+    pub(super) async fn open(base: &BaseUrl, config: &ClientConfig) -> Result<Self, ClientError> {
+        let limit = config.connect_timeout;
         let end = Instant::now() + limit;
         let authority = || base.authority().to_owned();
         let refused = |source| ClientError::Tls {
             authority: authority(),
             source: Box::new(source),
         };
-        let tls = match (base.is_https(), tls) {
+        let tls = match (base.is_https(), &config.tls) {
             (false, _) => None,
             (true, Some(tls)) => Some(tls),
             (true, None) => return Err(refused(HandshakeError::NotSetUp)),
         };
-        let stream = connect(base.host(), base.port(), limit)
+        let reach = config.reach.as_ref();
+        let stream = connect(base.host(), base.port(), limit, reach)
             .await
-            .map_err(|source| ClientError::Connect {
-                authority: authority(),
-                source,
+            .map_err(|why| match why {
+                Unconnected::Failed(source) => ClientError::Connect {
+                    authority: authority(),
+                    source,
+                },
+                Unconnected::NotAllowed(address) => ClientError::NotAllowed {
+                    host: base.host().to_owned(),
+                    address,
+                },
             })?;
         let Some(tls) = tls else {
             return Self::over(stream, None).await;
         };
-        let (stream, proved, means) = timeout_at(end, tls.connect(base.host(), stream))
-            .await
-            .unwrap_or(Err(HandshakeError::TimedOut))
-            .map_err(refused)?;
+        let (stream, proved, means) =
+            timeout_at(end, tls.connect(base.host(), &config.peers, stream))
+                .await
+                .unwrap_or(Err(HandshakeError::TimedOut))
+                .map_err(refused)?;
         Self::over(stream, Some(Secured { proved, means })).await
     }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oadr_core::CertificateId;
 use oadr_core::codec::DecodeOptions;
 
 use super::credentials::Credentials;
+use super::reach::Reach;
 use super::seal::Seal;
 use crate::tls::TlsClient;
 
@@ -27,6 +29,14 @@ pub struct ClientConfig {
     pub credentials: Option<Credentials>,
     /// TLS, for `https` URLs; without it such a URL cannot be used. Default: none.
     pub tls: Option<TlsClient>,
+    /// Certificates of the peer itself: one of them counts whatever host it names and whichever side of
+    /// TLS it is for, as long as one of the roots issued it and it is valid. Any other must bear the
+    /// host's name. Default: none.
+    pub peers: Vec<CertificateId>,
+    /// Which addresses may be connected to, for a URL that nobody here chose. Default: any.
+    pub reach: Option<Reach>,
+    /// Whether the peer may compress its replies. Default: yes; but nobody asks it of a VEN (§4.3).
+    pub accepts_compressed: bool,
     /// Signs requests and checks replies. Default: neither.
     pub seal: Option<Arc<dyn Seal>>,
 }
@@ -40,6 +50,9 @@ impl Default for ClientConfig {
             reuse_within: Duration::from_secs(60),
             credentials: None,
             tls: None,
+            peers: Vec::new(),
+            reach: None,
+            accepts_compressed: true,
             seal: None,
         }
     }

@@ -2,20 +2,39 @@
 //! Does not know what the connection is for.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
+use super::reach::Reach;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum Unconnected {
+    /// What the last attempt failed with.
+    Failed(io::Error),
+    /// None of its addresses may be connected to; this is the first.
+    NotAllowed(IpAddr),
+}
+
 /// Connects within `limit`. Each address gets an equal share of the time that is left, so that one
 /// that swallows packets (a broken IPv6 route, often) does not use up all of it.
-pub(super) async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
+///
+/// The name is resolved once, and only to an address that was looked at is a connection made: what the
+/// name server says next does not matter.
+pub(super) async fn connect(
+    host: &str,
+    port: u16,
+    limit: Duration,
+    reach: Option<&Reach>,
+) -> Result<TcpStream, Unconnected> {
     let end = Instant::now() + limit;
-    let resolved = timeout_at(end, lookup_host((host, port)));
-    let addresses: Vec<_> = resolved
-        .await
-        .map_err(|_| timed_out("the name server"))??
-        .collect();
+    let resolved = timeout_at(end, lookup_host((host, port))).await;
+    let resolved = resolved.unwrap_or_else(|_| Err(timed_out("the name server")));
+    let addresses = resolved.map_err(Unconnected::Failed)?.collect();
+    let addresses = within(reach, addresses).map_err(Unconnected::NotAllowed)?;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {
@@ -32,7 +51,21 @@ pub(super) async fn connect(host: &str, port: u16, limit: Duration) -> io::Resul
             Err(_) => failure = timed_out("the host"),
         }
     }
-    Err(failure)
+    Err(Unconnected::Failed(failure))
+}
+
+/// Those of the addresses that may be connected to; if there is none, one that may not.
+fn within(reach: Option<&Reach>, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, IpAddr> {
+    let Some(reach) = reach else {
+        return Ok(addresses);
+    };
+    let (allowed, refused): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| reach.permits(address.ip()));
+    match refused.first() {
+        Some(first) if allowed.is_empty() => Err(first.ip()),
+        Some(_) | None => Ok(allowed),
+    }
 }
 
 fn timed_out(who: &str) -> io::Error {
@@ -40,4 +73,29 @@ fn timed_out(who: &str) -> io::Error {
         io::ErrorKind::TimedOut,
         format!("{who} did not answer in time"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_a_name_resolves_to_only_what_is_allowed_is_tried() {
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        let reach = Reach::default();
+        let both = addresses(&["10.0.0.1:80", "9.9.9.9:80", "[::1]:80"]);
+        assert_eq!(
+            within(Some(&reach), both.clone()),
+            Ok(addresses(&["9.9.9.9:80"]))
+        );
+        assert_eq!(within(None, both.clone()), Ok(both));
+        let inside = addresses(&["10.0.0.1:80", "[::1]:80"]);
+        assert_eq!(
+            within(Some(&reach), inside),
+            Err("10.0.0.1".parse().unwrap())
+        );
+        assert_eq!(within(Some(&reach), Vec::new()), Ok(Vec::new()));
+    }
 }

@@ -2,6 +2,7 @@
 //! Does not know when to try again.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -22,6 +23,15 @@ pub enum ClientError {
         authority: String,
         /// What the last attempt failed with.
         source: io::Error,
+    },
+    /// None of the host's addresses may be connected to ([`ClientConfig::reach`](super::ClientConfig)):
+    /// nothing was sent to anybody.
+    #[error("{host} is {address}, and it is not allowed to connect to that")]
+    NotAllowed {
+        /// The host's name or address.
+        host: String,
+        /// What it resolved to; the first, if there are several.
+        address: IpAddr,
     },
     /// There is a connection but no TLS on it: one side does not believe the other, or they have no
     /// version or suite in common. With TLS 1.3 a server may say so only after the handshake.
@@ -44,7 +54,7 @@ pub enum ClientError {
         /// What hyper says.
         source: hyper::Error,
     },
-    /// The peer answered with a status outside 200 to 299.
+    /// The peer answered with a status outside 200 to 299. Redirects (300 to 399) are not followed.
     #[error("the peer answered {status}: {excerpt}")]
     Status {
         /// The status.

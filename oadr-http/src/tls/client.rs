@@ -106,10 +106,11 @@ impl TlsClient {
         Arc::ptr_eq(&self.current(), &means.0)
     }
 
-    /// Does the handshake with a server of this name or address.
+    /// Does the handshake with a server of this name or address, or with one of these certificates.
     pub(crate) async fn connect<S>(
         &self,
         host: &str,
+        peers: &[CertificateId],
         stream: S,
     ) -> Result<(TlsStream<S>, Proved, Means), HandshakeError>
     where
@@ -121,12 +122,13 @@ impl TlsClient {
             host: host.to_owned(),
         })?;
         let current = self.current();
-        let handshake = current.connector.connect(name, stream).into_fallible();
+        let (connector, servers) = current.with(peers);
+        let handshake = connector.connect(name, stream).into_fallible();
         let stream = explained(handshake).await.map_err(|(error, _)| error)?;
         let session = stream.get_ref().1;
         let proved = Proved::by(session, &current.clock, |leaf, intermediates| {
             let now = current.clock.now();
-            current.servers.verify(leaf, intermediates, host, now)
+            servers.verify(leaf, intermediates, host, now)
         })?;
         Ok((stream, proved, Means(current)))
     }
@@ -137,6 +139,21 @@ impl TlsClient {
 }
 
 impl Current {
+    /// What a connection to a peer of these certificates is made with.
+    fn with(&self, peers: &[CertificateId]) -> (TlsConnector, Arc<Servers>) {
+        if peers.is_empty() {
+            return (self.connector.clone(), Arc::clone(&self.servers));
+        }
+        let servers = Arc::new(Servers {
+            peers: peers.to_vec(),
+            ..Servers::clone(&self.servers)
+        });
+        let mut config = ClientConfig::clone(self.connector.config());
+        let verifier = Arc::clone(&servers);
+        config.dangerous().set_certificate_verifier(verifier);
+        (TlsConnector::from(Arc::new(config)), servers)
+    }
+
     fn new(config: TlsClientConfig) -> Result<Self, TlsError> {
         let TlsClientConfig {
             identity,
@@ -153,6 +170,7 @@ impl Current {
             roots,
             pinned: servers,
             verify_host,
+            peers: Vec::new(),
         });
         let time = Arc::new(clock.clone());
         let rustls = ClientConfig::builder_with_details(Arc::clone(provider()), time)

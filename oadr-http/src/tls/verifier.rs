@@ -22,11 +22,13 @@ pub(super) struct Clients {
 }
 
 /// Which servers a client believes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Servers {
     pub(super) roots: Roots,
     pub(super) pinned: Vec<CertificateId>,
     pub(super) verify_host: bool,
+    /// The certificates of the very peer that a connection is for.
+    pub(super) peers: Vec<CertificateId>,
 }
 
 impl Clients {
@@ -47,6 +49,18 @@ impl Servers {
         host: &str,
         now: UnixTime,
     ) -> Result<(), VerifyError> {
+        if !self.roots.is_empty() && !self.peers.is_empty() {
+            let found = hash(leaf);
+            if self.peers.iter().any(|id| id.names(&found)) {
+                // It is a client's most of the time, and may be issued for that alone.
+                return match self.roots.verify_client(leaf, intermediates, now) {
+                    Err(VerifyError::WrongUsage { .. }) => {
+                        self.roots.verify_server(leaf, intermediates, None, now)
+                    }
+                    verified => verified,
+                };
+            }
+        }
         let host = self.verify_host.then_some(host);
         if !self.roots.is_empty() {
             self.roots.verify_server(leaf, intermediates, host, now)?;

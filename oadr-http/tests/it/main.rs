@@ -17,6 +17,7 @@ mod identities;
 mod limits;
 mod peers;
 mod proxied;
+mod pushed;
 mod rules;
 mod scripted;
 mod served;

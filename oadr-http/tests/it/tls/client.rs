@@ -141,6 +141,51 @@ async fn a_pinned_server_is_the_only_one() {
 }
 
 #[tokio::test]
+async fn a_peer_is_believed_by_its_own_certificate_or_by_its_hosts_name() {
+    let usual = Usual::new();
+    let stranger = Authority::new("another CA");
+    let other = CertificateHash([7; 32]);
+    let elsewhere = Order::server_for(&["ven.example"]);
+    for (authority, order, is_known, is_good) in [
+        // Issued as a client's, and bearing no name.
+        (&usual.authority, Order::client("house"), true, true),
+        (&usual.authority, elsewhere, true, true),
+        (&usual.authority, Order::server(), false, true),
+        (&usual.authority, Order::client("house"), false, false),
+        (
+            &usual.authority,
+            Order::server_for(&["ven.example"]),
+            false,
+            false,
+        ),
+        (
+            &usual.authority,
+            Order::client("house").years(2000, 2029),
+            true,
+            false,
+        ),
+        (&stranger, Order::client("house"), true, false),
+    ] {
+        let identity = authority.issue(&order);
+        let known = if is_known { hash(&identity) } else { other };
+        let config = server_config(&usual.hand, vec![identity], &[&usual.authority]);
+        let served = Secured::new(config).await;
+        for id in [
+            CertificateId::Hash(known),
+            CertificateId::Fingerprint(known.fingerprint()),
+        ] {
+            let mut config = ClientConfig::default();
+            config.tls = Some(TlsClient::new(house(&usual, |_| {})).unwrap());
+            config.peers = vec![CertificateId::Hash(other), id];
+            let url = BaseUrl::parse(&format!("https://{}", served.address)).unwrap();
+            let client = Client::new(url, config);
+            let answer = within(client.send(ServiceName::OadrPoll, &message(POLL))).await;
+            assert_eq!(answer.is_ok(), is_good, "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn rule_516_without_a_ca_a_pinned_server_counts_while_it_is_valid() {
     let usual = Usual::new();
     let stranger = Authority::new("nobody knows it");
