@@ -9,7 +9,7 @@ use oadr_core::value::ServiceName;
 
 use crate::path::{Prefix, PrefixError, ROOT, named, normalise};
 
-/// Where a VTN is: `http://host[:port][/prefix]` or the same with `https`, with or without `/OpenADR2/Simple/2.0b` (and a
+/// Where a VTN is, or a VEN that is pushed to: `http://host[:port][/prefix]` or the same with `https`, with or without `/OpenADR2/Simple/2.0b` (and a
 /// service) at its end. Compares equal when it leads to the same place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
@@ -140,6 +140,12 @@ impl BaseUrl {
         self.port
     }
 
+    /// The path before `/OpenADR2/Simple/2.0b`.
+    #[must_use]
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
     /// Host and port, as a URL spells them.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
@@ -205,12 +211,12 @@ fn prefix_of(path: &str) -> Result<Prefix, UrlError> {
     Prefix::new(path.strip_suffix(ROOT).unwrap_or(path)).map_err(UrlError::Path)
 }
 
-/// Why a text is not the URL of a VTN.
+/// Why a text is not the URL of a VTN, or of a VEN that is pushed to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
     /// Nothing like `http://` at the beginning.
-    #[error("a VTN's URL begins with http:// or https://")]
+    #[error("such a URL begins with http:// or https://")]
     NoScheme,
     /// Some other scheme.
     #[error("only http:// and https:// URLs are supported")]
@@ -225,7 +231,7 @@ pub enum UrlError {
     #[error("the port is not a number from 1 to 65535")]
     Port,
     /// A `?` or a `#`.
-    #[error("a VTN's URL has neither query nor fragment")]
+    #[error("such a URL has neither query nor fragment")]
     QueryOrFragment,
     /// A path that none can have.
     #[error("{0}")]

@@ -14,6 +14,9 @@ use crate::path::Prefix;
 pub struct ServerConfig {
     /// The path before `/OpenADR2/Simple/2.0b/…`. Default: none.
     pub prefix: Prefix,
+    /// Whether there is the service OadrPoll, as a VTN has it; a VEN that is pushed to has not, and its
+    /// path is none there (404). Default: yes.
+    pub serves_polls: bool,
     /// How messages are decoded. `limits.bytes` is also the longest body that is read (413).
     pub decode: DecodeOptions,
     /// The most connections open at the same time. While so many are open no more are accepted:
@@ -69,6 +72,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             prefix: Prefix::default(),
+            serves_polls: true,
             decode: DecodeOptions::default(),
             max_connections: 10_000,
             max_connections_per_peer: 1_000,

@@ -18,6 +18,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 use oadr_core::Peer;
 use oadr_core::codec::{Decoded, encode};
+use oadr_core::value::ServiceName;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -122,7 +123,9 @@ impl<H: Handler> Endpoint<H> {
         if head.method != Method::POST {
             return Err(Failure::Method);
         }
-        let service = service_at(&self.config.prefix, head.uri.path()).ok_or(Failure::Path)?;
+        let service = service_at(&self.config.prefix, head.uri.path())
+            .filter(|service| self.config.serves_polls || *service != ServiceName::OadrPoll)
+            .ok_or(Failure::Path)?;
         check_headers(head)?;
         let (octets, _place) = self.read(body).await?;
         self.link.enter(Phase::Handling);

@@ -20,6 +20,15 @@ pub struct Identity {
     key: PrivateKeyDer<'static>,
 }
 
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+        }
+    }
+}
+
 /// Why files hold no identity. The text names the file and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

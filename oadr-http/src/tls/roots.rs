@@ -217,8 +217,7 @@ impl Roots {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), VerifyError> {
-        self.verify(leaf, intermediates, Usage::Client, now)
-            .map(drop)
+        self.verify_for(leaf, intermediates, Usage::Client, None, now)
     }
 
     /// Whether a server's certificate counts at this moment, for this host if one is named.
@@ -232,7 +231,22 @@ impl Roots {
         host: Option<&str>,
         now: UnixTime,
     ) -> Result<(), VerifyError> {
-        let parsed = self.verify(leaf, intermediates, Usage::Server, now)?;
+        self.verify_for(leaf, intermediates, Usage::Server, host, now)
+    }
+
+    /// Whether a certificate counts for this use, with this host's name in it if one is named.
+    ///
+    /// # Errors
+    /// See [`VerifyError`].
+    pub(super) fn verify_for(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        usage: Usage,
+        host: Option<&str>,
+        now: UnixTime,
+    ) -> Result<(), VerifyError> {
+        let parsed = self.verify(leaf, intermediates, usage, now)?;
         let Some(host) = host else {
             return Ok(());
         };

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use oadr_core::CertificateId;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -30,6 +31,13 @@ pub struct TlsServerConfig {
     pub identities: Vec<Identity>,
     /// Who may issue client certificates. One is required, always.
     pub client_roots: Vec<CertificateDer<'static>>,
+    /// The clients' certificates, if no others are to be believed. They still have to be issued by one of
+    /// the roots and to bear the name below; only where there are no roots it is enough to be one of these,
+    /// and to be valid now.
+    pub clients: Vec<CertificateId>,
+    /// The host's name that a client's certificate must bear, for a server with one client: a VEN that is
+    /// pushed to. Default: none.
+    pub client_host: Option<String>,
     /// When it is. Default: the system's time.
     pub clock: Clock,
 }
@@ -45,7 +53,7 @@ pub struct TlsServer(Arc<RwLock<Arc<Current>>>);
 
 struct Current {
     acceptor: TlsAcceptor,
-    roots: Roots,
+    clients: Arc<Clients>,
     clock: Clock,
 }
 
@@ -62,6 +70,8 @@ impl TlsServerConfig {
         Self {
             identities,
             client_roots,
+            clients: Vec::new(),
+            client_host: None,
             clock: Clock::default(),
         }
     }
@@ -100,7 +110,7 @@ impl TlsServer {
         let stream = explained(current.acceptor.accept(stream).into_fallible()).await?;
         let proved = Proved::by(stream.get_ref().1, &current.clock, |leaf, intermediates| {
             let now = current.clock.now();
-            current.roots.verify_client(leaf, intermediates, now)
+            current.clients.verify(leaf, intermediates, now)
         });
         match proved {
             Ok(proved) => Ok((stream, proved)),
@@ -114,22 +124,24 @@ impl Current {
         let TlsServerConfig {
             identities,
             client_roots,
+            clients,
+            client_host,
             clock,
         } = config;
         if identities.is_empty() {
             return Err(TlsError::NoIdentity);
         }
         let roots = Roots::new(client_roots)?;
-        if roots.is_empty() {
+        if roots.is_empty() && clients.is_empty() {
             return Err(TlsError::NoRoots);
         }
         let keys = Keys::new(&identities).map_err(TlsError::Rustls)?;
-        let clients = Arc::new(Clients::new(roots.clone()));
+        let clients = Arc::new(Clients::new(roots, clients, client_host));
         let time = Arc::new(clock.clone());
         let mut rustls = ServerConfig::builder_with_details(Arc::clone(provider()), time)
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Rustls)?
-            .with_client_cert_verifier(clients)
+            .with_client_cert_verifier(Arc::clone(&clients) as _)
             .with_cert_resolver(Arc::new(keys));
         rustls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Every reload makes new keys for tickets, and a new store of sessions: what was believed before
@@ -139,7 +151,7 @@ impl Current {
         rustls.send_tls13_tickets = 1;
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(rustls)),
-            roots,
+            clients,
             clock,
         })
     }

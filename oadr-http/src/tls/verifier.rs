@@ -11,7 +11,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use super::leaf::Leaf;
 use super::proved::{explain, hash, refused};
 use super::provider::provider;
-use super::roots::{Roots, VerifyError};
+use super::roots::{Roots, Usage, VerifyError};
 
 /// Which clients a server believes.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Clients {
     roots: Roots,
     /// The names of the roots, which clients with several certificates choose by.
     hints: Vec<DistinguishedName>,
+    pinned: Vec<CertificateId>,
+    host: Option<String>,
 }
 
 /// Which servers a client believes.
@@ -32,10 +34,30 @@ pub(super) struct Servers {
 }
 
 impl Clients {
-    pub(super) fn new(roots: Roots) -> Self {
+    pub(super) fn new(roots: Roots, pinned: Vec<CertificateId>, host: Option<String>) -> Self {
         let hints = roots.subjects().map(DistinguishedName::in_sequence);
         let hints = hints.collect();
-        Self { roots, hints }
+        Self {
+            roots,
+            hints,
+            pinned,
+            host,
+        }
+    }
+
+    /// Whether a client's certificate counts.
+    pub(super) fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), VerifyError> {
+        if !self.roots.is_empty() {
+            let host = self.host.as_deref();
+            self.roots
+                .verify_for(leaf, intermediates, Usage::Client, host, now)?;
+        }
+        is_pinned(&self.pinned, &self.roots, leaf, now)
     }
 }
 
@@ -65,18 +87,28 @@ impl Servers {
         if !self.roots.is_empty() {
             self.roots.verify_server(leaf, intermediates, host, now)?;
         }
-        let found = hash(leaf);
-        if self.pinned.iter().any(|id| id.names(&found)) {
-            return Leaf::read(leaf)?.check(now);
-        }
-        if self.pinned.is_empty() && !self.roots.is_empty() {
-            return Ok(());
-        }
-        Err(VerifyError::OtherCertificate {
-            found,
-            expected: self.pinned.clone(),
-        })
+        is_pinned(&self.pinned, &self.roots, leaf, now)
     }
+}
+
+/// Whether a certificate is one of those that count, if no others do.
+fn is_pinned(
+    pinned: &[CertificateId],
+    roots: &Roots,
+    leaf: &CertificateDer<'_>,
+    now: UnixTime,
+) -> Result<(), VerifyError> {
+    let found = hash(leaf);
+    if pinned.iter().any(|id| id.names(&found)) {
+        return Leaf::read(leaf)?.check(now);
+    }
+    if pinned.is_empty() && !roots.is_empty() {
+        return Ok(());
+    }
+    Err(VerifyError::OtherCertificate {
+        found,
+        expected: pinned.to_vec(),
+    })
 }
 
 /// What rustls makes an alert of; the words are told aside.
@@ -144,7 +176,7 @@ impl ClientCertVerifier for Clients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match self.roots.verify_client(leaf, intermediates, now) {
+        match self.verify(leaf, intermediates, now) {
             Ok(()) => Ok(ClientCertVerified::assertion()),
             Err(why) => Err(refuse(leaf, why)),
         }

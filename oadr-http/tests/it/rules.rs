@@ -125,6 +125,23 @@ async fn rule_511_a_prefix_moves_the_services() {
 }
 
 #[tokio::test]
+async fn rule_500_who_is_pushed_to_has_no_service_for_polls() {
+    let handler = Fixed::replying(Reply::Message(Box::new(plain())));
+    let mut config = ServerConfig::default();
+    config.serves_polls = false;
+    let served = served(&handler, config).await;
+    for (path, body, status) in [
+        ("/OpenADR2/Simple/2.0b/OadrPoll", POLL, 404),
+        ("/OpenADR2/Simple/2.0b/EiEvent", POLL, 404),
+        ("/OpenADR2/Simple/2.0b/EiEvent", REQUEST_EVENT, 200),
+    ] {
+        let mut wire = Wire::to(served.address).await;
+        wire.send(post(path, body)).await;
+        assert_eq!(wire.response().await.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn spec_4_2_a_message_at_another_service_is_404() {
     let (served, handler) = answering().await;
     let mut wire = Wire::to(served.address).await;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use oadr_core::Peer;
-use oadr_http::tls::{TlsError, TlsServer};
+use oadr_core::{CertificateId, Peer};
+use oadr_http::tls::{Identity, TlsError, TlsServer};
 use oadr_http::{Drained, ServerConfig};
 
 use super::authority::{Authority, Order};
@@ -208,6 +208,55 @@ async fn rule_68_a_short_rsa_key_does_not_count() {
         nobody.verify_client(&leaf.chain()[0], &[], now),
         Err(VerifyError::UnknownIssuer { .. })
     ));
+}
+
+#[tokio::test]
+async fn rule_517_a_server_with_one_client_refuses_others_of_the_same_ca() {
+    let usual = Usual::new();
+    let authority = &usual.authority;
+    let vtn = || authority.issue(&Order::server_for(&["vtn.example.com"]).for_all());
+    let (pinned, other) = (vtn(), vtn());
+    let house = || authority.issue(&Order::client("house"));
+    let fingerprint = CertificateId::Fingerprint(hash(&pinned).fingerprint());
+    for (host, pins, counts, others) in [
+        (
+            Some("vtn.example.com"),
+            vec![],
+            vec![pinned.clone(), other.clone()],
+            vec![house()],
+        ),
+        (
+            None,
+            vec![fingerprint.clone()],
+            vec![pinned.clone()],
+            vec![other.clone(), house()],
+        ),
+    ] {
+        let mut config = usual.server_config();
+        config.client_host = host.map(str::to_owned);
+        config.clients = pins;
+        let served = Secured::new(config).await;
+        let caller = |identity: Identity| {
+            let config = client_config(&usual.hand, Some(identity), &[authority]);
+            served.client(config)
+        };
+        for identity in counts {
+            let caller = caller(identity);
+            caller.poll().await.unwrap();
+            served.notices(1).await;
+        }
+        for identity in others {
+            let heard = caller(identity).refusal().await;
+            assert!(heard.starts_with("the peer ended it"), "{heard}");
+            let said = served.notices(1).await.pop().unwrap();
+            let why = if host.is_some() {
+                "it is not for vtn.example.com"
+            } else {
+                "expected"
+            };
+            assert!(said.contains(why), "{said}");
+        }
+    }
 }
 
 #[tokio::test]
