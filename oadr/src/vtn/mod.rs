@@ -68,6 +68,7 @@ mod offered_point;
 mod outbox;
 mod peers;
 mod proxied;
+mod reception;
 mod refusals;
 mod refuser;
 mod register_report;
@@ -129,6 +130,7 @@ pub use offered_point::{OfferedPoint, PointRequest};
 pub(crate) use peers::Peers;
 use proxied::Proxied;
 pub use proxied::{Network, NetworkError, Proxy, ProxyError};
+use reception::Reception;
 pub(crate) use refusals::{Refused, Stage};
 pub use registration_info::RegistrationInfo;
 use registry::Registry;
@@ -267,7 +269,10 @@ async fn launch(
     let prefix = config.http.prefix.clone();
     let (stop, stopping) = watch::channel(false);
     let requests = Arc::new(Requests::default());
-    let handler = Measured::new(HttpHandler(Arc::clone(&host)), Arc::clone(&requests));
+    let handler = Measured::new(
+        HttpHandler(Reception::new(Arc::clone(&host))),
+        Arc::clone(&requests),
+    );
     let server = oadr_http::Server::new(handler, config.http);
     let metrics = api::Metrics {
         host: Arc::clone(&host),
