@@ -145,11 +145,12 @@ impl Vtn {
     }
 
     fn answer(&self, message: Message) -> io::Result<Vec<u8>> {
-        let entropy = entropy()?;
+        let (waking, entropy) = (entropy()?, entropy()?);
         let reply = self.with(|host| {
             // What time alone brings is done when somebody asks; a host that has to tell of it in
             // time waits for `next_deadline` in a thread of its own.
-            host.wake(now());
+            // VENs poll here: nothing is pushed.
+            host.wake(now(), waking);
             host.handle(Peer::Unproven, Profile::B, message, now(), entropy)
         });
         Ok(match reply {

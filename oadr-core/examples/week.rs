@@ -154,7 +154,9 @@ impl Week {
                 return Ok(());
             };
             self.now = self.now.max(next);
-            self.vtn.wake(self.now);
+            // The VEN polls: nothing is pushed.
+            let entropy = self.entropy();
+            self.vtn.wake(self.now, entropy);
             if self.ven.next_deadline().is_some_and(|due| due <= self.now) {
                 let entropy = self.entropy();
                 let outgoing = self.ven.wake(self.now, entropy);

@@ -359,6 +359,15 @@ impl Random {
         }
     }
 
+    /// Entropy for another decision.
+    pub(crate) fn bytes(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for chunk in bytes.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&self.next().to_be_bytes());
+        }
+        bytes
+    }
+
     /// An ID that nobody will draw again: a letter first, nothing to escape, nothing that a peer takes
     /// for a number (quirk Q24).
     pub(crate) fn id(&mut self, prefix: &'static str) -> String {

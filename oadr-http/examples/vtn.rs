@@ -71,7 +71,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
         loop {
             seconds.tick().await;
-            vtn.with(|host| host.wake(now()));
+            if let Ok(entropy) = entropy() {
+                vtn.with(|host| host.wake(now(), entropy));
+            }
         }
     };
     tokio::select! {

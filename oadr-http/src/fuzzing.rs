@@ -165,7 +165,8 @@ impl Handler for Vtn {
         let now = DateTime::UNIX_EPOCH + Duration::from_secs(u64::from(*seconds));
         let mut entropy = [7; 32];
         entropy[..4].copy_from_slice(&seconds.to_be_bytes());
-        host.wake(now);
+        // What would be pushed is lost, as it may be.
+        host.wake(now, entropy.map(|byte| !byte));
         match host.handle(request.peer, request.profile, request.message, now, entropy) {
             vtn::Reply::Message(message) => Reply::Message(message),
             vtn::Reply::Empty | vtn::Reply::Push(_) => Reply::Empty,

@@ -101,6 +101,7 @@ impl Harness {
             resources: Vec::new(),
             certificates: Vec::new(),
             signatures: None,
+            jid: None,
         };
         let entropy = self.entropy();
         let done = self.vtn.command(None, &enrol, self.now, entropy);
@@ -110,7 +111,8 @@ impl Harness {
     fn wait_until(&mut self, until: DateTime) {
         while let Some(due) = self.vtn.next_deadline().filter(|due| *due <= until) {
             self.now = self.now.max(due);
-            self.vtn.wake(self.now);
+            let entropy = self.entropy();
+            self.vtn.wake(self.now, entropy);
         }
         self.now = self.now.max(until);
     }

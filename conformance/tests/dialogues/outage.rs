@@ -149,7 +149,8 @@ impl World {
             self.kill_vtn(180);
         }
         if self.vtn_down.is_none() {
-            self.vtn.wake(self.now);
+            let entropy = self.entropy();
+            self.vtn.wake(self.now, entropy);
         }
     }
 

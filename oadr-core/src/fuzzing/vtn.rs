@@ -21,8 +21,8 @@ use crate::value::{
     TransportName, VenId, VtnId,
 };
 use crate::vtn::{
-    Admission, Assignment, Audience, Command, EventBody, RegistrationAnswer, Reply, ReportProgress,
-    RequestedReport, SignatureChange, State, UnregisteredPoll, effective_opts,
+    Admission, Assignment, Audience, Command, EventBody, JidChange, RegistrationAnswer, Reply,
+    ReportProgress, RequestedReport, SignatureChange, State, UnregisteredPoll, effective_opts,
 };
 use crate::{Peer, Profile};
 
@@ -445,7 +445,9 @@ impl World {
     }
 
     fn wake(&mut self) {
-        self.host.wake(self.now);
+        let entropy = entropy(&mut self.inputs);
+        // TODO(push)
+        let _ = self.host.wake(self.now, entropy);
         let next = self.host.next_deadline();
         assert!(
             next.is_none_or(|next| next > self.now),
@@ -504,6 +506,7 @@ impl World {
                     },
                     signatures: policy(draws)
                         .map_or(SignatureChange::AsConfigured, SignatureChange::Own),
+                    jid: JidChange::Keep,
                 };
                 (ven, assign)
             }
@@ -519,6 +522,7 @@ impl World {
                         .collect(),
                     certificates: certificates(draws),
                     signatures: policy(draws),
+                    jid: None,
                 };
                 (None, enrol)
             }

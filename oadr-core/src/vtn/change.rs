@@ -12,7 +12,7 @@ use crate::machine::Role;
 use crate::payload::Report;
 use crate::rhythm::Rhythm;
 use crate::value::{DateTime, EventId, GroupId, ReportRequestId, ResourceId, Text, VenId};
-use crate::{CertificateHash, CertificateId, NonceHash, SignaturePolicy};
+use crate::{BareJid, CertificateHash, CertificateId, NonceHash, SignaturePolicy};
 
 /// What happened. All of it is durable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub enum Change {
         /// What becomes of XML signatures, if it was said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signatures: Option<SignaturePolicy>,
+        /// Its XMPP account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jid: Option<BareJid>,
     },
     /// An operator changed what it belongs to and has.
     Assigned {
@@ -59,6 +62,11 @@ pub enum Change {
     SignaturesAssigned {
         /// What becomes of XML signatures; `None` is what the configuration says.
         signatures: Option<SignaturePolicy>,
+    },
+    /// An operator changed its XMPP account.
+    JidAssigned {
+        /// The one that it has now.
+        jid: Option<BareJid>,
     },
     /// A signed message changed something: its signature cannot be used again.
     SignatureUsed {
@@ -219,6 +227,7 @@ impl Role for Vtn {
                 resources,
                 certificates,
                 signatures,
+                jid,
             } => {
                 state.known_by = Some(KnownBy::Operator);
                 state.ven_name = Some(ven_name.clone());
@@ -227,6 +236,7 @@ impl Role for Vtn {
                 state.resources.clone_from(resources);
                 state.certificates = Certificates::of(certificates);
                 state.signatures = *signatures;
+                state.jid.clone_from(jid);
             }
             Change::Assigned { groups, resources } => {
                 state.groups.clone_from(groups);
@@ -239,6 +249,7 @@ impl Role for Vtn {
                 state.certificates.add(&CertificateId::Hash(*certificate));
             }
             Change::SignaturesAssigned { signatures } => state.signatures = *signatures,
+            Change::JidAssigned { jid } => state.jid.clone_from(jid),
             Change::SignatureUsed {
                 nonce,
                 timestamp,

@@ -10,7 +10,7 @@ use super::registration::{PATIENCE, forget, settle_claims};
 use super::{Change, Claim, Context, Reply, Vtn, WantedReport, report_command};
 use crate::machine::{Decision, Env, Loaded};
 use crate::value::{GroupId, ReportRequestId, ResourceId, Text, VenId};
-use crate::{CertificateId, Fingerprint, SignaturePolicy};
+use crate::{BareJid, CertificateId, Fingerprint, SignaturePolicy};
 
 /// An operator's command on one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub enum Command {
         certificates: Vec<CertificateId>,
         /// What becomes of XML signatures between it and us, if it is not what the context says.
         signatures: Option<SignaturePolicy>,
+        /// Its XMPP account, if it is to be reached or heard over XMPP; with certificates beside it it
+        /// may use either transport.
+        jid: Option<BareJid>,
     },
     /// Changes its groups, the resources that an operator gave it, what proves it and whether it has to
     /// sign. Which events it gets follows with its next poll.
@@ -44,6 +47,8 @@ pub enum Command {
         certificates: Assignment<CertificateId>,
         /// What becomes of XML signatures.
         signatures: SignatureChange,
+        /// What becomes of its XMPP account. Without it nothing is pushed there any more.
+        jid: JidChange,
     },
     /// Cancels its registration (`oadrCancelPartyRegistration` at its next poll) and forgets it.
     Remove,
@@ -66,6 +71,12 @@ pub enum Command {
         /// Whether one last report is to follow (rule 345).
         report_to_follow: bool,
     },
+    /// Tries again now what could not be pushed to it, without waiting for it to be heard of: a
+    /// [`DeadLetter`](super::DeadLetter), or all of them and what is tried again anyway.
+    RetryPush {
+        /// The dead letter's ID; `None` is everything.
+        dead_letter: Option<u64>,
+    },
 }
 
 impl Command {
@@ -77,8 +88,21 @@ impl Command {
             resources,
             certificates: Assignment::default(),
             signatures: SignatureChange::Keep,
+            jid: JidChange::Keep,
         }
     }
+}
+
+/// What an operator changes about a VEN's XMPP account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum JidChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// It has none.
+    Remove,
+    /// It is this one.
+    Is(BareJid),
 }
 
 /// What an operator changes about the XML signatures between a VEN and us.
@@ -109,6 +133,12 @@ pub enum CommandError {
     /// There is no such VEN.
     #[error("there is no such VEN")]
     Unknown,
+    /// Nothing of this ID was given up.
+    #[error("there is no such dead letter")]
+    UnknownDeadLetter,
+    /// The VEN is not pushed to: it polls, or is not registered.
+    #[error("the VEN is not pushed to")]
+    NotPushedTo,
     /// The VEN has to be registered for this.
     #[error("the VEN is not registered")]
     NotRegistered,
@@ -172,6 +202,7 @@ pub fn command(
             resources,
             certificates,
             signatures,
+            jid,
         } => {
             if !state.is_forgotten() {
                 return Err(CommandError::AlreadyKnown);
@@ -185,6 +216,7 @@ pub fn command(
                 resources: distinct(resources),
                 certificates: Certificates::of(certificates).ids().collect(),
                 signatures: *signatures,
+                jid: jid.clone(),
             });
             settle_claims(&mut draft, held);
             Ok(draft.decide(Reply::Empty))
@@ -194,6 +226,7 @@ pub fn command(
             resources,
             certificates,
             signatures,
+            jid,
         } => {
             if state.is_forgotten() {
                 return Err(CommandError::Unknown);
@@ -210,10 +243,16 @@ pub fn command(
                 SignatureChange::AsConfigured => None,
                 SignatureChange::Own(policy) => Some(*policy),
             };
+            let jid = match jid {
+                JidChange::Keep => state.jid.as_ref(),
+                JidChange::Remove => None,
+                JidChange::Is(jid) => Some(jid),
+            };
             let has_moved = groups != state.groups || resources != state.resources;
             let is_proved_anew = certificates != state.certificates;
             let signs_anew = signatures != state.signatures;
-            if !has_moved && !is_proved_anew && !signs_anew {
+            let is_elsewhere = jid != state.jid.as_ref();
+            if !has_moved && !is_proved_anew && !signs_anew && !is_elsewhere {
                 return Ok(Decision::unchanged(at.version, Reply::Empty));
             }
             let mut draft = case.draft();
@@ -228,6 +267,9 @@ pub fn command(
             }
             if signs_anew {
                 draft.change(Change::SignaturesAssigned { signatures });
+            }
+            if is_elsewhere {
+                draft.change(Change::JidAssigned { jid: jid.cloned() });
             }
             settle_claims(&mut draft, held);
             Ok(draft.decide(Reply::Empty))
@@ -269,5 +311,12 @@ pub fn command(
             report_request_id,
             report_to_follow,
         } => report_command::cancel(&case, report_request_id, *report_to_follow),
+        // TODO(push)
+        Command::RetryPush { dead_letter: _ } => {
+            if state.is_forgotten() {
+                return Err(CommandError::Unknown);
+            }
+            Err(CommandError::NotPushedTo)
+        }
     }
 }

@@ -60,7 +60,7 @@ pub use audience::{Audience, Member};
 pub use campaign::{Campaign, CampaignError, CampaignState};
 pub use change::Change;
 pub use claim::{Claim, claims_of};
-pub use command::{Command, CommandError, SignatureChange, command};
+pub use command::{Command, CommandError, JidChange, SignatureChange, command};
 pub use context::{Admission, Asks, Context, UnregisteredPoll};
 pub use decide::decide;
 pub use delivery::{Content, EventAnswer, Outline, Progress};

@@ -12,14 +12,14 @@ use super::delivery::Delivery;
 use super::opts::Opts;
 use super::reports::Reports;
 use super::signature::UsedSignatures;
-use super::{Claim, Member, Opt, RequestedReport};
+use super::{Claim, Member, Opt, PushStatus, RequestedReport};
 use crate::payload::{Report, ReportDescription};
 use crate::rhythm::Rhythm;
 use crate::value::{
     DateTime, EventId, GroupId, ProfileName, RegistrationId, ReportRequestId, ResourceId, Text,
     TransportName, VenId,
 };
-use crate::{CertificateHash, CertificateId, SignaturePolicy};
+use crate::{BareJid, CertificateHash, CertificateId, SignaturePolicy};
 
 /// One VEN's partition. The default one does not exist.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct State {
     pub(super) certificates: Certificates,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) signatures: Option<SignaturePolicy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) jid: Option<BareJid>,
     #[serde(default, skip_serializing_if = "UsedSignatures::is_empty")]
     pub(super) used_signatures: UsedSignatures,
     pub(super) groups: Vec<GroupId>,
@@ -162,6 +164,29 @@ impl State {
         self.signatures
     }
 
+    /// Its XMPP account, if it has one: it is not to be had without it, or without one of its
+    /// certificates.
+    #[must_use]
+    pub fn jid(&self) -> Option<&BareJid> {
+        self.jid.as_ref()
+    }
+
+    /// Whether it is pushed to: registered over XMPP, or over simple HTTP without the pull model.
+    #[must_use]
+    pub fn is_pushed_to(&self) -> bool {
+        // TODO(push)
+        self.registration
+            .as_ref()
+            .is_some_and(|registration| !registration.pull)
+    }
+
+    /// How pushes to it go; `None` if it is not pushed to.
+    #[must_use]
+    pub fn push_status(&self) -> Option<PushStatus<'_>> {
+        // TODO(push)
+        None
+    }
+
     /// Its registration, if it is registered.
     #[must_use]
     pub fn registration(&self) -> Option<&Registration> {
@@ -261,10 +286,11 @@ impl State {
         let mut claims = Vec::new();
         claims.extend(self.ven_id.clone().map(Claim::VenId));
         // A name identifies nobody where the transport does.
-        if self.certificates.is_empty() {
+        if self.certificates.is_empty() && self.jid.is_none() {
             claims.extend(self.ven_name.clone().map(Claim::VenName));
         }
         claims.extend(self.certificates.claims());
+        claims.extend(self.jid.clone().map(Claim::Jid));
         claims
     }
 

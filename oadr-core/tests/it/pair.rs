@@ -118,7 +118,8 @@ impl Pair {
                 let next = deadlines.into_iter().flatten().min();
                 let next = next.unwrap_or(self.now + secs(60));
                 self.now = self.now.max(next);
-                self.vtn.wake(self.now);
+                let entropy = self.entropy();
+                self.vtn.wake(self.now, entropy);
                 if self.ven.next_deadline().is_some_and(|due| due <= self.now) {
                     let entropy = self.entropy();
                     let sending = self.ven.wake(self.now, entropy);

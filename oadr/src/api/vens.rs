@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use oadr_core::value::{GroupId, ResourceId, Text, VenId};
-use oadr_core::vtn::{Assignment, Claim, Command, SignatureChange};
+use oadr_core::vtn::{Assignment, Claim, Command, JidChange, SignatureChange};
 use oadr_core::{CertificateId, SignaturePolicy};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -111,6 +111,7 @@ pub(super) async fn enrol(
         resources: new.resources,
         certificates: new.certificates,
         signatures: new.signatures,
+        jid: None,
     };
     let audit = caller.audit("enrol", name.as_str(), Some(detail));
     carry_out(&host, None, command, audit).await?;
@@ -161,6 +162,7 @@ pub(super) async fn modify(
             Some(None) => SignatureChange::AsConfigured,
             Some(Some(policy)) => SignatureChange::Own(policy),
         },
+        jid: JidChange::Keep,
     };
     let audit = caller.audit("modify", &id, Some(detail));
     carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;

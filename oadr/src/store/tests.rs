@@ -55,6 +55,7 @@ fn enrol(name: &str, draw: u8) -> Decision<Vtn> {
         resources: Vec::new(),
         certificates: Vec::new(),
         signatures: None,
+        jid: None,
     };
     vtn::command(&Loaded::absent(), &context(), env(draw), &command).unwrap()
 }
@@ -183,6 +184,7 @@ async fn a_certificate_is_one_vens_however_it_was_named_and_is_free_when_it_is_r
             resources: Vec::new(),
             certificates: vec![certificate],
             signatures: None,
+            jid: None,
         };
         vtn::command(&Loaded::absent(), &context(), env(1), &command).unwrap()
     };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use oadr_core::value::VenId;
 use oadr_core::vtn::{
-    Answer, Assignment, Claim, Command, Input, OptDecision, PollAnswer, Question,
+    Answer, Assignment, Claim, Command, Input, JidChange, OptDecision, PollAnswer, Question,
     RegistrationAnswer, RegistrationRequest, SignatureChange, State, claims_of,
 };
 use oadr_core::{CertificateId, Peer};
@@ -189,6 +189,7 @@ async fn keep_listed(host: &Host, peer: &Peer, listed: &Listed) -> Result<(), Fa
         signatures: listed
             .signatures
             .map_or(SignatureChange::Keep, SignatureChange::Own),
+        jid: JidChange::Keep,
     };
     let audit = Audit {
         at: clock::now(),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use oadr_core::payload::{CreatePartyRegistration, Message, Poll, ResponseCode};
 use oadr_core::value::{DateTime, ProfileName, RequestId, Text, TransportName, VenId};
-use oadr_core::vtn::{Admission, Assignment, Command, Input, Reply, SignatureChange};
+use oadr_core::vtn::{Admission, Assignment, Command, Input, JidChange, Reply, SignatureChange};
 use oadr_core::{
     CertificateHash, CertificateId, NonceHash, Peer, Profile, Signature, SignaturePolicy,
 };
@@ -101,6 +101,7 @@ fn enrol(
         resources: Vec::new(),
         certificates: certificates.to_vec(),
         signatures,
+        jid: None,
     }
 }
 
@@ -113,6 +114,7 @@ async fn change(host: &Host, certificates: Assignment<CertificateId>) {
         resources: Assignment::default(),
         certificates,
         signatures: SignatureChange::Keep,
+        jid: JidChange::Keep,
     };
     let slot = Some(Arc::clone(slot));
     host.command(slot, &command, audit()).await.unwrap();

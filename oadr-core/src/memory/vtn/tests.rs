@@ -307,6 +307,7 @@ fn events_go_to_their_audience_and_follow_membership() {
         resources: Vec::new(),
         certificates: Vec::new(),
         signatures: None,
+        jid: None,
     };
     world
         .host
@@ -374,9 +375,14 @@ fn time_ends_events_and_raises_the_alarm_for_those_unanswered() {
     world.host.take_effects();
     let end = world.now + TimeDelta::hours(1);
     assert_eq!(world.host.next_deadline(), Some(end));
-    world.host.wake(end - TimeDelta::seconds(1));
+    assert!(
+        world
+            .host
+            .wake(end - TimeDelta::seconds(1), [1; 32])
+            .is_empty()
+    );
     assert_eq!(world.host.campaigns().count(), 1);
-    world.host.wake(end);
+    assert!(world.host.wake(end, [2; 32]).is_empty());
     assert_eq!(world.host.campaigns().count(), 0);
     let told: Vec<_> = world
         .host
@@ -438,6 +444,7 @@ fn a_name_is_enrolled_once() {
         resources: Vec::new(),
         certificates: Vec::new(),
         signatures: None,
+        jid: None,
     };
     let refused = world.host.command(None, &enrol, world.now, entropy);
     assert_eq!(refused, Err(CommandError::AlreadyKnown));

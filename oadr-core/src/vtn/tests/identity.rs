@@ -26,6 +26,7 @@ pub(super) fn enrol(name: &str, certificates: &[CertificateId]) -> Command {
         resources: Vec::new(),
         certificates: certificates.to_vec(),
         signatures: None,
+        jid: None,
     }
 }
 
@@ -38,6 +39,7 @@ fn reassign(add: &[CertificateId], remove: &[CertificateId]) -> Command {
             remove: remove.to_vec(),
         },
         signatures: SignatureChange::Keep,
+        jid: JidChange::Keep,
     }
 }
 
@@ -121,6 +123,7 @@ fn rule_517_what_a_certificate_is_worth_for_every_kind_of_message() {
             resources: Vec::new(),
             certificates: vec![whole(FIRST)],
             signatures: None,
+            jid: None,
         };
         world.command(None, &first).unwrap();
         world

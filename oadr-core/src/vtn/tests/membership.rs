@@ -24,6 +24,7 @@ impl Members {
             resources: ids(&["pump", "pump"]),
             certificates: Vec::new(),
             signatures: None,
+            jid: None,
         })
         .unwrap();
         rig.register();

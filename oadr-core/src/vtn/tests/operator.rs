@@ -11,6 +11,7 @@ fn enrol() -> Command {
         resources: vec![ResourceId::new("boiler").unwrap()],
         certificates: Vec::new(),
         signatures: None,
+        jid: None,
     }
 }
 

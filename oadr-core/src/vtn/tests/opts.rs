@@ -20,6 +20,7 @@ impl Opts {
             resources: vec![resource("r1"), resource("r2")],
             certificates: Vec::new(),
             signatures: None,
+            jid: None,
         })
         .unwrap();
         rig.register();

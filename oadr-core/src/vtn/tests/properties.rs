@@ -207,6 +207,7 @@ fn change(draws: &mut Draws<'_>) -> Change {
             resources: Vec::<ResourceId>::arbitrary(draws),
             certificates: certificates(draws),
             signatures: policy(draws),
+            jid: None,
         },
         21 => Change::CertificatesAssigned {
             certificates: certificates(draws),
@@ -369,6 +370,7 @@ fn happen(rig: &mut Rig, draws: &mut Draws<'_>) {
                         remove: certificates(draws),
                     },
                     signatures: SignatureChange::Own(SignaturePolicy::Required),
+                    jid: JidChange::Keep,
                 },
             ];
             // Refused or not, it must not break anything.

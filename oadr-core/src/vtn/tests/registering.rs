@@ -25,6 +25,7 @@ fn enrolled(ven_id: Option<&str>) -> Rig {
         resources: Vec::new(),
         certificates: Vec::new(),
         signatures: None,
+        jid: None,
     })
     .unwrap();
     rig

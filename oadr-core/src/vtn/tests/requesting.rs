@@ -388,6 +388,7 @@ fn nobody_asks_a_ven_that_is_not_there() {
         resources: Vec::new(),
         certificates: Vec::new(),
         signatures: None,
+        jid: None,
     })
     .unwrap();
     let unregistered = rig.want("r", once("METADATA")).unwrap_err();

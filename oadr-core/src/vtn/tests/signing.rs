@@ -17,6 +17,7 @@ fn sign(signatures: SignatureChange) -> Command {
         resources: Assignment::default(),
         certificates: Assignment::default(),
         signatures,
+        jid: JidChange::Keep,
     }
 }
 

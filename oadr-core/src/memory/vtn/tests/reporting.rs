@@ -223,7 +223,7 @@ fn an_operator_requests_and_cancels() {
     // Nobody answers: it is given up one day, and forgotten in the end.
     for _ in 0..2 {
         world.now = world.host.next_deadline().unwrap();
-        world.host.wake(world.now);
+        assert!(world.host.wake(world.now, [9; 32]).is_empty());
     }
     let (_, ven) = world.host.ven("house").unwrap();
     assert_eq!(ven.report_requests().count(), 0);
