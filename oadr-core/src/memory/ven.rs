@@ -9,8 +9,8 @@ use crate::payload::{Message, ResponseCode};
 use crate::reading::Reading;
 use crate::value::{DateTime, OptType};
 use crate::ven::{
-    Answer, Command, CommandError, Context, Effect, Exchange, Failure, Input, OptQuestion,
-    Outgoing, Question, ReadingsQuestion, State, Ven, command, decide,
+    Answer, Command, CommandError, Context, Effect, Exchange, Failure, Input, Next, OptQuestion,
+    Outgoing, PushReply, Question, ReadingsQuestion, State, Ven, command, decide,
 };
 
 /// Who says whether to take part in an event.
@@ -64,12 +64,29 @@ impl VenHost {
     /// The process starts, with what was committed and nothing else.
     pub fn start(&mut self, now: DateTime, entropy: [u8; 32]) -> Option<Outgoing> {
         self.at = self.committed.clone();
-        self.take(now, entropy, &Input::Started)
+        self.take(now, entropy, &Input::Started).send
+    }
+
+    /// There is a connection to the VTN again: see [`Input::Connected`].
+    pub fn connected(&mut self, now: DateTime, entropy: [u8; 32]) -> Option<Outgoing> {
+        self.take(now, entropy, &Input::Connected).send
+    }
+
+    /// The VTN says something by itself: what is said to that, and what is sent next.
+    pub fn pushed(
+        &mut self,
+        message: Message,
+        now: DateTime,
+        entropy: [u8; 32],
+    ) -> (PushReply, Option<Outgoing>) {
+        let message = Box::new(message);
+        let next = self.take(now, entropy, &Input::Pushed { message });
+        (next.reply.unwrap_or(PushReply::Empty), next.send)
     }
 
     /// A deadline has come: see [`next_deadline`](Self::next_deadline).
     pub fn wake(&mut self, now: DateTime, entropy: [u8; 32]) -> Option<Outgoing> {
-        self.take(now, entropy, &Input::Wake)
+        self.take(now, entropy, &Input::Wake).send
     }
 
     /// A request was answered; `None` is an acknowledgement without a message.
@@ -81,7 +98,8 @@ impl VenHost {
         entropy: [u8; 32],
     ) -> Option<Outgoing> {
         let message = message.map(Box::new);
-        self.take(now, entropy, &Input::Replied { exchange, message })
+        let input = Input::Replied { exchange, message };
+        self.take(now, entropy, &input).send
     }
 
     /// A request failed.
@@ -92,7 +110,8 @@ impl VenHost {
         now: DateTime,
         entropy: [u8; 32],
     ) -> Option<Outgoing> {
-        self.take(now, entropy, &Input::Failed { exchange, failure })
+        let input = Input::Failed { exchange, failure };
+        self.take(now, entropy, &input).send
     }
 
     /// The operator or the application wants something.
@@ -106,7 +125,7 @@ impl VenHost {
         entropy: [u8; 32],
     ) -> Result<Option<Outgoing>, CommandError> {
         let decision = command(&self.at, &self.context, Env { now, entropy }, wanted)?;
-        let outgoing = self.commit(decision);
+        let outgoing = self.commit(decision).send;
         let is_due = self.next_deadline().is_some_and(|at| at <= now);
         if outgoing.is_none() && is_due {
             // A report is due, for which a command does not ask; drawn from other entropy.
@@ -143,7 +162,7 @@ impl VenHost {
         core::mem::take(&mut self.outbox)
     }
 
-    fn take(&mut self, now: DateTime, entropy: [u8; 32], input: &Input) -> Option<Outgoing> {
+    fn take(&mut self, now: DateTime, entropy: [u8; 32], input: &Input) -> Next {
         let env = Env { now, entropy };
         let mut answers = Vec::new();
         loop {
@@ -180,7 +199,7 @@ impl VenHost {
         }
     }
 
-    fn commit(&mut self, decision: Decision<Ven>) -> Option<Outgoing> {
+    fn commit(&mut self, decision: Decision<Ven>) -> Next {
         #[cfg(any(test, feature = "fuzzing"))]
         crate::fuzzing::check_decision(&self.at, &decision);
         self.at = decision.next(&self.at);
@@ -191,6 +210,6 @@ impl VenHost {
         if decision.needs_commit() {
             self.committed = self.at.clone();
         }
-        decision.release(Committed::by_store()).send
+        decision.release(Committed::by_store())
     }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{Query, UnderWay};
 use super::{
-    Exchange, KnownEvent, Numbering, OptChange, Owed, Registered, Registration, ReportChange,
-    Request, Run, Stance, State, Stopping, report_change,
+    Contact, Exchange, KnownEvent, Numbering, OptChange, Owed, Registered, Registration,
+    ReportChange, Request, Run, Stance, State, Stopping, report_change,
 };
 use crate::value::{DateTime, EventId, RegistrationId, RequestId, ResponseRequired, VenId};
 
@@ -24,6 +24,15 @@ pub enum Change {
         /// What it is for.
         request: Request,
     },
+    /// The registration that is about to be asked for says how the VEN is reached.
+    Introduced {
+        /// How.
+        contact: Contact,
+    },
+    /// A list of events was pushed while a request was under way.
+    Crossed,
+    /// There is a connection to the VTN: nothing is held back.
+    Connected,
     /// The request under way was answered.
     Answered,
     /// The request under way failed, or its answer was no use.
@@ -57,6 +66,8 @@ pub enum Change {
         /// Nothing is sent before.
         not_before: DateTime,
     },
+    /// The VTN knows the registration, as it shows to a VEN that does not poll.
+    Confirmed,
 
     /// The VEN wants to be registered.
     RegistrationWanted,
@@ -88,7 +99,7 @@ pub enum Change {
 
     /// Something is owed, after everything else.
     Owed(Owed),
-    /// Something is owed, before everything else.
+    /// Something is owed, before everything else that is not under way.
     OwedFirst(Owed),
     /// What was owed first is owed no more.
     Settled,
@@ -193,6 +204,10 @@ pub(super) fn is_durable(change: &Change) -> bool {
     match change {
         Change::Restarted
         | Change::Sent { .. }
+        | Change::Introduced { .. }
+        | Change::Crossed
+        | Change::Connected
+        | Change::Confirmed
         | Change::Answered
         | Change::Failed { .. }
         | Change::Refused { .. }
@@ -239,7 +254,12 @@ pub(super) fn apply(state: &mut State, change: &Change) {
                 exchange: *exchange,
                 request: *request,
             });
+            state.link.crossed = false;
         }
+        Change::Introduced { contact } => state.link.contact = contact.clone(),
+        Change::Crossed => state.link.crossed = true,
+        Change::Connected => state.link.not_before = None,
+        Change::Confirmed => state.link.denials = 0,
         Change::Answered => {
             state.link.under_way = None;
             state.link.not_before = None;
@@ -278,6 +298,7 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         Change::RegistrationWanted => state.registration = Registration::Wanted,
         Change::Registered { registered, .. } => {
             state.registration = Registration::Registered(registered.clone());
+            state.ended = None;
             state.owed.clear();
             state.reporting = Default::default();
             state.link.refusals = 0;
@@ -307,12 +328,32 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         }
         Change::RegistrationEnded => {
             forget(state);
+            if let Registration::Registered(registered) = &state.registration {
+                let Registered {
+                    ven_id,
+                    registration_id,
+                    ..
+                } = registered;
+                state.ended = Some((ven_id.clone(), registration_id.clone()));
+                // What is under way was said under that registration.
+                if let Some(under_way) = &mut state.link.under_way {
+                    under_way.request = Request::Abandoned;
+                }
+            }
             state.registration = Registration::None;
         }
         Change::Owed(owed) => state.owed.push_back(owed.clone()),
         Change::OwedFirst(owed) => {
-            state.owed.push_front(owed.clone());
-            state.link.refusals = 0;
+            match &state.link.under_way {
+                // Its answer settles what is owed first.
+                Some(under_way) if under_way.request == Request::Owed => {
+                    state.owed.insert(state.owed.len().min(1), owed.clone());
+                }
+                Some(_) | None => {
+                    state.owed.push_front(owed.clone());
+                    state.link.refusals = 0;
+                }
+            }
         }
         Change::Settled => {
             state.owed.pop_front();

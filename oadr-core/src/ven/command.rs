@@ -6,7 +6,7 @@ use super::decide::Turn;
 use super::distribute::{created_event, response};
 use super::{
     Change, Command, Context, Effect, EndReason, Owed, Registration, Run, Stance, Ven, correction,
-    opt, registration,
+    distribute, opt, registration,
 };
 use crate::machine::{Decision, Env, Loaded};
 use crate::payload::{EiResponse, ResponseCode};
@@ -123,11 +123,7 @@ pub fn command(
             if turn.registered().is_none() {
                 return Err(CommandError::NotRegistered);
             }
-            let is_owed = |owed: &Owed| matches!(owed, Owed::RequestEvent { .. });
-            if !turn.state().owed.iter().any(is_owed) {
-                let request_id = turn.request_id();
-                turn.owe(Owed::RequestEvent { request_id });
-            }
+            distribute::ask(&mut turn);
         }
     }
     Ok(turn.decide_unasked())

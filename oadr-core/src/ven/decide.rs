@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 
 use super::state::Query;
 use super::{
-    Answer, Change, Context, Effect, Exchange, Input, Next, Outgoing, Owed, Question, Registered,
-    Registration, Request, State, Ven, poll, registration, reply, report_data, report_pending, run,
+    Answer, Change, Context, Effect, Exchange, Input, Next, Outgoing, Owed, PushReply, Question,
+    Registered, Registration, Request, State, Ven, poll, pushed, registration, reply, report_data,
+    report_pending, run,
 };
 use crate::machine::{Decision, Draft, Env, Loaded, Random, Role as _, Step};
 use crate::payload::{Message, Poll};
@@ -51,10 +52,15 @@ fn take(turn: &mut Turn<'_>, input: &Input) -> Result<(), Question> {
                 turn.change(Change::RegistrationWanted);
             }
             report_pending::offer_anew(turn, true);
+            pushed::resynchronise(turn);
             Ok(())
         }
-        // TODO(push): what is pushed.
-        Input::Connected | Input::Pushed { .. } | Input::Wake | Input::Meanwhile => Ok(()),
+        Input::Connected => {
+            pushed::connected(turn);
+            Ok(())
+        }
+        Input::Pushed { message } => pushed::taken(turn, message),
+        Input::Wake | Input::Meanwhile => Ok(()),
         Input::Replied { exchange, message } => match turn.under_way(*exchange) {
             Some(request) => {
                 turn.change(Change::Answered);
@@ -90,6 +96,7 @@ pub(super) struct Turn<'a> {
     pub(super) now: DateTime,
     pub(super) random: Random,
     pub(super) answers: &'a [Answer],
+    reply: Option<PushReply>,
 }
 
 impl<'a> Turn<'a> {
@@ -105,6 +112,7 @@ impl<'a> Turn<'a> {
             now: env.now,
             random: Random::new(env.entropy),
             answers,
+            reply: None,
         }
     }
 
@@ -127,6 +135,43 @@ impl<'a> Turn<'a> {
 
     pub(super) fn owe(&mut self, owed: Owed) {
         self.change(Change::Owed(owed));
+    }
+
+    /// What is answered from now on was pushed.
+    pub(super) fn answer_directly(&mut self) {
+        self.reply = Some(PushReply::Empty);
+    }
+
+    /// Whether what is answered was pushed.
+    pub(super) fn is_pushed(&self) -> bool {
+        self.reply.is_some()
+    }
+
+    /// Answers what the VTN wants: directly if it was pushed, otherwise by a request of its own.
+    pub(super) fn answer(&mut self, owed: Owed) {
+        match &self.reply {
+            None => self.owe(owed),
+            Some(_) => self.reply_with(&owed),
+        }
+    }
+
+    /// The same, but before everything else that is owed.
+    pub(super) fn answer_first(&mut self, owed: Owed) {
+        match &self.reply {
+            None => self.change(Change::OwedFirst(owed)),
+            Some(_) => self.reply_with(&owed),
+        }
+    }
+
+    fn reply_with(&mut self, owed: &Owed) {
+        if let Some((_, message)) = owed.message(self.state(), self.context) {
+            self.reply(message);
+        }
+    }
+
+    /// What is said to the message that was pushed.
+    pub(super) fn reply(&mut self, message: Message) {
+        self.reply = Some(PushReply::Message(Box::new(message)));
     }
 
     /// A requestID of our own.
@@ -165,6 +210,7 @@ impl<'a> Turn<'a> {
 
     fn catch_up(&mut self) {
         run::catch_up(self);
+        registration::follow_contact(self);
         report_pending::offer_anew(self, false);
         report_pending::catch_up(self);
     }
@@ -172,7 +218,7 @@ impl<'a> Turn<'a> {
     fn decide_with(self, send: Option<Outgoing>) -> Decision<Ven> {
         let wake = Ven::next_deadline(self.state());
         self.draft.decide(Next {
-            reply: None,
+            reply: self.reply,
             send,
             wake,
         })
@@ -212,6 +258,9 @@ impl<'a> Turn<'a> {
                     None => return Ok(None),
                 },
             };
+            if let Message::CreatePartyRegistration(_) = message {
+                registration::introduced(self);
+            }
             let exchange = Exchange(self.state().link.exchanges.saturating_add(1));
             self.change(Change::Sent { exchange, request });
             return Ok(Some(Outgoing {

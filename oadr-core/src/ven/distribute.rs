@@ -2,18 +2,23 @@
 //!
 //! Knows nothing of the events' lives afterwards.
 
+use chrono::TimeDelta;
+
 use super::decide::Turn;
 use super::event::{self, same_substance};
-use super::validate;
 use super::{
     Announced, Answer, Change, Effect, EndReason, KnownEvent, Numbering, OptPolicy, OptQuestion,
     Owed, Question, Run, Stance, run,
 };
+use super::{schedule, validate};
 use crate::payload::{
     CreatedEvent, DistributeEvent, EiCreatedEvent, EiEvent, EiResponse, Event, EventResponse,
     EventResponses, QualifiedEventId, ResponseCode,
 };
 use crate::value::{EventId, EventStatus, OptType, RequestId, ResponseRequired, VenId};
+
+/// How much two messages may have crossed on their ways.
+const LATELY: TimeDelta = TimeDelta::seconds(60);
 
 /// Why there is no list, if it is an error that came.
 pub(super) fn error(message: &DistributeEvent) -> Option<ResponseCode> {
@@ -21,8 +26,45 @@ pub(super) fn error(message: &DistributeEvent) -> Option<ResponseCode> {
     (!code.is_success()).then_some(code)
 }
 
+/// Owes an `oadrRequestEvent`, unless one is owed already.
+pub(super) fn ask(turn: &mut Turn<'_>) {
+    let is_owed = |owed: &Owed| matches!(owed, Owed::RequestEvent { .. });
+    if !turn.state().owed.iter().any(is_owed) {
+        let request_id = turn.request_id();
+        turn.owe(Owed::RequestEvent { request_id });
+    }
+}
+
 /// A list came, as the answer to a poll or to a request: it holds all events there are (rule 50).
 pub(super) fn distributed(turn: &mut Turn<'_>, message: &DistributeEvent) -> Result<(), Question> {
+    let absence = if turn.state().link.crossed {
+        Absence::Doubtful
+    } else {
+        Absence::Certain
+    };
+    listed(turn, message, absence)
+}
+
+/// A list was pushed.
+pub(super) fn pushed(turn: &mut Turn<'_>, message: &DistributeEvent) -> Result<(), Question> {
+    listed(turn, message, Absence::Doubtful)
+}
+
+/// What it means that a known event is not in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// It is cancelled (rule 61).
+    Certain,
+    /// It is, unless it became known lately: pushes and answers travel beside each other, and the list
+    /// may have been made before the event. The VTN is asked.
+    Doubtful,
+}
+
+fn listed(
+    turn: &mut Turn<'_>,
+    message: &DistributeEvent,
+    absence: Absence,
+) -> Result<(), Question> {
     let Some(registered) = turn.registered().cloned() else {
         return Ok(());
     };
@@ -31,6 +73,7 @@ pub(super) fn distributed(turn: &mut Turn<'_>, message: &DistributeEvent) -> Res
     if message.vtn_id != registered.vtn_id {
         let request_id = message.request_id.clone();
         let ei_response = EiResponse::new(ResponseCode::INVALID_ID, "unknown vtnID", request_id);
+        overtake(turn, &[]);
         turn.owe(created_event(ei_response, None, ven_id));
         return Ok(());
     }
@@ -45,7 +88,8 @@ pub(super) fn distributed(turn: &mut Turn<'_>, message: &DistributeEvent) -> Res
             ResponseRequired::Never => {}
         }
     }
-    take_away(turn, message);
+    take_away(turn, message, absence);
+    overtake(turn, &responses);
     if !responses.is_empty() {
         // With event responses the root has no requestID (rule 42).
         let ei_response = EiResponse::ok(RequestId::default());
@@ -297,9 +341,34 @@ fn take_over(new: &mut KnownEvent, old: &KnownEvent, turn: &Turn<'_>) -> Option<
     }
 }
 
+/// Answers that were not sent yet need not be, if these say more: so the queue cannot grow while lists
+/// are pushed and nothing can be said to them. What is owed before an opt stays before it (rule 206).
+fn overtake(turn: &mut Turn<'_>, responses: &[EventResponse]) {
+    let owed = || turn.state().owed.iter();
+    let opt = owed().rposition(|owed| matches!(owed, Owed::CreateOpt { .. }));
+    let from = opt.map_or(usize::from(turn.state().is_waiting()), |opt| {
+        opt.saturating_add(1)
+    });
+    let answered = |id: &EventId| {
+        let mut responses = responses.iter();
+        responses.any(|response| response.qualified_event_id.event_id == *id)
+    };
+    let is_overtaken =
+        |owed: &Owed| matches!(owed, Owed::CreatedEvent(_)) && owed.event_ids().all(answered);
+    let places: Vec<usize> = owed()
+        .enumerate()
+        .skip(from)
+        .filter_map(|(place, owed)| is_overtaken(owed).then_some(place))
+        .collect();
+    for place in places.into_iter().rev() {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        turn.change(Change::Overtaken { place });
+    }
+}
+
 /// Known events that the list does not have are cancelled (rule 61), unless their time was over
 /// anyway: then they run out if they started late, and are forgotten.
-fn take_away(turn: &mut Turn<'_>, message: &DistributeEvent) {
+fn take_away(turn: &mut Turn<'_>, message: &DistributeEvent, absence: Absence) {
     let listed = |id: &EventId| {
         let mut events = message.events.iter();
         events.any(|event| event.ei_event.descriptor.event_id == *id)
@@ -313,7 +382,10 @@ fn take_away(turn: &mut Turn<'_>, message: &DistributeEvent) {
                 event_id: event.event_id().clone(),
             });
         } else if !is_over(event::end(&event.event, event.event.active_period.0.start)) {
-            cancel(turn, &event, None);
+            match absence {
+                Absence::Doubtful if turn.now < schedule::later(event.since, LATELY) => ask(turn),
+                Absence::Certain | Absence::Doubtful => cancel(turn, &event, None),
+            }
         }
     }
 }

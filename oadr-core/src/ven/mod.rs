@@ -6,6 +6,9 @@
 //! says [`Input::Wake`] when [`Next::wake`] has come. What the VEN owes its VTN is committed before it
 //! is sent, and sent until it is acknowledged. Reports are made when they are due, of readings that are
 //! asked for with [`Question::Readings`].
+//!
+//! A VEN that the VTN pushes to never polls: what the VTN says is [`Input::Pushed`], and what is said to
+//! that is [`Next::reply`], beside whatever is sent next.
 
 mod change;
 mod command;
@@ -20,6 +23,7 @@ mod opt;
 mod opts;
 mod owed;
 mod poll;
+mod pushed;
 mod readings;
 mod registration;
 mod reply;
@@ -60,7 +64,7 @@ pub use readings::{MOST_READINGS, ReadingsAnswer, ReadingsQuestion, Window};
 pub use report_change::ReportChange;
 pub use reporting::{PendingReport, Reporting, Sampling};
 pub use schedule::{Periods, Schedule};
-pub use state::{Registered, Registration, Request, State, Stopping};
+pub use state::{Contact, Registered, Registration, Request, State, Stopping};
 pub use validate::{Fault, illogical};
 
 /// The VEN's role.

@@ -4,7 +4,7 @@
 
 use super::decide::Turn;
 use super::{
-    Change, Context, Effect, EndReason, Owed, Registered, Registration, Run, opt, poll,
+    Change, Contact, Context, Effect, EndReason, Owed, Registered, Registration, Run, opt, poll,
     report_pending,
 };
 use crate::payload::{
@@ -127,14 +127,15 @@ fn registered(
     (ven_id, registration_id): (VenId, RegistrationId),
 ) -> Registered {
     let context = turn.context;
-    let pull =
-        context.transport == TransportName::SimpleHttp && context.transport_address.is_none();
+    let contact = turn.state().link.contact.clone();
+    let pull = contact.is_pull();
     let wanted = created.requested_poll_frequency;
     Registered {
         ven_id,
         registration_id,
         vtn_id: created.vtn_id.clone(),
         poll_interval: pull.then(|| poll::interval(wanted, context.poll_frequency, turn.now)),
+        contact,
         since: turn.now,
     }
 }
@@ -207,6 +208,14 @@ pub(super) fn disputed(turn: &mut Turn<'_>, code: ResponseCode) -> bool {
     true
 }
 
+/// The VTN gave its events: it knows the registration. To one that polls, polls show that.
+pub(super) fn confirmed(turn: &mut Turn<'_>) {
+    let is_pull = turn.registered().is_none_or(|r| r.contact.is_pull());
+    if !is_pull && turn.state().link.denials > 0 {
+        turn.change(Change::Confirmed);
+    }
+}
+
 /// Counts a denial. The first one is acted upon at once; a VTN that accepts a registration and
 /// denies it again and again is not to be run over.
 pub(super) fn denied(turn: &mut Turn<'_>) {
@@ -240,13 +249,33 @@ pub(super) fn requested(turn: &mut Turn<'_>, message: &RequestReregistration) {
     } else {
         EiResponse::ok(RequestId::default())
     };
-    turn.change(Change::OwedFirst(Owed::Response(Response {
+    turn.answer_first(Owed::Response(Response {
         ei_response,
         ven_id: Some(ven_id),
-    })));
+    }));
 }
 
-fn reregister_first(turn: &mut Turn<'_>) {
+/// A registration is about to be asked for that says how the VEN is reached.
+pub(super) fn introduced(turn: &mut Turn<'_>) {
+    let contact = Contact::of(turn.context);
+    if turn.state().link.contact != contact {
+        turn.change(Change::Introduced { contact });
+    }
+}
+
+/// A VEN that is reached otherwise than it said when it registered says so, before anything else:
+/// under its IDs, so that it keeps what it has (rule 405).
+pub(super) fn follow_contact(turn: &mut Turn<'_>) {
+    let moved = turn.registered().is_some_and(|registered| {
+        let Contact { transport, address } = &registered.contact;
+        *transport != turn.context.transport || *address != turn.context.transport_address
+    });
+    if moved {
+        reregister_first(turn);
+    }
+}
+
+pub(super) fn reregister_first(turn: &mut Turn<'_>) {
     let is_owed = |owed: &Owed| matches!(owed, Owed::Reregistration { .. });
     if !turn.state().owed.iter().any(is_owed) {
         let request_id = turn.request_id();
@@ -282,7 +311,7 @@ pub(super) fn cancelled(turn: &mut Turn<'_>, message: &CancelPartyRegistration) 
     if fits {
         end(turn, &ven_id);
     }
-    turn.owe(Owed::CanceledPartyRegistration(CanceledPartyRegistration {
+    turn.answer(Owed::CanceledPartyRegistration(CanceledPartyRegistration {
         ei_response,
         registration_id: Some(registration_id),
         ven_id: Some(ven_id),

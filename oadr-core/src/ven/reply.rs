@@ -147,6 +147,7 @@ fn settle(turn: &mut Turn<'_>, owed: &Owed, message: Option<&Message>) -> Result
         Owed::RequestEvent { .. } => match (message, code(message)) {
             (Some(Message::DistributeEvent(list)), _) if distribute::error(list).is_none() => {
                 distribute::distributed(turn, list)?;
+                registration::confirmed(turn);
             }
             (_, Some(code)) => {
                 registration::disputed(turn, code);

@@ -20,7 +20,7 @@ pub(super) fn offered(turn: &mut Turn<'_>, message: &RegisterReport) {
         return;
     };
     let ei_response = checked(&ven_id, message.ven_id.as_ref(), &message.request_id);
-    turn.owe(Owed::RegisteredReport(RegisteredReport {
+    turn.answer(Owed::RegisteredReport(RegisteredReport {
         ei_response,
         report_requests: Vec::new(),
         ven_id: Some(ven_id),
@@ -85,13 +85,13 @@ fn answer_requests(
         });
     }
     let pending_reports = pending_reports(turn);
-    turn.owe(Owed::CreatedReport(CreatedReport {
+    turn.answer(Owed::CreatedReport(CreatedReport {
         ei_response: EiResponse::ok(request_id.clone()),
         pending_reports,
         ven_id: Some(ven_id),
     }));
     for id in offers {
-        report_pending::owe_offers(turn, Some(id));
+        report_pending::owe_offers_once(turn, id);
     }
 }
 
@@ -121,7 +121,7 @@ fn grant_all(turn: &mut Turn<'_>, requests: &[ReportRequest]) -> Result<Vec<Pend
 
 fn refuse(turn: &mut Turn<'_>, ven_id: VenId, ei_response: EiResponse) {
     let pending_reports = pending_reports(turn);
-    turn.owe(Owed::CreatedReport(CreatedReport {
+    turn.answer(Owed::CreatedReport(CreatedReport {
         ei_response,
         pending_reports,
         ven_id: Some(ven_id),
@@ -137,10 +137,8 @@ pub(super) fn cancelled(turn: &mut Turn<'_>, message: &CancelReport) {
     if ei_response.response_code.is_success() {
         let reporting = &turn.state().reporting;
         let mut ids = message.report_request_ids.iter();
-        if ids.all(|id| reporting.pending(id).is_some()) {
-            for id in message.report_request_ids.iter() {
-                report_pending::withdraw(turn, id, message.report_to_follow);
-            }
+        if ids.all(|id| reporting.pending(id).is_some() || reporting.withdrawn.contains(id)) {
+            withdraw(turn, message);
         } else {
             ei_response = EiResponse::new(
                 ResponseCode::INVALID_ID,
@@ -150,11 +148,28 @@ pub(super) fn cancelled(turn: &mut Turn<'_>, message: &CancelReport) {
         }
     }
     let pending_reports = pending_reports(turn);
-    turn.owe(Owed::CanceledReport(CanceledReport {
+    turn.answer(Owed::CanceledReport(CanceledReport {
         ei_response,
         pending_reports,
         ven_id: Some(ven_id),
     }));
+}
+
+/// Withdraws what a message cancels, once: a VTN that pushed it and did not hear the answer pushes it
+/// again.
+fn withdraw(turn: &mut Turn<'_>, message: &CancelReport) {
+    let to_follow = message.report_to_follow;
+    for id in message.report_request_ids.iter() {
+        if !(to_follow && turn.state().reporting.withdrawn.contains(id)) {
+            report_pending::withdraw(turn, id, to_follow);
+        }
+    }
+    if turn.is_pushed() && turn.state().reporting.withdrawn != *message.report_request_ids {
+        let report_request_ids = message.report_request_ids.to_vec();
+        turn.change(Change::Report(ReportChange::Withdrawn {
+            report_request_ids,
+        }));
+    }
 }
 
 /// `oadrUpdateReport`: nothing was asked for.
@@ -162,7 +177,7 @@ pub(super) fn updated(turn: &mut Turn<'_>, message: &UpdateReport) {
     let Some(ven_id) = our_id(turn) else {
         return;
     };
-    turn.owe(Owed::UpdatedReport(UpdatedReport {
+    turn.answer(Owed::UpdatedReport(UpdatedReport {
         ei_response: EiResponse::new(
             ResponseCode::INVALID_ID,
             "unknown reportRequestID",

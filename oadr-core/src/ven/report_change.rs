@@ -22,7 +22,12 @@ pub enum ReportChange {
     },
     /// A request was granted; it takes the place of one of the same ID.
     Requested(Box<PendingReport>),
-    /// A report is about to go out.
+    /// The VTN cancelled these by a push.
+    Withdrawn {
+        /// The requests.
+        report_request_ids: Vec<ReportRequestId>,
+    },
+    /// A report is about to go out, or the request of one that is under way is to go on otherwise.
     Sending {
         /// The request.
         report_request_id: ReportRequestId,
@@ -62,6 +67,7 @@ pub(super) fn is_durable(change: &ReportChange) -> bool {
         ReportChange::Sending { .. } | ReportChange::Refused { .. } => false,
         ReportChange::Offered { .. }
         | ReportChange::Requested(_)
+        | ReportChange::Withdrawn { .. }
         | ReportChange::Continued { .. }
         | ReportChange::Ended { .. } => true,
     }
@@ -84,6 +90,14 @@ pub(super) fn apply(state: &mut State, change: &ReportChange) {
         ReportChange::Requested(report) => {
             pending.retain(|known| known.report_request_id() != report.report_request_id());
             pending.push((**report).clone());
+            let id = report.report_request_id();
+            state.reporting.withdrawn.retain(|known| known != id);
+            // What is under way was of another request.
+            let sent = &mut state.link.report;
+            sent.take_if(|sent| sent.report_request_id == *id);
+        }
+        ReportChange::Withdrawn { report_request_ids } => {
+            state.reporting.withdrawn = report_request_ids.clone();
         }
         ReportChange::Sending {
             report_request_id,

@@ -5,7 +5,7 @@
 
 use super::decide::Turn;
 use super::reporting::Offered;
-use super::{Change, Context, Effect, Owed, ReportChange, Request, Schedule};
+use super::{Change, Context, Effect, Owed, PendingReport, ReportChange, Request, Schedule};
 use crate::codec;
 use crate::payload::{RegisterReport, Report};
 use crate::value::{DateTime, ReportRequestId, RequestId};
@@ -66,17 +66,39 @@ pub(super) fn withdraw(turn: &mut Turn<'_>, id: &ReportRequestId, to_follow: boo
     if !to_follow {
         return cancel(turn, id);
     }
-    let last = match &pending.schedule {
+    let last = last(pending, &pending.schedule, turn.now);
+    let under_way = turn.state().report_under_way().cloned();
+    let under_way = under_way.filter(|sent| sent.report_request_id == *id);
+    if let Some(sent) = under_way
+        && let Some(then) = &sent.then
+        && let Some(last) = self::last(pending, then, turn.now)
+    {
+        // Its answer makes the request go on; not for ever, from now on.
+        turn.change(Change::Report(ReportChange::Sending {
+            report_request_id: sent.report_request_id,
+            from: sent.from,
+            to: sent.to,
+            readings: sent.readings,
+            then: Some(Box::new(last)),
+        }));
+    }
+    if last.is_some() {
+        go_on(turn, id, last);
+    }
+}
+
+/// How a request goes on for one last report; `None` if it does anyway.
+fn last(pending: &PendingReport, schedule: &Schedule, now: DateTime) -> Option<Schedule> {
+    match schedule {
         // One report is still to come, and it is the last.
-        Schedule::Now | Schedule::History { .. } => return,
-        Schedule::Metadata(metadata) => Schedule::Metadata(metadata.last(turn.now)),
-        Schedule::Periodic(periods) => match periods.until(turn.now, pending.has_lengths()) {
+        Schedule::Now | Schedule::History { .. } => None,
+        Schedule::Metadata(metadata) => Some(Schedule::Metadata(metadata.last(now))),
+        Schedule::Periodic(periods) => Some(match periods.until(now, pending.has_lengths()) {
             Some(periods) => Schedule::Periodic(periods),
             // The VTN has everything: the present values, then.
             None => Schedule::Now,
-        },
-    };
-    go_on(turn, id, Some(last));
+        }),
+    }
 }
 
 /// Offers that are due by request are owed now.
@@ -88,12 +110,7 @@ pub(super) fn catch_up(turn: &mut Turn<'_>) {
             &id,
             Some(Schedule::Metadata(metadata.after(turn.now))),
         );
-        let is_owed = turn.state().owed.iter().any(|owed| {
-            matches!(owed, Owed::RegisterReport { report_request_id: Some(other), .. } if *other == id)
-        });
-        if !is_owed {
-            owe_offers(turn, Some(id));
-        }
+        owe_offers_once(turn, id);
     }
 }
 
@@ -110,7 +127,15 @@ pub(super) fn offers_sent(turn: &mut Turn<'_>, id: &ReportRequestId) {
     }
 }
 
-pub(super) fn owe_offers(turn: &mut Turn<'_>, report_request_id: Option<ReportRequestId>) {
+/// Owes offers by request, unless they are owed already.
+pub(super) fn owe_offers_once(turn: &mut Turn<'_>, id: ReportRequestId) {
+    let is_owed = |owed: &Owed| matches!(owed, Owed::RegisterReport { report_request_id: Some(other), .. } if *other == id);
+    if !turn.state().owed.iter().any(is_owed) {
+        owe_offers(turn, Some(id));
+    }
+}
+
+fn owe_offers(turn: &mut Turn<'_>, report_request_id: Option<ReportRequestId>) {
     let request_id = turn.request_id();
     turn.owe(Owed::RegisterReport {
         request_id,

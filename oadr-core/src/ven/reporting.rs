@@ -20,6 +20,9 @@ pub struct Reporting {
     pub(super) offered: Option<Offered>,
     /// What was asked for and is not over, in the order in which it was granted.
     pub(super) pending: Vec<PendingReport>,
+    /// What the VTN cancelled last by a push, whose answer it may not have heard.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) withdrawn: Vec<ReportRequestId>,
 }
 
 /// Which offers were sent last.

@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::Context;
 use super::opts::Opts;
 use super::{Exchange, KnownEvent, Opt, Owed, Reporting, Schedule};
-use crate::value::{DateTime, EventId, RegistrationId, ReportRequestId, VenId, VtnId};
+use crate::value::{
+    DateTime, EventId, RegistrationId, ReportRequestId, Text, TransportName, VenId, VtnId,
+};
 
 /// One VEN towards one VTN.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,6 +25,9 @@ pub struct State {
     pub(super) reporting: Reporting,
     #[serde(default, skip_serializing_if = "Opts::is_empty")]
     pub(super) opts: Opts,
+    /// The registration that the VTN ended last, until there is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<(VenId, RegistrationId)>,
     pub(super) link: Link,
 }
 
@@ -50,8 +56,49 @@ pub struct Registered {
     pub vtn_id: VtnId,
     /// How long to wait between two polls; `None` for a VEN that is pushed to (rule 500).
     pub poll_interval: Option<TimeDelta>,
+    /// How the VTN reaches the VEN, as it was told.
+    #[serde(default)]
+    pub contact: Contact,
     /// When the VTN last confirmed it.
     pub since: DateTime,
+}
+
+/// How a VTN reaches a VEN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The transport.
+    pub transport: TransportName,
+    /// The address that pushes go to; `None` if the VEN polls, or is where it sends from.
+    pub address: Option<Text>,
+}
+
+impl Contact {
+    /// How this configuration has it.
+    pub(super) fn of(context: &Context) -> Self {
+        Self {
+            transport: context.transport,
+            address: context.transport_address.clone(),
+        }
+    }
+
+    /// Whether the VEN polls; otherwise it is pushed to (rules 37, 507).
+    #[must_use]
+    pub fn is_pull(&self) -> bool {
+        match self.transport {
+            TransportName::SimpleHttp => self.address.is_none(),
+            TransportName::Xmpp => false,
+        }
+    }
+}
+
+impl Default for Contact {
+    /// A VEN that polls.
+    fn default() -> Self {
+        Self {
+            transport: TransportName::SimpleHttp,
+            address: None,
+        }
+    }
 }
 
 /// A cancelled event that is still running out (rule 65).
@@ -85,6 +132,12 @@ pub(super) struct Link {
     pub(super) poll_at: Option<DateTime>,
     /// Polls in a row that were answered with an operation (rule 500).
     pub(super) drained: u32,
+    /// How the registration that was asked for last says that the VEN is reached.
+    #[serde(default)]
+    pub(super) contact: Contact,
+    /// Whether a list of events was pushed since the request under way was made.
+    #[serde(default)]
+    pub(super) crossed: bool,
     /// Whether the VTN was asked what it knows of this VEN, and the IDs that it gave.
     pub(super) query: Query,
 }

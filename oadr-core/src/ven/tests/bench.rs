@@ -17,8 +17,9 @@ use crate::value::{
     ResponseRequired, SignalId, SignalName, SignalType, Text, TransportName, VenId, VtnId,
 };
 use crate::ven::{
-    Answer, Change, Command, CommandError, Context, Effect, Exchange, Failure, Input, Next,
-    OptPolicy, OptQuestion, Question, ReadingsQuestion, State, Ven, command, decide,
+    Answer, Change, Command, CommandError, Contact, Context, Effect, Exchange, Failure, Input,
+    Next, OptPolicy, OptQuestion, PushReply, Question, ReadingsQuestion, State, Ven, command,
+    decide,
 };
 
 /// Noon of some day.
@@ -114,8 +115,10 @@ impl Bench {
             assert_eq!(self.sent(), MessageKind::RequestEvent);
             self.reply(list(Vec::new()));
         }
-        assert_eq!(self.sent(), MessageKind::Poll);
-        self.reply(ok());
+        if Contact::of(&self.context).is_pull() {
+            assert_eq!(self.sent(), MessageKind::Poll);
+            self.reply(ok());
+        }
         assert_eq!(self.next.send, None);
     }
 
@@ -153,6 +156,8 @@ impl Bench {
             }
         };
         self.commit(decision);
+        let is_pushed = matches!(input, Input::Pushed { .. });
+        assert_eq!(self.next.reply.is_some(), is_pushed);
         if *input == Input::Meanwhile {
             assert_eq!(self.next.wake, self.state().next_happening());
         } else {
@@ -257,6 +262,16 @@ impl Bench {
         let exchange = self.exchange();
         let message = Some(Box::new(message.into()));
         self.say(&Input::Replied { exchange, message });
+    }
+
+    /// The VTN pushes this: what is said to it, if anything is.
+    pub(super) fn push(&mut self, message: impl Into<Message>) -> Option<Message> {
+        let message = Box::new(message.into());
+        self.say(&Input::Pushed { message });
+        match self.next.reply.take().expect("a push is answered") {
+            PushReply::Message(message) => Some(*message),
+            PushReply::Empty => None,
+        }
     }
 
     pub(super) fn reply_empty(&mut self) {
