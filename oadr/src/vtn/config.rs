@@ -12,7 +12,7 @@ use oadr_http::ServerConfig;
 
 #[cfg(doc)]
 use super::DEFAULT_VTN_ID;
-use super::Proxy;
+use super::{Proxy, PushConfig};
 use crate::credentials::Files;
 
 /// How a VTN runs.
@@ -49,6 +49,8 @@ pub struct Config {
     pub signature_files: Option<Files>,
     /// A proxy that ends the TLS of VENs, if there is one.
     pub proxy: Option<Proxy>,
+    /// How VENs are pushed to over HTTP; `None`: none may register for that.
+    pub push: Option<PushConfig>,
     /// Plain HTTP for VENs on addresses that others can reach.
     pub insecure_plain_http: bool,
     /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
@@ -78,6 +80,7 @@ impl Default for Config {
             signature_sha1: false,
             signature_files: None,
             proxy: None,
+            push: Some(PushConfig::default()),
             insecure_plain_http: false,
             insecure_plain_api: false,
             http: ServerConfig::default(),

@@ -47,7 +47,9 @@ impl Host {
             Err(StoreError::Conflict) => return Err(CampaignFailure::Exists(id)),
             Err(error) => return Err(error.into()),
         };
+        let audience = campaign.clone();
         self.campaigns.put(place, campaign.into(), now);
+        self.look_for_pushes(|ven| audience.matches(&ven.member()));
         tracing::info!(event_id = %id, "event created");
         Ok(())
     }
@@ -70,7 +72,9 @@ impl Host {
             .change_campaign(before, after.clone(), audit)
             .await?;
         tracing::info!(event_id = %after.event_id, revision = after.revision, what, "event changed");
+        let audience = after.clone();
         self.campaigns.put(place, after.into(), now);
+        self.look_for_pushes(|ven| audience.matches(&ven.member()));
         Ok(())
     }
 

@@ -6,15 +6,16 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use oadr_core::machine::{Decision, Env, Loaded, Step};
+use oadr_core::machine::{Decision, Env, Loaded, Role as _, Step};
 use oadr_core::value::DateTime;
-use oadr_core::vtn::{self, Command, CommandError, Context, Input, Reply, Vtn};
+use oadr_core::vtn::{self, Command, CommandError, Context, Input, Push, Reply, Vtn};
 use tokio::sync::mpsc;
 
 use super::application::{Application, NoAnswer};
 use super::ask::Asked;
 use super::campaigns::{Campaigns, Open};
 use super::outbox::{Callbacks, Teller};
+use super::push::{Pushes, is_pushed};
 use super::register_report::PointCallbacks;
 use super::registry::{Gathered, Registry, Slot};
 use super::report_policies::ReportPolicies;
@@ -46,6 +47,8 @@ pub(crate) struct Host {
     pub(super) teller: Teller,
     /// How many lines of each kind peers may cause.
     pub(super) ration: Arc<LogRation>,
+    /// The VENs that may have to be pushed to.
+    pub(crate) pushes: Pushes,
     outbox: mpsc::Sender<Vec<Pending>>,
     /// Whether there was no room in the outbox's queue, so that it has to look into the store.
     pub(super) is_behind: AtomicBool,
@@ -90,6 +93,15 @@ impl Cause<'_> {
     /// Whether it is something that the VEN said.
     fn is_a_message(&self) -> bool {
         matches!(self, Self::Input(Input::Message { .. }))
+    }
+
+    /// Whether somebody said it, the VEN or an operator. When time comes, or a push ends, the machine
+    /// looks itself for what is to be pushed next.
+    fn is_of_somebody(&self) -> bool {
+        match self {
+            Self::Input(input) => matches!(input, Input::Message { .. }),
+            Self::Command(..) => true,
+        }
     }
 
     fn audit(&self) -> Option<Audit> {
@@ -142,6 +154,7 @@ impl Host {
         base: Context,
         trust: Trust,
         application: Application,
+        pushes: Pushes,
         outbox: mpsc::Sender<Vec<Pending>>,
     ) -> Self {
         let ration = Arc::new(LogRation::default());
@@ -162,6 +175,7 @@ impl Host {
             point_callbacks: Arc::default(),
             teller: Teller::new(Arc::clone(&ration)),
             ration,
+            pushes,
             outbox,
             is_behind: AtomicBool::new(false),
         }
@@ -233,30 +247,51 @@ impl Host {
         vtn::is_forbidden(&at.state, &self.base, clock::now(), input)
     }
 
-    /// Tells a partition that its deadline has come.
-    pub(crate) async fn wake(&self, key: Key) -> Result<(), Failure> {
+    /// Tells a partition that its deadline has come, or what became of a push. The answer is what is to
+    /// be pushed now.
+    pub(super) async fn hear(&self, key: Key, input: &Input) -> Result<Option<Box<Push>>, Failure> {
+        let mut asked = Asked::about(self, input).await?;
         for _ in 0..TRIES {
             let Some(slot) = self.registry.slot(key) else {
-                return Ok(());
+                return Ok(None);
             };
-            let _turn = slot.turn.lock().await;
+            let turn = slot.turn.lock().await;
             let Some(at) = slot.current() else {
-                return Ok(());
+                return Ok(None);
             };
             let env = env()?;
             let context = self.context_of(&slot, &at, env.now);
-            let cause = Cause::Input(&Input::Deadline);
-            let Step::Decided(decision) = vtn::decide(&at, &context, env, &Input::Deadline, &[])
-            else {
-                // Time alone is nobody's question.
-                return Ok(());
-            };
-            let settled = self.settle(Some(&slot), &at, decision, env, cause);
-            if settled.await?.is_some() {
-                return Ok(());
+            let cause = Cause::Input(input);
+            match vtn::decide(&at, &context, env, input, asked.answers()) {
+                Step::Ask(question) => {
+                    drop(turn);
+                    asked.ask(self, question).await?;
+                }
+                Step::Decided(decision) => {
+                    let settled = self.settle(Some(&slot), &at, decision, env, cause);
+                    match settled.await? {
+                        None => {}
+                        Some(Reply::Push(push)) => return Ok(Some(push)),
+                        Some(Reply::Message(_) | Reply::Empty | Reply::Forbidden) => {
+                            return Ok(None);
+                        }
+                    }
+                }
             }
         }
         Err(Failure::Contended)
+    }
+
+    /// Has VENs looked at that are pushed to, because there may be something for them: those of `whom`.
+    pub(super) fn look_for_pushes(&self, whom: impl Fn(&vtn::State) -> bool) {
+        for slot in self.registry.all() {
+            if let Some(at) = slot.current()
+                && is_pushed(&at.state)
+                && whom(&at.state)
+            {
+                self.pushes.look_at(slot.key);
+            }
+        }
     }
 
     /// Carries out an operator's command on a VEN, or on one that is not known yet.
@@ -340,10 +375,14 @@ impl Host {
             if let Some(audit) = cause.audit() {
                 self.store.audit(audit).await?;
             }
-            if let Some(slot) = slot
-                && !decision.changes().is_empty()
-            {
-                self.registry.replace(slot, Some(decision.next(at)));
+            if let Some(slot) = slot {
+                if !decision.changes().is_empty() {
+                    self.registry.replace(slot, Some(decision.next(at)));
+                } else if !cause.is_of_somebody() {
+                    // Whoever woke it may have taken its deadline away.
+                    let deadline = Vtn::next_deadline(&at.state);
+                    self.registry.schedule(slot.key, deadline);
+                }
             }
             // It has just been asked, so it does not come back.
             return Ok(decision.release_unwritten().ok());
@@ -360,8 +399,7 @@ impl Host {
             Err(error) => return Err(error.into()),
         };
         log_decision(key, &cause, &decision, &next);
-        let is_heard = cause.is_a_message();
-        self.publish(slot, key, &decision, next, env.now, is_heard)
+        self.publish(slot, key, &decision, next, env.now, &cause)
             .await;
         Ok(Some(decision.release(proof)))
     }
@@ -374,10 +412,11 @@ impl Host {
         decision: &Decision<Vtn>,
         next: Loaded<Vtn>,
         now: DateTime,
-        is_heard: bool,
+        cause: &Cause<'_>,
     ) {
         let version = next.version.0;
         let forgotten = next.state.is_forgotten();
+        let is_pushed = is_pushed(&next.state);
         match slot {
             Some(slot) => {
                 self.registry.claim(slot, decision.claims());
@@ -385,11 +424,14 @@ impl Host {
             }
             None => {
                 let slot = self.registry.insert(key, next);
-                if is_heard {
+                if cause.is_a_message() {
                     slot.hear(now);
                 }
                 self.registry.claim(&slot, decision.claims());
             }
+        }
+        if is_pushed && cause.is_of_somebody() {
+            self.pushes.look_at(key);
         }
         let effects = decision.effects().iter().zip(0..);
         let effects: Vec<_> = effects

@@ -68,6 +68,7 @@ mod offered_point;
 mod outbox;
 mod peers;
 mod proxied;
+mod push;
 mod reception;
 mod refusals;
 mod refuser;
@@ -130,6 +131,8 @@ pub use offered_point::{OfferedPoint, PointRequest};
 pub(crate) use peers::Peers;
 use proxied::Proxied;
 pub use proxied::{Network, NetworkError, Proxy, ProxyError};
+pub use push::PushConfig;
+use push::{HttpPush, Pushes, Transports};
 use reception::Reception;
 pub(crate) use refusals::{Refused, Stage};
 pub use registration_info::RegistrationInfo;
@@ -204,6 +207,7 @@ async fn launch(
     report_policies::check_all(&config.report_policies)
         .map_err(|(name, source)| StartError::ReportPolicy { name, source })?;
 
+    let push_terms = push_terms(config.push.as_ref())?;
     let secured = Secured::open(&config)?;
     let proxied = Proxied::open(&config)?;
     let data = DataDir::open(&config.data)?;
@@ -234,8 +238,8 @@ async fn launch(
         unregistered_poll: UnregisteredPoll::NotRegistered,
         opt_precedence: config.opt_precedence,
         campaigns: Vec::new(),
-        http_push: false,
-        push: PushTerms::default(),
+        http_push: config.push.is_some(),
+        push: push_terms,
         report_policies: Arc::default(),
         signatures: secured.policy,
         signature_window: secured.window,
@@ -261,7 +265,8 @@ async fn launch(
         campaigns,
         report_policies,
     };
-    let host = Host::new(store, known, base, trust, application, told);
+    let (pushes, to_push) = Pushes::new();
+    let host = Host::new(store, known, base, trust, application, pushes, told);
     host.put_in_force(&host.report_policies.all().await.1, now);
     let host = Arc::new(host);
     handle.hold(&host);
@@ -281,8 +286,14 @@ async fn launch(
         started: now,
     };
     let for_proxies = server.clone();
+    let for_pushes = stopping.clone();
     let mut servers = vec![
-        tokio::spawn(serve_vens(vens, tls.clone(), server, stopping.clone())),
+        tokio::spawn(serve_vens(
+            vens,
+            tls.as_ref().map(|tls| tls.server.clone()),
+            server,
+            stopping.clone(),
+        )),
         tokio::spawn(serve_operators(
             operators,
             api::router(metrics, gate),
@@ -305,6 +316,15 @@ async fn launch(
         clockwork.push(tokio::spawn(forget));
     }
     clockwork.extend(Secured::keepers(watches, &host, tls.as_ref()));
+    let client = tls.as_ref().map(|tls| tls.client.clone());
+    let transports = Transports {
+        http: config.push.map(|push| HttpPush::new(push, client)),
+        xmpp: None,
+    };
+    // What there is for them may have been committed before the last end.
+    host.look_for_pushes(|_| true);
+    let pushing = push::run(Arc::clone(&host), transports, to_push, for_pushes);
+    servers.push(tokio::spawn(pushing));
     let (finish, finished) = oneshot::channel();
     let outbox = tokio::spawn(outbox::run(Arc::clone(&host), to_tell, finished));
     tracing::info!(
@@ -405,6 +425,20 @@ impl Running {
         drop(self.data);
         tracing::info!("the VTN is down");
     }
+}
+
+/// How pushes are tried.
+fn push_terms(config: Option<&PushConfig>) -> Result<PushTerms, StartError> {
+    let terms = PushTerms::default();
+    let Some(config) = config else {
+        return Ok(terms);
+    };
+    let give_up_after = config.give_up_after.to_time_delta();
+    let give_up_after = give_up_after.filter(|time| *time > TimeDelta::zero());
+    Ok(PushTerms {
+        give_up_after: give_up_after.ok_or(StartError::PushGiveUpAfter(config.give_up_after))?,
+        ..terms
+    })
 }
 
 /// The ID that was asked for, that of the last run, or the default; kept for the next run.

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::TimeDelta;
 use oadr_core::SignaturePolicy;
 use oadr_core::value::{DateTime, Duration};
-use oadr_http::tls::{TlsError, TlsServer, TlsServerConfig};
+use oadr_http::tls::{Identity, TlsClient, TlsClientConfig, TlsError, TlsServer, TlsServerConfig};
 use oadr_sign::{Certificate, SigningKey};
 use tokio::task::JoinHandle;
 
@@ -84,13 +84,37 @@ pub enum CertificateFault {
 /// What is in force, and who keeps it like the files.
 #[derive(Debug)]
 pub(super) struct Secured {
-    pub(super) tls: Option<TlsServer>,
+    pub(super) tls: Option<TlsEnds>,
     pub(super) trust: Trust,
     /// The certificate that clients see, for the names in it.
     shown: Option<Arc<Certificate>>,
     pub(super) watches: Vec<(Watch, Purpose)>,
     pub(super) policy: SignaturePolicy,
     pub(super) window: TimeDelta,
+}
+
+/// TLS with the same certificate and the same CAs, where VENs connect and where the VTN does. Clones are
+/// the same ones.
+#[derive(Debug, Clone)]
+pub(super) struct TlsEnds {
+    pub(super) server: TlsServer,
+    pub(super) client: TlsClient,
+}
+
+impl TlsEnds {
+    fn new(credentials: Credentials) -> Result<Self, TlsError> {
+        let (server, client) = for_tls(credentials);
+        Ok(Self {
+            server: TlsServer::new(server)?,
+            client: TlsClient::new(client)?,
+        })
+    }
+
+    fn reload(&self, credentials: Credentials) -> Result<(), TlsError> {
+        let (server, client) = for_tls(credentials);
+        self.server.reload(server)?;
+        self.client.reload(client)
+    }
 }
 
 /// What files are for.
@@ -160,7 +184,7 @@ impl Secured {
             watches.push((Watch::new(files.clone(), &credentials), purpose));
             own[0].clone_from(&credentials.held);
             keys = credentials.signing.clone();
-            tls = Some(TlsServer::new(for_tls(credentials))?);
+            tls = Some(TlsEnds::new(credentials)?);
         }
         if let Some(files) = &config.signature_files {
             let credentials = read(files, now, Purpose::Signatures)?;
@@ -213,7 +237,7 @@ impl Secured {
     pub(super) fn keepers(
         watches: Vec<(Watch, Purpose)>,
         host: &Arc<Host>,
-        tls: Option<&TlsServer>,
+        tls: Option<&TlsEnds>,
     ) -> Vec<JoinHandle<()>> {
         let keepers = watches.into_iter().map(|(watch, purpose)| {
             tokio::spawn(keep(Arc::clone(host), tls.cloned(), watch, purpose))
@@ -222,8 +246,13 @@ impl Secured {
     }
 }
 
-fn for_tls(credentials: Credentials) -> TlsServerConfig {
-    TlsServerConfig::new(credentials.identities, credentials.roots)
+fn for_tls(credentials: Credentials) -> (TlsServerConfig, TlsClientConfig) {
+    let Credentials {
+        identities, roots, ..
+    } = credentials;
+    let mut client = TlsClientConfig::new(roots.clone());
+    client.identity = identities.first().map(Identity::duplicate);
+    (TlsServerConfig::new(identities, roots), client)
 }
 
 /// Reads files and looks whether peers would believe what is in them.
@@ -267,12 +296,12 @@ fn fault(held: &Held, now: DateTime, purpose: Purpose) -> Option<CertificateFaul
 }
 
 /// Keeps what is in force like the files, until it is dropped.
-async fn keep(host: Arc<Host>, tls: Option<TlsServer>, watch: Watch, purpose: Purpose) {
+async fn keep(host: Arc<Host>, tls: Option<TlsEnds>, watch: Watch, purpose: Purpose) {
     let apply = move |credentials: Credentials| -> Result<(), Refused> {
         check(&credentials, clock::now(), purpose)?;
         let (held, keys) = (credentials.held.clone(), credentials.signing.clone());
         if let (Some(tls), Purpose::Tls | Purpose::Both) = (&tls, purpose) {
-            tls.reload(for_tls(credentials))?;
+            tls.reload(credentials)?;
         }
         put_in_force(&host.trust, purpose, held, keys);
         Ok(())

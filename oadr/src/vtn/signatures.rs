@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::TimeDelta;
 use hyper::body::Bytes;
+use oadr_core::codec::encode;
 use oadr_core::payload::Message;
 use oadr_core::value::DateTime;
 use oadr_core::vtn::{Admission, Claim};
@@ -191,6 +192,44 @@ impl Signatures {
         self.verify(peers, &signed, claimed, now)
     }
 
+    /// The same for what a VEN replies to a push: `server` is whom the transport proved to be there.
+    ///
+    /// # Errors
+    /// It is signed, but not as it should be or not by this VEN; or it is not, and has to be.
+    pub(super) fn unseal_reply(
+        &self,
+        peers: &Peers,
+        ven: &Slot,
+        server: &Peer,
+        document: Bytes,
+        now: DateTime,
+    ) -> Result<Unsealed, Denied> {
+        let policy = self.policy_of(Some(ven));
+        if policy == SignaturePolicy::Off {
+            return Ok(Unsealed::unsigned(document));
+        }
+        let current = ven.current();
+        let own = current.as_ref().map(|ven| &ven.state);
+        let is_provable = own.is_some_and(|ven| ven.certificates().next().is_some());
+        let signed = match SignedDocument::parse(&document) {
+            Err(Refusal::Unsigned) if policy == SignaturePolicy::Optional => {
+                return Ok(Unsealed::unsigned(document));
+            }
+            // Whoever signed it, it could not prove to be this VEN.
+            Ok(_) if policy == SignaturePolicy::Optional && !is_provable => {
+                return Ok(Unsealed::unsigned(document));
+            }
+            parsed => parsed?,
+        };
+        let claimed = signed.claimed_signer();
+        // Who is there has the VEN's certificate, or one with the name that the VEN gave.
+        let is_there = matches!(server, Peer::Certificate(hash) if *hash == claimed);
+        if !is_there && !own.is_some_and(|ven| ven.has_certificate(&claimed)) {
+            return Err(Denied::UnknownSigner(claimed));
+        }
+        self.verify(peers, &signed, claimed, now)
+    }
+
     fn verify(
         &self,
         peers: &Peers,
@@ -239,8 +278,43 @@ impl Signatures {
         message: &Message,
         now: DateTime,
     ) -> Result<Vec<u8>, NotSigned> {
+        self.seal_for(peers.get(signer), message, now)
+    }
+
+    /// Writes what is pushed to a VEN: signed if it has to be, or if the VEN says that it can be.
+    ///
+    /// # Errors
+    /// See [`NotSigned`].
+    pub(super) fn seal_push(
+        &self,
+        peers: &Peers,
+        ven: &Slot,
+        message: &Message,
+        now: DateTime,
+    ) -> Result<Vec<u8>, NotSigned> {
+        let current = ven.current();
+        let own = current.as_ref().map(|ven| &ven.state);
+        let registration = own.and_then(|ven| ven.registration());
+        let is_signed = match self.policy_of(Some(ven)) {
+            SignaturePolicy::Off => false,
+            SignaturePolicy::Optional => registration.is_some_and(|ven| ven.xml_signature),
+            SignaturePolicy::Required => true,
+        };
+        if !is_signed {
+            return Ok(encode(message));
+        }
+        let certificate = own.and_then(|ven| peers.last_of(ven.certificates()));
+        self.seal_for(certificate, message, now)
+    }
+
+    /// For whoever has this certificate.
+    fn seal_for(
+        &self,
+        signer: Option<Certificate>,
+        message: &Message,
+        now: DateTime,
+    ) -> Result<Vec<u8>, NotSigned> {
         let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
-        let signer = peers.get(signer);
         let is_rsa = |kind: &KeyKind| matches!(kind, KeyKind::Rsa(_));
         let alike = signer.and_then(|signer| {
             let wanted = is_rsa(signer.key_kind());

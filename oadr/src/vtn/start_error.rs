@@ -52,6 +52,9 @@ pub enum StartError {
     /// The poll interval has no fixed length, or none at all.
     #[error("the poll interval {0} is not a positive time of fixed length")]
     PollInterval(Duration),
+    /// Pushes would be given up before they are tried.
+    #[error("pushes cannot be tried for {0}: that is no positive time of fixed length")]
+    PushGiveUpAfter(Duration),
     /// Readings would be forgotten as they come.
     #[error("readings cannot be kept for {0}: that is no positive time")]
     ReadingsRetention(Duration),

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use oadr_core::vtn::{Input, Push};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::host::Host;
+use super::push::is_pushed;
 use crate::clock;
 use crate::store::Key;
 
@@ -45,6 +47,13 @@ pub(crate) async fn wake_partitions(host: Arc<Host>) {
         }
         let mut tasks = JoinSet::new();
         for key in due {
+            let at = host.registry.slot(key).and_then(|slot| slot.current());
+            if at.is_some_and(|at| is_pushed(&at.state)) {
+                // It is woken there, as soon as what follows can be pushed; until then nobody else is to.
+                host.registry.schedule(key, None);
+                host.pushes.look_at(key);
+                continue;
+            }
             let host = Arc::clone(&host);
             tasks.spawn(async move { wake(&host, key).await });
         }
@@ -52,21 +61,23 @@ pub(crate) async fn wake_partitions(host: Arc<Host>) {
     }
 }
 
-async fn wake(host: &Host, key: Key) {
-    let woken = host.wake(key).await;
+/// Wakes a partition. The answer is what is to be pushed now.
+pub(super) async fn wake(host: &Host, key: Key) -> Option<Box<Push>> {
+    let woken = host.hear(key, &Input::Deadline).await;
     let now = clock::now();
-    match woken {
-        Ok(()) => {}
+    let push = match woken {
+        Ok(push) => push,
         Err(error) => {
             tracing::warn!(partition = key.0, %error, "a deadline could not be worked off");
             host.registry.schedule(key, Some(now + PAUSE));
-            return;
+            return None;
         }
-    }
+    };
     if host.registry.scheduled(key).is_some_and(|at| at <= now) {
         tracing::error!(partition = key.0, "nothing was done about a deadline");
         host.registry.schedule(key, Some(now + PAUSE));
     }
+    push
 }
 
 /// Writes down now and then who was heard. Runs until it is dropped.
