@@ -180,6 +180,11 @@ impl Metrics {
                 Stage::Certificate,
             ),
             (
+                "oadr_accounts_refused_total",
+                "Messages from XMPP accounts that no VEN has.",
+                Stage::Account,
+            ),
+            (
                 "oadr_tls_failures_total",
                 "Connections of VENs that failed in TLS, by what went wrong.",
                 Stage::Tls,

@@ -25,6 +25,8 @@ struct Refused {
     reason: String,
     certificate: Option<CertificateHash>,
     subject: Option<String>,
+    #[serde(default)]
+    jid: Option<String>,
     ven: Option<String>,
     times: u64,
 }
@@ -49,7 +51,7 @@ pub(super) fn list(answer: &Answer) -> Result<String, Error> {
             "WHEN".to_owned(),
             format!("{}{times}", time(Some(refused.at))),
         ]);
-        table.row(["FROM".to_owned(), shown(refused.address)]);
+        table.row(["FROM".to_owned(), shown(refused.address.or(refused.jid))]);
         let why = format!("{} ({}, {})", refused.reason, refused.stage, refused.code);
         table.row(["WHY".to_owned(), why]);
         if let Some(ven) = refused.ven {
@@ -80,6 +82,10 @@ mod tests {
             "at": "2026-01-01T00:00:00Z", "address": "192.0.2.1:5000", "stage": "certificate",
             "code": "unknown", "reason": reason, "certificate": hash, "subject": "CN=house",
             "ven": null, "times": 3,
+        }, {
+            "at": "2026-01-01T00:00:00Z", "address": null, "stage": "account", "code": "unknown",
+            "reason": "", "certificate": null, "subject": null, "jid": "house@xmpp.example",
+            "ven": null, "times": 1,
         }]});
         let answer = Answer {
             text: text.to_string(),
@@ -91,6 +97,7 @@ mod tests {
             ", 3 times",
             "CN=house",
             "192.0.2.1:5000",
+            "house@xmpp.example",
             "01:01:01:01:01:01:01:01:01:01",
         ] {
             assert!(shown.contains(said), "{said}: {shown}");

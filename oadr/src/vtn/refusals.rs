@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oadr_core::CertificateHash;
 use oadr_core::value::{DateTime, Text};
+use oadr_core::{BareJid, CertificateHash};
 use serde::Serialize;
 
 /// So many are kept, the latest.
@@ -21,6 +21,8 @@ pub(crate) enum Stage {
     Tls,
     /// Nobody knows whose certificate it is.
     Certificate,
+    /// Nobody knows whose XMPP account it is.
+    Account,
     /// The signature is missing or wrong.
     Signature,
     /// What is asked for is another's.
@@ -44,6 +46,8 @@ pub(crate) struct Refused {
     pub(crate) certificate: Option<CertificateHash>,
     /// Whom the certificate names.
     pub(crate) subject: Option<String>,
+    /// Its XMPP account, if it came by XMPP.
+    pub(crate) jid: Option<BareJid>,
     /// The VEN that it is, or says it is.
     pub(crate) ven: Option<Text>,
     /// How often, one after the other.
@@ -106,8 +110,8 @@ fn is_same(one: &Refused, other: &Refused) -> bool {
     same(one) == same(other)
 }
 
-/// What the same peer has with the same fault. Who has a certificate can say of itself what it likes, and
-/// still has one place only.
+/// What the same peer has with the same fault. Who has a certificate or an account can say of itself what
+/// it likes, and still has one place only.
 fn same(
     refused: &Refused,
 ) -> (
@@ -115,12 +119,15 @@ fn same(
     &str,
     Option<IpAddr>,
     Option<&CertificateHash>,
+    Option<&BareJid>,
     Option<&Text>,
 ) {
     let ip = refused.address.map(|address| address.ip());
     let certificate = refused.certificate.as_ref();
-    let said = refused.ven.as_ref().filter(|_| certificate.is_none());
-    (refused.stage, refused.code, ip, certificate, said)
+    let jid = refused.jid.as_ref();
+    let is_proved = certificate.is_some() || jid.is_some();
+    let said = refused.ven.as_ref().filter(|_| !is_proved);
+    (refused.stage, refused.code, ip, certificate, jid, said)
 }
 
 #[cfg(test)]
@@ -136,6 +143,7 @@ mod tests {
             reason: String::new(),
             certificate: Some(CertificateHash([certificate; 32])),
             subject: None,
+            jid: None,
             ven: None,
             times: 1,
         }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use oadr_core::payload::{Message, ResponseCode};
 use oadr_core::value::{DateTime, Text};
 use oadr_core::vtn::{Claim, Input, claims_of};
-use oadr_core::{CertificateHash, Peer, Signature};
+use oadr_core::{BareJid, CertificateHash, Peer, Signature};
 use oadr_http::ProxiedError;
 use oadr_http::tls::{CertificateDer, HandshakeError};
 use oadr_sign::{Certificate, Refusal};
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::host::Host;
 use super::peers::ends_soon;
+use super::reception::jid_of;
 use super::refusals::{Refused, Stage};
 use super::signatures::Denied;
 use crate::log_ration::Subject;
@@ -44,13 +45,23 @@ impl Refuser<'_> {
     pub(super) fn denied(&self, denied: &Denied, now: DateTime) {
         let claimed = match denied {
             Denied::UnknownSigner(claimed)
+            | Denied::NotItsSigner { claimed, .. }
             | Denied::Signature(Refusal::OtherSigner { claimed, .. }) => Some(*claimed),
             Denied::Signature(_) => None,
         };
         let certificate = self.proved().or(claimed);
         let mut reason = denied.to_string();
-        if let Denied::UnknownSigner(claimed) = denied {
-            reason = format!("{reason}: {}", how_to_enrol(claimed));
+        match denied {
+            Denied::UnknownSigner(claimed) => {
+                reason = format!("{reason}: {}", how_to_enrol(claimed));
+            }
+            Denied::NotItsSigner { claimed, .. } => {
+                let fingerprint = claimed.fingerprint();
+                reason = format!(
+                    "{reason}: if it is its, `oadr vens modify NAME --add-fingerprint {fingerprint}`"
+                );
+            }
+            Denied::Signature(_) => {}
         }
         self.say(
             Said {
@@ -59,7 +70,9 @@ impl Refuser<'_> {
                 reason,
                 certificate,
                 subject: certificate.and_then(|hash| self.subject(&hash)),
-                ven: certificate.and_then(|hash| self.holder(&hash)),
+                ven: self
+                    .of_account()
+                    .or_else(|| certificate.and_then(|hash| self.holder(&hash))),
             },
             now,
         );
@@ -108,6 +121,10 @@ impl Refuser<'_> {
             self.say(said, now);
             return;
         }
+        if self.jid().is_some() && self.of_account().is_none() {
+            self.say(self.unknown_account(self.named(input)), now);
+            return;
+        }
         let code = match code.get() {
             452 => "452",
             463 => "463",
@@ -123,6 +140,26 @@ impl Refuser<'_> {
         };
         // The line is there already.
         self.keep(said, now);
+    }
+
+    /// Nobody knows its account, and only those that somebody knows may say anything (rule 515).
+    pub(super) fn stranger(&self, now: DateTime) {
+        self.say(self.unknown_account(None), now);
+    }
+
+    fn unknown_account(&self, ven: Option<Text>) -> Said {
+        let account = self.jid().map(ToString::to_string).unwrap_or_default();
+        Said {
+            stage: Stage::Account,
+            code: "unknown",
+            reason: format!(
+                "no VEN has this JID: if it is one of yours, `oadr vens enrol NAME --jid {}`",
+                cut(&account)
+            ),
+            certificate: None,
+            subject: None,
+            ven,
+        }
     }
 
     /// TLS failed (rule 517).
@@ -195,6 +232,7 @@ impl Refuser<'_> {
         let what = match said.stage {
             Stage::Tls => "no TLS connection",
             Stage::Certificate => "an unknown certificate",
+            Stage::Account => "an unknown XMPP account",
             Stage::Signature => "a signature was refused",
             Stage::Request => "a request was refused",
         };
@@ -204,17 +242,21 @@ impl Refuser<'_> {
     fn say_that(&self, what: &str, said: Said, now: DateTime) {
         let subject = match said.stage {
             Stage::Tls => Subject::Connection,
-            Stage::Certificate | Stage::Signature | Stage::Request => Subject::Peer,
+            Stage::Certificate | Stage::Account | Stage::Signature | Stage::Request => {
+                Subject::Peer
+            }
         };
         if self.may_log(subject) {
             let certificate = said.certificate.map(|hash| hash.to_string());
             tracing::info!(
-                address = ?self.address,
+                address = self.address.map(display),
+                jid = jid_of(self.peer),
                 code = said.code,
                 certificate = certificate.as_deref(),
                 subject = said.subject.as_deref(),
                 ven = said.ven.as_ref().map(|ven| cut(ven.as_str())),
-                "{what}: {}", cut_reason(&said.reason)
+                "{what}: {}",
+                cut_reason(&said.reason)
             );
         }
         self.keep(said, now);
@@ -229,6 +271,7 @@ impl Refuser<'_> {
             reason: cut_reason(&said.reason).to_owned(),
             certificate: said.certificate,
             subject: said.subject,
+            jid: self.jid().cloned(),
             ven: said.ven,
             times: 1,
         });
@@ -243,6 +286,18 @@ impl Refuser<'_> {
             Peer::Certificate(hash) => Some(*hash),
             Peer::Unproven | _ => None,
         }
+    }
+
+    fn jid(&self) -> Option<&BareJid> {
+        match self.peer {
+            Peer::Jid(jid) => Some(jid.account()),
+            Peer::Unproven | Peer::Certificate(_) | _ => None,
+        }
+    }
+
+    /// The VEN that has its account.
+    fn of_account(&self) -> Option<Text> {
+        self.at(&[Claim::Jid(self.jid()?.clone())])
     }
 
     fn subject(&self, hash: &CertificateHash) -> Option<String> {

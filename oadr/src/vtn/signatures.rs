@@ -12,7 +12,7 @@ use oadr_core::codec::encode;
 use oadr_core::payload::Message;
 use oadr_core::value::DateTime;
 use oadr_core::vtn::{Admission, Claim};
-use oadr_core::{CertificateHash, Peer, Signature, SignaturePolicy};
+use oadr_core::{BareJid, CertificateHash, Peer, Signature, SignaturePolicy};
 use oadr_http::Unsealed;
 use oadr_sign::{
     Certificate, KeyKind, Policy, Refusal, ReplayGuard, SignError, SignedDocument, SigningKey,
@@ -57,6 +57,14 @@ pub(super) enum Denied {
     /// Over plain HTTP nothing but the signature says who it is, and that is nobody.
     #[error("no VEN has the certificate {} that it is signed with", .0.fingerprint())]
     UnknownSigner(CertificateHash),
+    /// An account proves no certificate; which ones its VEN signs with an operator says.
+    #[error("the VEN of {account} has not the certificate {} that it signs with", claimed.fingerprint())]
+    NotItsSigner {
+        /// The account.
+        account: BareJid,
+        /// The certificate.
+        claimed: CertificateHash,
+    },
 }
 
 /// Why a reply was not signed.
@@ -82,6 +90,7 @@ impl Denied {
         match self {
             Self::Signature(refusal) => refusal.code(),
             Self::UnknownSigner(_) => "unknown_signer",
+            Self::NotItsSigner { .. } => "other_signer",
         }
     }
 }
@@ -129,12 +138,16 @@ impl Signatures {
         document: Bytes,
         now: DateTime,
     ) -> Result<Unsealed, Denied> {
-        let proved = match peer {
-            Peer::Certificate(hash) => Some(hash),
+        // Who the transport says it is, and the VEN that this is.
+        let ven = match peer {
+            Peer::Certificate(hash) => Some(holder(registry, hash)),
+            // A stranger's account proves nothing of whose certificate it signs with.
+            Peer::Jid(jid) => registry
+                .find(&[Claim::Jid(jid.account().clone())])
+                .map(Some),
             Peer::Unproven | _ => None,
         };
-        if let Some(hash) = proved {
-            let ven = holder(registry, hash);
+        if let Some(ven) = ven {
             let policy = self.policy_of(ven.as_deref());
             if policy == SignaturePolicy::Off {
                 return Ok(Unsealed::unsigned(document));
@@ -155,14 +168,25 @@ impl Signatures {
                 parsed => parsed?,
             };
             let claimed = signed.claimed_signer();
-            let others = ven.and_then(|ven| ven.current());
-            let is_its =
-                claimed == *hash || others.is_some_and(|ven| ven.state.has_certificate(&claimed));
-            if !is_its {
-                return Err(Denied::Signature(Refusal::OtherSigner {
-                    claimed,
-                    expected: hash.fingerprint(),
-                }));
+            let ven = ven.and_then(|ven| ven.current());
+            let its = ven.iter().flat_map(|ven| ven.state.certificates()).count();
+            if matches!(peer, Peer::Jid(_)) && its == 0 && !self.admits_strangers {
+                return match policy {
+                    // Who it is its account proves; that it signed this, nobody can tell.
+                    SignaturePolicy::Optional | SignaturePolicy::Off => {
+                        Ok(Unsealed::unsigned(document))
+                    }
+                    SignaturePolicy::Required => Err(not_its(peer, claimed)),
+                };
+            }
+            let is_its = match peer {
+                Peer::Certificate(hash) => *hash == claimed,
+                // Anyone may be a VEN, and sign with whatever it has.
+                Peer::Jid(_) => its == 0,
+                Peer::Unproven | _ => false,
+            };
+            if !is_its && !ven.is_some_and(|ven| ven.state.has_certificate(&claimed)) {
+                return Err(not_its(peer, claimed));
             }
             return self.verify(peers, &signed, claimed, now);
         }
@@ -334,6 +358,21 @@ impl Signatures {
         let own = ven.and_then(Slot::current);
         own.and_then(|ven| ven.state.signatures())
             .unwrap_or(self.default)
+    }
+}
+
+/// That a peer may not sign with this certificate.
+fn not_its(peer: &Peer, claimed: CertificateHash) -> Denied {
+    match peer {
+        Peer::Certificate(hash) => Denied::Signature(Refusal::OtherSigner {
+            claimed,
+            expected: hash.fingerprint(),
+        }),
+        Peer::Jid(jid) => Denied::NotItsSigner {
+            account: jid.account().clone(),
+            claimed,
+        },
+        Peer::Unproven | _ => Denied::UnknownSigner(claimed),
     }
 }
 
