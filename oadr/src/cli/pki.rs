@@ -157,8 +157,9 @@ struct Ven {
 /// Issue a certificate for a request (PKCS#10) of somebody who keeps the key
 ///
 /// The request's signature proves that whoever made it has the key, not who it is: take it from somebody you
-/// know, and look at what is printed. Of what it asks for only the common name, DNS names and addresses are
-/// taken, and those only where nothing else is said.
+/// know, and look at what is printed. Of what it asks for only the common name is taken, and for a VTN DNS
+/// names and addresses, and those only where nothing else is said. A VEN's certificate is also a server's, for
+/// pushes: with a name that the VEN chose it could pass for another server.
 #[derive(Debug, Args)]
 struct Sign {
     /// The request, in PEM or DER
@@ -177,7 +178,7 @@ struct Sign {
     #[arg(long, value_name = "TEXT")]
     common_name: Option<CommonName>,
 
-    /// Its DNS names and addresses, in the place of those of the request; repeatable
+    /// Its DNS names and addresses, in the place of those of a VTN's request; repeatable
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<Host>,
 
@@ -346,7 +347,16 @@ impl Sign {
                 )
             })?,
         };
-        let hosts = if self.hosts.is_empty() {
+        let hosts = if self.hosts.is_empty() && self.purpose == Purpose::Ven {
+            if !request.hosts.is_empty() {
+                let names: Vec<_> = request.hosts.iter().map(Host::to_string).collect();
+                eprintln!(
+                    "oadr: the request's names ({}) are left out: name those that are the VEN's with --host",
+                    names.join(", ")
+                );
+            }
+            Vec::new()
+        } else if self.hosts.is_empty() {
             if request.left_out > 0 {
                 let count = request.left_out;
                 eprintln!(

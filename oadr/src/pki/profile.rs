@@ -30,7 +30,7 @@ pub(crate) enum Purpose {
     Ca,
     /// A VTN: a server for VENs that poll, a client of VENs that it pushes to.
     Vtn,
-    /// A VEN: a client.
+    /// A VEN: a client of its VTN, and a server for a VTN that pushes to it.
     Ven,
 }
 
@@ -92,11 +92,12 @@ pub(super) fn leaf(
         params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
     }
     params.extended_key_usages = match purpose {
-        Purpose::Vtn => vec![
+        // With pushes either side is a client and a server.
+        Purpose::Vtn | Purpose::Ven => vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
         ],
-        Purpose::Ven | Purpose::Ca => vec![ExtendedKeyUsagePurpose::ClientAuth],
+        Purpose::Ca => vec![ExtendedKeyUsagePurpose::ClientAuth],
     };
     for host in hosts {
         let name = match host {
