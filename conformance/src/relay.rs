@@ -1,6 +1,6 @@
 //! A network of its own between TCP clients and a server, which can be cut and mended.
 //!
-//! Bytes are bytes to it. It keeps its address while the server is away.
+//! Bytes are bytes to it. It keeps its address while the server is away, or comes back elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -19,13 +19,13 @@ pub struct Relay {
 
 #[derive(Debug)]
 struct Network {
-    server: SocketAddr,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
+    server: SocketAddr,
     link: Link,
     /// Both ends of every connection, by its number.
     live: BTreeMap<usize, [TcpStream; 2]>,
@@ -51,8 +51,8 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let network = Arc::new(Network {
-            server,
             state: Mutex::new(State {
+                server,
                 link: Link::Up,
                 live: BTreeMap::new(),
                 accepted: 0,
@@ -84,6 +84,11 @@ impl Relay {
     /// Ends a cut or a silence. What was held back in a silence arrives now.
     pub fn mend(&self) {
         self.network.becomes(Link::Up);
+    }
+
+    /// Sends new connections to another server.
+    pub fn redirect(&self, server: SocketAddr) {
+        self.network.state().server = server;
     }
 
     /// How often somebody has connected so far, in vain or not.
@@ -134,7 +139,8 @@ impl Network {
     }
 
     fn connect(self: &Arc<Self>, number: usize, client: TcpStream) -> std::io::Result<()> {
-        let server = TcpStream::connect(self.server)?;
+        let server = self.state().server;
+        let server = TcpStream::connect(server)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         {

@@ -67,6 +67,8 @@ mod synced_before_answered;
 #[cfg(test)]
 mod tls_ends;
 #[cfg(test)]
+mod transports;
+#[cfg(test)]
 mod units;
 #[cfg(test)]
 mod wire;
