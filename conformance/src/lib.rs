@@ -1,9 +1,6 @@
 //! What the conformance tests stand on: the program and its peers as processes, a recording proxy and
 //! a relay between them, a real Prosody, a certification authority, the schema check of libxml2, a trace
 //! of system calls, a small client for the operator API.
-//! What the conformance tests stand on: the program and its peers as processes, a recording proxy
-//! between them, a network that can be cut, a certification authority, the schema check of libxml2, a
-//! trace of system calls, a small client for the operator API.
 //!
 //! It does not know OpenADR: documents are bytes here, and what they mean is the tests' business.
 
