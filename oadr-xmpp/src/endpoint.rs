@@ -2,19 +2,30 @@
 //!
 //! Knows nothing of what messages mean.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
-use oadr_core::codec::{DecodeError, Decoded};
+use oadr_core::codec::{DecodeError, Decoded, decode};
 use oadr_core::payload::Message;
 use oadr_core::{Jid, Signature};
 use tokio::sync::watch;
 
-use crate::{Config, Handler, ServiceJids};
+use crate::discovery;
+use crate::keep::keep;
+use crate::link::{Addressee, Link};
+use crate::requests::{Inbox, Served};
+use crate::write::Kind;
+use crate::{Config, Forbidden, Handler, ServiceJids, Unsealed};
 
 /// A session: cheap to clone; it ends with [`close`](Self::close), or when the last clone is dropped.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Endpoint {
+    link: Arc<Link>,
+    seals: Arc<dyn Seals>,
     status: watch::Receiver<Status>,
+    /// `true`: it is to end. When all of these are gone, too.
+    closing: Arc<watch::Sender<bool>>,
 }
 
 /// Where a session stands.
@@ -80,7 +91,7 @@ pub enum SendError {
     Forbidden,
     /// The message could not be signed.
     #[error("not signed: {0}")]
-    Unsigned(Arc<dyn std::error::Error + Send + Sync>),
+    Unsigned(Arc<dyn Error + Send + Sync>),
     /// The answer cannot be read.
     #[error("the answer cannot be read: {0}")]
     Undecodable(Arc<DecodeError>),
@@ -98,8 +109,23 @@ impl Endpoint {
     /// Starts a session in the background, on tokio.
     #[must_use]
     pub fn start<H: Handler>(config: Config, handler: Arc<H>) -> Self {
-        let _ = (config, handler);
-        unimplemented!("xmpp")
+        let link = Link::new(config.clone());
+        let (tell, status) = watch::channel(Status::Down { why: None });
+        let (closing, until) = watch::channel(false);
+        let inbox = Served(Inbox::new(config, Arc::clone(&handler)));
+        tokio::spawn(keep(
+            Arc::clone(&link),
+            inbox,
+            Arc::clone(&handler),
+            tell,
+            until,
+        ));
+        Self {
+            link,
+            seals: handler,
+            status,
+            closing: Arc::new(closing),
+        }
     }
 
     /// Where it stands.
@@ -108,26 +134,81 @@ impl Endpoint {
         self.status.clone()
     }
 
-    /// Sends a message and waits for the answer.
+    /// Sends a message and waits for the answer. There is one attempt; a message that is sent again may
+    /// be the same to the peer or not, which its sender knows.
     ///
     /// # Errors
     /// See [`SendError`].
     pub async fn send(&self, to: &Jid, message: &Message) -> Result<Answer, SendError> {
-        let _ = (to, message);
-        unimplemented!("xmpp")
+        let document = self.seals.seal(to, message).map_err(SendError::Unsigned)?;
+        let peer = Addressee::Peer(to.clone());
+        let asked = self.link.ask(peer, Kind::Set, &document).await;
+        let mut answer = asked.map_err(|error| match error {
+            SendError::Stanza { condition, .. }
+                if condition == "service-unavailable" || condition == "recipient-unavailable" =>
+            {
+                SendError::Offline(to.clone())
+            }
+            error => error,
+        })?;
+        let Some(child) = answer.children.pop() else {
+            return Ok(Answer {
+                reply: None,
+                signature: None,
+                octets: Vec::new(),
+            });
+        };
+        let unsealed = self.seals.unseal(to, child.document);
+        let Unsealed { octets, signature } = unsealed.map_err(|Forbidden| SendError::Forbidden)?;
+        let decoded = decode(&octets, &self.link.config.decode);
+        let reply = decoded.map_err(|error| SendError::Undecodable(Arc::new(error)))?;
+        Ok(Answer {
+            reply: Some(reply),
+            signature,
+            octets,
+        })
     }
 
-    /// Asks the domain, or the server's own domain, where the VTN's services are (spec §5.3).
+    /// Asks the domain, or the server's own domain, where the VTN's services are (spec §5.3). None, if
+    /// it has an answer without any.
     ///
     /// # Errors
     /// See [`SendError`].
     pub async fn discover(&self, domain: Option<&str>) -> Result<ServiceJids, SendError> {
-        let _ = domain;
-        unimplemented!("xmpp")
+        let own = self.link.config.jid.account().domain();
+        discovery::ask(&self.link, domain.unwrap_or(own)).await
     }
 
-    /// Ends it: says that it is unavailable, and closes the stream.
+    /// Ends it: says that it is unavailable, and closes the stream. Returns when that is done.
     pub async fn close(&self) {
-        unimplemented!("xmpp")
+        self.closing.send_replace(true);
+        let mut status = self.status.clone();
+        // An error: whoever tells is gone, and the session with him.
+        let _ = status.wait_for(|status| *status == Status::Closed).await;
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("config", &self.link.config)
+            .field("status", &*self.status.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an endpoint needs of its handler, whatever type that is.
+trait Seals: Send + Sync {
+    fn seal(&self, to: &Jid, message: &Message) -> Result<Vec<u8>, Arc<dyn Error + Send + Sync>>;
+    fn unseal(&self, from: &Jid, document: Vec<u8>) -> Result<Unsealed, Forbidden>;
+}
+
+impl<H: Handler> Seals for H {
+    fn seal(&self, to: &Jid, message: &Message) -> Result<Vec<u8>, Arc<dyn Error + Send + Sync>> {
+        Handler::seal(self, to, message)
+    }
+
+    fn unseal(&self, from: &Jid, document: Vec<u8>) -> Result<Unsealed, Forbidden> {
+        Handler::unseal(self, from, document)
     }
 }

@@ -6,8 +6,17 @@
 //! breaks, answers discovery and pings, hands requests to its [`Handler`] and sends messages to others.
 
 mod config;
+mod connect;
+mod discovery;
 mod endpoint;
+mod frame;
 mod handler;
+mod keep;
+mod link;
+mod requests;
+mod session;
+mod stanza;
+mod write;
 
 pub use config::{Config, Login, Role, ServiceJids, TlsSource};
 pub use endpoint::{Answer, Endpoint, SendError, Status};

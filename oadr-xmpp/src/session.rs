@@ -1,0 +1,320 @@
+//! One session on one connection: from its stream's start tag to the end.
+//!
+//! Knows nothing of how the account logged in, nor what becomes of a session that ends.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use oadr_core::Jid;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+
+use crate::SendError;
+use crate::connect::{Connection, failed};
+use crate::frame::{Frame, Framer};
+use crate::link::{Addressee, Link, Outgoing, Session};
+use crate::stanza::{Failure, Head, Iq, Stanza};
+use crate::write::{self, Kind};
+
+/// How much is read at once, in bytes.
+const READ: usize = 16 * 1024;
+/// How much is gathered to be written at once, in bytes.
+const WRITE: usize = 64 * 1024;
+/// How long the server may take to close its side.
+const CLOSING: Duration = Duration::from_secs(2);
+const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+const PING: &[u8] = b"<ping xmlns='urn:xmpp:ping'/>";
+
+/// Why a session ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// We wanted it.
+    Closed,
+    Lost(io::Error),
+    /// Another session has the JID.
+    Replaced,
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+/// Who works off what peers ask.
+pub(crate) trait Requests {
+    /// A request arrived; must not wait for its answer.
+    fn request(&self, iq: Iq, session: &Session) -> impl Future<Output = ()> + Send;
+
+    /// A request arrived that is too long to be read.
+    fn too_long(&self, head: Head, session: &Session) -> impl Future<Output = ()> + Send;
+}
+
+/// A session that is bound and present.
+pub(crate) struct Bound {
+    reading: Reading,
+    writing: WriteHalf<Box<dyn Connection>>,
+    /// The longest stanza that the server takes.
+    longest: Option<usize>,
+}
+
+impl Bound {
+    /// Opens the stream, binds the resource and announces itself.
+    pub(crate) async fn new(connection: Box<dyn Connection>, link: &Link) -> Result<Self, Ended> {
+        let jid = &link.config.jid;
+        let (reading, mut writing) = tokio::io::split(connection);
+        let mut reading = Reading::new(reading, link.config.longest_stanza);
+        let header = format!(
+            "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xml:lang='en' \
+             xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
+            jid.account().domain()
+        );
+        say(&mut writing, header.as_bytes()).await?;
+        let longest = loop {
+            match reading.stanza().await? {
+                Some(Stanza::Features { longest }) => break longest,
+                Some(Stanza::Error(failure)) => return Err(ended(failure)),
+                Some(_) | None => {}
+            }
+        };
+        let id = link.new_id();
+        let mut wanted = format!("<bind xmlns='{BIND}'><resource>").into_bytes();
+        write::escape(&mut wanted, jid.resource());
+        wanted.extend_from_slice(b"</resource></bind>");
+        say(&mut writing, &write::iq(Kind::Set, &id, None, &wanted)).await?;
+        let answer = loop {
+            match reading.stanza().await? {
+                Some(Stanza::Iq(iq)) if iq.head.id == id => break iq,
+                Some(Stanza::Error(failure)) => return Err(ended(failure)),
+                Some(_) | None => {}
+            }
+        };
+        if answer.head.kind != Kind::Result {
+            let failure = answer.failure();
+            return Err(if failure.condition == "conflict" {
+                Ended::Replaced
+            } else {
+                failed(&format!("the server binds no session: {}", words(&failure))).into()
+            });
+        }
+        let bind = answer.children.iter().find(|child| child.is(BIND, "bind"));
+        let bound = bind
+            .and_then(|bind| bind.text_of("jid"))
+            .unwrap_or_default();
+        // rule 515: one JID for all traffic, which the VTN was told.
+        if bound.parse::<Jid>().as_ref() != Ok(jid) {
+            return Err(failed(&format!("the server bound {bound:?} instead of {jid}")).into());
+        }
+        say(&mut writing, b"<presence/>").await?;
+        Ok(Self {
+            reading,
+            writing,
+            longest,
+        })
+    }
+
+    /// Works until it ends, or is to end.
+    pub(crate) async fn run(
+        self,
+        link: &Link,
+        requests: &impl Requests,
+        closing: impl Future<Output = ()>,
+    ) -> Ended {
+        let config = &link.config;
+        let longest = self
+            .longest
+            .unwrap_or(usize::MAX)
+            .min(config.longest_stanza);
+        let (session, waiting) = Session::new(config.most_at_once, longest);
+        link.up(session.clone());
+        let writing = write_all(self.writing, waiting, config.answer_timeout);
+        let ended = tokio::select! {
+            ended = self.reading.read_all(link, requests, &session) => ended,
+            outcome = writing => outcome.err().map_or(Ended::Closed, Ended::Lost),
+            error = ping(link) => Ended::Lost(error),
+            // Goes on until what was said is written, and the server has closed its side.
+            () = async {
+                closing.await;
+                session.end(b"<presence type='unavailable'/></stream:stream>".to_vec()).await;
+                tokio::time::sleep(CLOSING).await;
+            } => Ended::Closed,
+        };
+        link.down();
+        ended
+    }
+}
+
+/// What the server says.
+struct Reading {
+    connection: ReadHalf<Box<dyn Connection>>,
+    framer: Framer,
+    buffer: Vec<u8>,
+    /// The part of the buffer that is not looked at yet.
+    rest: std::ops::Range<usize>,
+}
+
+impl Reading {
+    fn new(connection: ReadHalf<Box<dyn Connection>>, longest: usize) -> Self {
+        Self {
+            connection,
+            framer: Framer::new(longest),
+            buffer: vec![0; READ],
+            rest: 0..0,
+        }
+    }
+
+    async fn frame(&mut self) -> io::Result<Frame> {
+        loop {
+            let mut bytes = self.buffer.get(self.rest.clone()).unwrap_or_default();
+            let frame = self.framer.take(&mut bytes).map_err(invalid)?;
+            self.rest.start = self.rest.end.saturating_sub(bytes.len());
+            if let Some(frame) = frame {
+                return Ok(frame);
+            }
+            let count = self.connection.read(&mut self.buffer).await?;
+            if count == 0 {
+                return Err(failed("the server closed the connection"));
+            }
+            self.rest = 0..count;
+        }
+    }
+
+    /// The next stanza, if the next piece is one that can be read.
+    async fn stanza(&mut self) -> io::Result<Option<Stanza>> {
+        match self.frame().await? {
+            Frame::Stanza(bytes) => Stanza::read(&bytes).map(Some).map_err(invalid),
+            Frame::Opened | Frame::TooLong(_) => Ok(None),
+            Frame::Closed => Err(failed("the server closed the stream")),
+        }
+    }
+
+    async fn read_all(mut self, link: &Link, requests: &impl Requests, session: &Session) -> Ended {
+        loop {
+            let bytes = match self.frame().await {
+                Ok(Frame::Stanza(bytes)) => bytes,
+                Ok(Frame::TooLong(beginning)) => {
+                    if let Some(head) = Head::of_beginning(&beginning)
+                        && matches!(head.kind, Kind::Get | Kind::Set)
+                    {
+                        requests.too_long(head, session).await;
+                    }
+                    continue;
+                }
+                Ok(Frame::Opened) => continue,
+                Ok(Frame::Closed) => return failed("the server closed the stream").into(),
+                Err(error) => return error.into(),
+            };
+            match Stanza::read(&bytes) {
+                Ok(Stanza::Iq(iq)) => match iq.head.kind {
+                    Kind::Result | Kind::Error => link.answered(iq),
+                    Kind::Get | Kind::Set => requests.request(iq, session).await,
+                },
+                Ok(Stanza::Error(failure)) => return ended(failure),
+                Ok(Stanza::Features { .. } | Stanza::Other) => {}
+                Err(malformed) => return invalid(malformed).into(),
+            }
+        }
+    }
+}
+
+/// Writes what goes out; ends after the last of it. A server that takes nothing for so long is dead.
+async fn write_all(
+    mut connection: WriteHalf<Box<dyn Connection>>,
+    mut waiting: mpsc::Receiver<Outgoing>,
+    patience: Duration,
+) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    while let Some(first) = waiting.recv().await {
+        let mut next = Some(first);
+        let mut is_last = false;
+        while let Some(outgoing) = next {
+            next = match outgoing {
+                Outgoing::Stanza(stanza) => {
+                    bytes.extend_from_slice(&stanza);
+                    (bytes.len() < WRITE)
+                        .then(|| waiting.try_recv().ok())
+                        .flatten()
+                }
+                Outgoing::End(last) => {
+                    bytes.extend_from_slice(&last);
+                    is_last = true;
+                    None
+                }
+            };
+        }
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let written = patiently(patience, connection.write(rest)).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        patiently(patience, connection.flush()).await?;
+        bytes.clear();
+        bytes.shrink_to(WRITE);
+        if is_last {
+            // The server closes its side when it has read ours.
+            let _ = patiently(patience, connection.shutdown()).await;
+            std::future::pending::<()>().await;
+        }
+    }
+    Ok(())
+}
+
+async fn patiently<T>(
+    patience: Duration,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::time::timeout(patience, work)
+        .await
+        .unwrap_or_else(|_| Err(failed("the server takes nothing any more")))
+}
+
+/// Asks the server whether it is there, now and then and when somebody doubts it; ends when it is not.
+async fn ping(link: &Link) -> io::Error {
+    let config = &link.config;
+    let domain = config.jid.account().domain();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(config.ping_every) => {}
+            () = link.doubted.notified() => {}
+        }
+        let server = Addressee::Domain(domain.to_owned());
+        match link.ask(server, Kind::Get, PING).await {
+            Err(SendError::TimedOut { .. }) => return failed("the server does not answer pings"),
+            // Whatever the answer is, it is one.
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// What the session ended with, as the server says.
+fn ended(failure: Failure) -> Ended {
+    if failure.condition == "conflict" {
+        Ended::Replaced
+    } else {
+        failed(&format!(
+            "the server ended the session: {}",
+            words(&failure)
+        ))
+        .into()
+    }
+}
+
+fn words(failure: &Failure) -> String {
+    match &failure.text {
+        Some(text) => format!("{} ({text})", failure.condition),
+        None => failure.condition.clone(),
+    }
+}
+
+fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+async fn say(writing: &mut WriteHalf<Box<dyn Connection>>, bytes: &[u8]) -> io::Result<()> {
+    writing.write_all(bytes).await?;
+    writing.flush().await
+}
