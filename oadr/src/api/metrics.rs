@@ -125,6 +125,22 @@ impl Metrics {
             "Connections of VENs that were closed at once, because their peer had as many as it may.",
             self.requests.too_many.load(Ordering::Relaxed),
         );
+        let pushes = &self.host.pushes.figures;
+        text.family(
+            "oadr_pushes_total",
+            Kind::Counter,
+            "Pushes to VENs by how they ended.",
+            pushes
+                .outcomes()
+                .into_iter()
+                .map(|(outcome, count)| ([("outcome", outcome)], count)),
+        );
+        text.one(
+            "oadr_pushes_under_way",
+            Kind::Gauge,
+            "Pushes to VENs that have not ended.",
+            pushes.under_way(),
+        );
         text.one(
             "oadr_connections",
             Kind::Gauge,
@@ -284,6 +300,8 @@ struct Vens {
     registered: usize,
     leaving: usize,
     online: usize,
+    failing: usize,
+    dead_letters: usize,
     events: usize,
     standing: Standing,
     /// In seconds.
@@ -316,6 +334,10 @@ impl Vens {
                 vens.online += usize::from(heard);
             } else {
                 vens.known += 1;
+            }
+            if let Some(status) = state.push_status() {
+                vens.failing += usize::from(status.failures > 0);
+                vens.dead_letters += status.dead_letters.len();
             }
             vens.add(&open, state, &mut context, now);
         }
@@ -360,6 +382,18 @@ impl Vens {
             Kind::Gauge,
             "Registered VENs that were heard within three poll intervals.",
             self.online,
+        );
+        text.one(
+            "oadr_vens_push_failing",
+            Kind::Gauge,
+            "VENs to which the last push failed.",
+            self.failing,
+        );
+        text.one(
+            "oadr_dead_letters",
+            Kind::Gauge,
+            "Messages that could not be pushed and are not tried any more.",
+            self.dead_letters,
         );
         text.one(
             "oadr_events_open",

@@ -3,6 +3,7 @@
 //! Knows nothing of OpenADR's messages. Errors are RFC 9457 problem details that name the field.
 
 mod body;
+mod dead_letters;
 mod events;
 mod groups;
 mod guard;
@@ -68,6 +69,15 @@ pub(crate) fn router(metrics: Metrics, gate: Gate) -> Router {
         .route(
             "/api/v1/vens/{id}/metadata-request",
             post(reports::ask_for_metadata),
+        )
+        .route("/api/v1/dead-letters", get(dead_letters::list))
+        .route(
+            "/api/v1/vens/{id}/dead-letters/retry",
+            post(dead_letters::retry_all),
+        )
+        .route(
+            "/api/v1/vens/{id}/dead-letters/{letter}/retry",
+            post(dead_letters::retry),
         )
         .route("/api/v1/groups", get(groups::list))
         .route("/api/v1/certificates", get(security::certificates))

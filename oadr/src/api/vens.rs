@@ -225,7 +225,7 @@ fn require_ids<T>(name: &str, ids: &[T], is_empty: fn(&T) -> bool) -> Result<(),
     }
 }
 
-async fn carry_out(
+pub(super) async fn carry_out(
     host: &Arc<Host>,
     slot: Option<Arc<Slot>>,
     command: Command,
@@ -235,7 +235,7 @@ async fn carry_out(
     to_the_end(async move { Ok(host.command(slot, &command, audit).await?) }).await
 }
 
-fn view(host: &Host, slot: &Slot) -> Option<VenView> {
+pub(super) fn view(host: &Host, slot: &Slot) -> Option<VenView> {
     let ven = slot.current()?;
     Some(VenView::new(&ven, slot.heard(), &host.trust.peers))
 }

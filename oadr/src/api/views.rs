@@ -12,6 +12,7 @@ use oadr_core::vtn::{Campaign, CampaignState, DeliveryFact, DeliveryStatus, Know
 use oadr_core::{CertificateId, SignaturePolicy};
 use serde::Serialize;
 
+use super::dead_letters::PushView;
 use super::opts::OptInShort;
 use crate::json::EventForm;
 use crate::store::Tally;
@@ -193,6 +194,8 @@ pub(crate) struct VenView {
     /// Whether it was asked to register again and has not done so yet.
     reregistration_requested: bool,
     registration: Option<RegistrationView>,
+    /// How pushes to it go; absent if it polls.
+    push: Option<PushView>,
     /// What proves it: hashes, and fingerprints of those that were not seen yet.
     certificates: Vec<CertificateId>,
     /// When the one that was seen last expires; absent if none was since the VTN started.
@@ -263,6 +266,7 @@ impl VenView {
                 since: registration.since,
                 renewed: registration.renewed,
             }),
+            push: state.push_status().as_ref().map(PushView::new),
             certificates: state.certificates().collect(),
             certificate_not_after: peers
                 .last_of(state.certificates())

@@ -9,6 +9,7 @@ mod backup;
 mod certificate_flags;
 mod control_args;
 mod correct;
+mod dead_letters;
 mod descriptors;
 mod doctor;
 mod event;
@@ -24,6 +25,7 @@ mod opts_view;
 mod pki;
 mod policy_flag;
 mod proxy_flags;
+mod push_flags;
 mod readings;
 mod refusals_view;
 mod report_flag;
@@ -78,6 +80,7 @@ Examples:
   oadr event create --ven Pump1 --market-context http://example.com/dr --interval PT15M=1
   oadr event list
   oadr vens list --json
+  oadr dead-letters list                 what could not be pushed, and why
   oadr readings --ven Pump1 --csv
   oadr opt out --start now --duration PT4H
   oadr reports list
@@ -114,6 +117,7 @@ enum Command {
     Opt(opt::OptArgs),
     Correct(correct::CorrectArgs),
     Vens(Box<vens::VensArgs>),
+    DeadLetters(dead_letters::DeadLettersArgs),
     Readings(Box<readings::ReadingsArgs>),
     Reports(reports::ReportsArgs),
     Health(health::HealthArgs),
@@ -135,6 +139,7 @@ impl Cli {
             | Command::Opt(_)
             | Command::Correct(_)
             | Command::Vens(_)
+            | Command::DeadLetters(_)
             | Command::Readings(_)
             | Command::Reports(_)
             | Command::Pki(_)
@@ -206,6 +211,7 @@ pub fn main() -> ExitCode {
             Command::Opt(args) => args.run().await.map(success).map_err(Into::into),
             Command::Correct(args) => args.run().await.map(success).map_err(Into::into),
             Command::Vens(args) => args.run().await.map(success).map_err(Into::into),
+            Command::DeadLetters(args) => args.run().await.map(success).map_err(Into::into),
             Command::Readings(args) => args.run().await.map(success).map_err(Into::into),
             Command::Reports(args) => args.run().await.map(success).map_err(Into::into),
             Command::Health(args) => args.run().await.map(success).map_err(Into::into),

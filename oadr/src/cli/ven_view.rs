@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::api_client::Answer;
 use super::api_error::Error;
+use super::dead_letters::Letter;
 use super::event_view::{shown, time};
 use super::table::{Table, printable, terminal_width};
 
@@ -119,6 +120,8 @@ struct VenView {
     reregistration_requested: bool,
     registration: Option<Registration>,
     #[serde(default)]
+    push: Option<Push>,
+    #[serde(default)]
     certificates: Vec<CertificateId>,
     #[serde(default)]
     signatures: Option<String>,
@@ -137,6 +140,23 @@ struct Registration {
     xml_signature: bool,
     since: DateTime,
     renewed: DateTime,
+}
+
+#[derive(Debug, Deserialize)]
+struct Push {
+    under_way: Option<UnderWay>,
+    failures: u32,
+    fault: Option<String>,
+    detail: Option<String>,
+    not_before: Option<DateTime>,
+    polls_since: Option<DateTime>,
+    dead_letters: Vec<Letter>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UnderWay {
+    message: String,
+    since: DateTime,
 }
 
 #[derive(Debug, Deserialize)]
@@ -227,5 +247,42 @@ fn about(ven: &VenView) -> Table {
             line("reports only", "yes".to_owned());
         }
     }
+    if let Some(push) = &ven.push {
+        push.tell(&mut line);
+    }
     table
+}
+
+impl Push {
+    fn tell(&self, line: &mut impl FnMut(&str, String)) {
+        if let Some(push) = &self.under_way {
+            let since = time(Some(push.since));
+            line("pushed now", format!("{}, since {since}", push.message));
+        }
+        if self.failures > 0 {
+            let times = match self.failures {
+                1 => "once".to_owned(),
+                times => format!("{times} times in a row"),
+            };
+            line("pushes failed", times);
+            let why = format!(
+                "{} ({})",
+                shown(self.detail.as_ref()),
+                shown(self.fault.as_ref())
+            );
+            line("because", why);
+            line("next try", time(self.not_before));
+        }
+        if let Some(since) = self.polls_since {
+            let since = time(Some(since));
+            line(
+                "polls although pushed to",
+                format!("since {since}: pushes may not reach it"),
+            );
+        }
+        for letter in &self.dead_letters {
+            let told = format!("{}: {}", letter.what(), letter.why());
+            line(&format!("dead letter {}", letter.id), told);
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::exit::Exit;
 use super::http_flags::HttpArgs;
 use super::policy_flag::{self, PolicyFlag};
 use super::proxy_flags::ProxyArgs;
+use super::push_flags::PushArgs;
 use super::settings::ConfigArgs;
 use super::tls_flags::TlsArgs;
 use super::{api_token, descriptors, notify, say};
@@ -39,6 +40,9 @@ use crate::vtn::{self, Config};
 /// Without TLS --listen must be a loopback address (but see --insecure-plain-http). The operators' API
 /// has no TLS: its address must be a loopback one (but see --insecure-plain-api). Without --dev only
 /// VENs that were made known with `oadr vens enrol` may register.
+///
+/// A VEN that does not want to poll is pushed to at the address that it registers with: over TLS, and only
+/// at public addresses, unless --push-allow names others.
 ///
 /// Every option is also a key of the file given with --config, and a variable. There a flag is true or
 /// false, as in `--dev=false`.
@@ -107,6 +111,8 @@ pub(super) struct VtnSettings {
     #[command(flatten)]
     proxy: ProxyArgs,
     #[command(flatten)]
+    push: PushArgs,
+    #[command(flatten)]
     http: HttpArgs,
 }
 
@@ -121,6 +127,7 @@ Examples:
   oadr vtn --dev
   oadr vtn --dev --listen 127.0.0.1:0 --api-listen 127.0.0.1:0 --data /tmp/vtn --poll-interval PT1S
   oadr vtn --tls-certificate pki/vtn.pem --tls-client-ca pki/ca.pem --signatures required
+  oadr vtn --push-allow 10.20.0.0/16 --push-give-up-after PT4H
   oadr vtn --report-policy meters:report=TELEMETRY_USAGE,granularity=PT1M,back=PT15M
   oadr vtn --poll-interval PT30S --print-config > vtn.toml
   oadr vtn --config vtn.toml";
@@ -192,6 +199,7 @@ impl VtnSettings {
         };
         self.tls.apply(&mut config)?;
         self.proxy.apply(&mut config)?;
+        self.push.apply(&mut config)?;
         Ok(config)
     }
 }

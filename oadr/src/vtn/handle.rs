@@ -18,7 +18,7 @@ use super::host::Host;
 use crate::sqlite::StoreError;
 
 /// Who made an event, in the audit.
-const APPLICATION: &str = "application";
+pub(super) const APPLICATION: &str = "application";
 
 /// A hold on a VTN, also from within its handlers. Clones are cheap.
 #[derive(Debug, Clone, Default)]

@@ -15,7 +15,7 @@ use super::application::{Application, NoAnswer};
 use super::ask::Asked;
 use super::campaigns::{Campaigns, Open};
 use super::outbox::{Callbacks, Teller};
-use super::push::{Pushes, is_pushed};
+use super::push::Pushes;
 use super::register_report::PointCallbacks;
 use super::registry::{Gathered, Registry, Slot};
 use super::report_policies::ReportPolicies;
@@ -286,7 +286,7 @@ impl Host {
     pub(super) fn look_for_pushes(&self, whom: impl Fn(&vtn::State) -> bool) {
         for slot in self.registry.all() {
             if let Some(at) = slot.current()
-                && is_pushed(&at.state)
+                && at.state.is_pushed_to()
                 && whom(&at.state)
             {
                 self.pushes.look_at(slot.key);
@@ -416,7 +416,7 @@ impl Host {
     ) {
         let version = next.version.0;
         let forgotten = next.state.is_forgotten();
-        let is_pushed = is_pushed(&next.state);
+        let is_pushed = next.state.is_pushed_to();
         match slot {
             Some(slot) => {
                 self.registry.claim(slot, decision.claims());

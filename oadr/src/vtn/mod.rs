@@ -124,15 +124,15 @@ pub(crate) use host::{CommandFailure, Failure, Host};
 pub use interval::{Interval, IntervalError};
 pub use oadr_core::reading::{Reading, ReadingPayload};
 pub use oadr_core::vtn::{
-    Admission, Effect, OfferedReports, OptDecision, PointFact, RegistrationAnswer, ReportPolicy,
-    ReportProgress, RequestOrigin, RequestedReport, WantedReport,
+    Admission, DeadLetter, Effect, OfferedReports, OptDecision, PointFact, RegistrationAnswer,
+    ReportPolicy, ReportProgress, RequestOrigin, RequestedReport, WantedReport,
 };
 pub use offered_point::{OfferedPoint, PointRequest};
 pub(crate) use peers::Peers;
 use proxied::Proxied;
 pub use proxied::{Network, NetworkError, Proxy, ProxyError};
-pub use push::PushConfig;
 use push::{HttpPush, Pushes, Transports};
+pub use push::{PushConfig, PushError};
 use reception::Reception;
 pub(crate) use refusals::{Refused, Stage};
 pub use registration_info::RegistrationInfo;

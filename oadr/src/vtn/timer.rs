@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::host::Host;
-use super::push::is_pushed;
 use crate::clock;
 use crate::store::Key;
 
@@ -48,7 +47,7 @@ pub(crate) async fn wake_partitions(host: Arc<Host>) {
         let mut tasks = JoinSet::new();
         for key in due {
             let at = host.registry.slot(key).and_then(|slot| slot.current());
-            if at.is_some_and(|at| is_pushed(&at.state)) {
+            if at.is_some_and(|at| at.state.is_pushed_to()) {
                 // It is woken there, as soon as what follows can be pushed; until then nobody else is to.
                 host.registry.schedule(key, None);
                 host.pushes.look_at(key);

@@ -102,17 +102,49 @@ fn fault(error: &ClientError) -> PushFault {
 
 #[cfg(test)]
 mod tests {
+    use hyper::StatusCode;
+
     use super::*;
 
     #[test]
     fn a_detail_is_one_line_of_bounded_length() {
-        let PushOutcome::Failed(failure) =
-            failed(PushFault::Refused, &format!("a\r\n\0{}", "é".repeat(500)))
-        else {
-            panic!("it failed");
+        let failure = failure(PushFault::Refused, &format!("a\r\n\0{}", "é".repeat(500)));
+        let detail = failure.detail.as_str();
+        assert_eq!(detail.len(), 400);
+        assert!(detail.starts_with("a   é"));
+        assert!(!detail.contains(char::is_control));
+    }
+
+    #[test]
+    fn what_a_ven_answers_is_told_apart() {
+        for (status, wanted) in [
+            (302, PushFault::Redirected),
+            (404, PushFault::Refused),
+            (429, PushFault::Refused),
+            (500, PushFault::Broken),
+            (501, PushFault::Broken),
+            (503, PushFault::Busy),
+            (100, PushFault::Refused),
+        ] {
+            let error = ClientError::Status {
+                status: StatusCode::from_u16(status).unwrap(),
+                retry_after: Some(Duration::MAX),
+                excerpt: String::new(),
+            };
+            let failure = of(&error);
+            assert_eq!(failure.fault, wanted, "{status}");
+            assert_eq!(failure.retry_after, Some(TimeDelta::days(1)));
+        }
+        let error = ClientError::NotAllowed {
+            host: "ven.example".to_owned(),
+            address: [10, 0, 0, 1].into(),
         };
-        assert_eq!(failure.detail.len(), 400);
-        assert!(failure.detail.starts_with("a   é"));
-        assert!(!failure.detail.contains(char::is_control));
+        let failure = of(&error);
+        assert_eq!(failure.fault, PushFault::AddressRefused);
+        assert_eq!(failure.retry_after, None);
+        assert_eq!(
+            failure.detail.as_str(),
+            "ven.example is 10.0.0.1, and it is not allowed to connect to that"
+        );
     }
 }

@@ -7,6 +7,7 @@
 mod failure;
 mod figures;
 mod http;
+mod letters;
 mod seal;
 
 use std::collections::HashSet;
@@ -14,8 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oadr_core::payload::MessageKind;
-use oadr_core::value::TransportName;
-use oadr_core::vtn::{Push, PushAddress, PushFault, PushOutcome, State};
+use oadr_core::vtn::{Push, PushAddress, PushFault, PushOutcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -24,6 +24,7 @@ pub(super) use self::failure::failed;
 pub(crate) use self::figures::Figures;
 pub(super) use self::http::HttpPush;
 pub use self::http::PushConfig;
+pub use self::letters::PushError;
 use super::host::{Failure, Host};
 use super::registry::Slot;
 use super::timer;
@@ -70,13 +71,6 @@ impl Transports {
             },
         }
     }
-}
-
-/// Whether a VEN is pushed to.
-pub(crate) fn is_pushed(state: &State) -> bool {
-    state.registration().is_some_and(|registration| {
-        !registration.pull || registration.transport == TransportName::Xmpp
-    })
 }
 
 /// The VENs for which there may be something to push.
