@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use oadr_core::value::{GroupId, ResourceId, Text, VenId};
 use oadr_core::vtn::{Assignment, Claim, Command, JidChange, SignatureChange};
-use oadr_core::{CertificateId, SignaturePolicy};
+use oadr_core::{BareJid, CertificateId, SignaturePolicy};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::body::{self, read_as};
@@ -38,6 +38,8 @@ struct NewVen {
     #[serde(default)]
     certificates: Vec<CertificateId>,
     signatures: Option<SignaturePolicy>,
+    /// Its XMPP account.
+    jid: Option<BareJid>,
 }
 
 /// What an operator changes about a VEN: a list becomes another one, or some leave it and others come
@@ -66,6 +68,9 @@ struct Patch {
     /// `null` is what the configuration says.
     #[serde(default, deserialize_with = "named")]
     signatures: Option<Option<SignaturePolicy>>,
+    /// `null` is none.
+    #[serde(default, deserialize_with = "named")]
+    jid: Option<Option<BareJid>>,
 }
 
 /// `null` is no list: it could mean an empty one as well as none.
@@ -111,7 +116,7 @@ pub(super) async fn enrol(
         resources: new.resources,
         certificates: new.certificates,
         signatures: new.signatures,
-        jid: None,
+        jid: new.jid,
     };
     let audit = caller.audit("enrol", name.as_str(), Some(detail));
     carry_out(&host, None, command, audit).await?;
@@ -162,7 +167,11 @@ pub(super) async fn modify(
             Some(None) => SignatureChange::AsConfigured,
             Some(Some(policy)) => SignatureChange::Own(policy),
         },
-        jid: JidChange::Keep,
+        jid: match patch.jid {
+            None => JidChange::Keep,
+            Some(None) => JidChange::Remove,
+            Some(Some(jid)) => JidChange::Is(jid),
+        },
     };
     let audit = caller.audit("modify", &id, Some(detail));
     carry_out(&host, Some(Arc::clone(&slot)), command, audit).await?;
@@ -240,7 +249,7 @@ pub(super) fn view(host: &Host, slot: &Slot) -> Option<VenView> {
     Some(VenView::new(&ven, slot.heard(), &host.trust.peers))
 }
 
-/// A VEN by its ID, its name or one of its certificates.
+/// A VEN by its ID, its name, one of its certificates or its JID.
 pub(super) fn find(host: &Host, id: &str) -> Result<Arc<Slot>, Problem> {
     look_up(host, id)?.ok_or_else(|| unknown(id))
 }
@@ -262,7 +271,7 @@ pub(super) fn look_up(host: &Host, id: &str) -> Result<Option<Arc<Slot>>, Proble
     }
 }
 
-/// What a VEN of this ID, name or certificate holds.
+/// What a VEN of this ID, name, certificate or JID holds.
 fn claims_of(id: &str) -> Vec<Claim> {
     let certificate = id.parse().ok().map(|id| match id {
         CertificateId::Hash(hash) => Claim::Certificate(hash),
@@ -272,6 +281,7 @@ fn claims_of(id: &str) -> Vec<Claim> {
         VenId::new(id).ok().map(Claim::VenId),
         Text::new(id).ok().map(Claim::VenName),
         certificate,
+        id.parse().ok().map(Claim::Jid),
     ];
     claims.into_iter().flatten().collect()
 }

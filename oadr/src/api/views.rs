@@ -9,7 +9,7 @@ use oadr_core::value::{
     ResourceId, Text, TransportName, VenId,
 };
 use oadr_core::vtn::{Campaign, CampaignState, DeliveryFact, DeliveryStatus, KnownBy, Member, Vtn};
-use oadr_core::{CertificateId, SignaturePolicy};
+use oadr_core::{BareJid, CertificateId, SignaturePolicy};
 use serde::Serialize;
 
 use super::dead_letters::PushView;
@@ -202,6 +202,8 @@ pub(crate) struct VenView {
     certificate_not_after: Option<DateTime>,
     /// What becomes of XML signatures, if it is not what the configuration says.
     signatures: Option<SignaturePolicy>,
+    /// Its XMPP account.
+    jid: Option<BareJid>,
     /// The reports that it offers.
     reports: Vec<ReportView>,
     last_seen: Option<DateTime>,
@@ -272,6 +274,7 @@ impl VenView {
                 .last_of(state.certificates())
                 .map(|certificate| certificate.not_after()),
             signatures: state.signatures(),
+            jid: state.jid().cloned(),
             reports: state
                 .offers()
                 .iter()

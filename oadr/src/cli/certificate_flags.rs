@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use oadr_core::CertificateId;
+use oadr_core::{BareJid, CertificateId};
 use oadr_sign::Certificate;
 use serde_json::{Map, Value};
 
@@ -29,6 +29,11 @@ pub(super) struct EnrolledFlags {
     /// What becomes of XML signatures between it and the VTN [default: what the VTN says of all]
     #[arg(long, value_name = "POLICY", value_enum)]
     signatures: Option<Policy>,
+
+    /// Its XMPP account, as local@domain: then it may register over XMPP, too, and nobody is this VEN
+    /// without the account or one of the certificates
+    #[arg(long, value_name = "JID", requires = "name")]
+    jid: Option<BareJid>,
 }
 
 /// What an operator changes about that.
@@ -53,6 +58,14 @@ pub(super) struct ModifiedFlags {
     /// What becomes of XML signatures between it and the VTN; default is what the VTN says of all
     #[arg(long, value_name = "POLICY", value_enum)]
     signatures: Option<PolicyOrDefault>,
+
+    /// Its XMPP account from now on, as local@domain
+    #[arg(long, value_name = "JID", conflicts_with = "no_jid")]
+    jid: Option<BareJid>,
+
+    /// It has no XMPP account any more
+    #[arg(long)]
+    no_jid: bool,
 }
 
 /// What becomes of signatures.
@@ -87,6 +100,9 @@ impl EnrolledFlags {
     pub(super) fn say(&self, body: &mut Map<String, Value>) -> Result<(), Error> {
         say_ids(body, "certificates", &self.certificates, &self.fingerprints)?;
         self.say_signatures(body);
+        if let Some(jid) = &self.jid {
+            body.insert("jid".to_owned(), jid.to_string().into());
+        }
         Ok(())
     }
 
@@ -141,6 +157,11 @@ impl ModifiedFlags {
                 PolicyOrDefault::Default => Value::Null,
             };
             body.insert("signatures".to_owned(), policy);
+        }
+        if let Some(jid) = &self.jid {
+            body.insert("jid".to_owned(), jid.to_string().into());
+        } else if self.no_jid {
+            body.insert("jid".to_owned(), Value::Null);
         }
         Ok(())
     }

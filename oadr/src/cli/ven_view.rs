@@ -91,7 +91,7 @@ pub(super) fn tell_membership(named: &str, answer: &Answer) -> Result<String, Er
     ))
 }
 
-/// `; certificates A9:…; signatures required`, as far as it is said.
+/// `; certificates A9:…; JID …; signatures required`, as far as it is said.
 fn tell_proof(ven: &VenView) -> String {
     let mut told = String::new();
     let fingerprints = ven.certificates.iter().map(|id| id.fingerprint());
@@ -100,6 +100,9 @@ fn tell_proof(ven: &VenView) -> String {
         [] => {}
         [one] => told.push_str(&format!("; certificate {one}")),
         several => told.push_str(&format!("; certificates {}", several.join(", "))),
+    }
+    if let Some(jid) = &ven.jid {
+        told.push_str(&format!("; JID {}", printable(jid)));
     }
     if let Some(policy) = &ven.signatures {
         told.push_str(&format!("; signatures {}", printable(policy)));
@@ -125,6 +128,8 @@ struct VenView {
     certificates: Vec<CertificateId>,
     #[serde(default)]
     signatures: Option<String>,
+    #[serde(default)]
+    jid: Option<String>,
     reports: Vec<Report>,
     last_seen: Option<DateTime>,
 }
@@ -214,6 +219,9 @@ fn about(ven: &VenView) -> Table {
             CertificateId::Fingerprint(_) => "not seen yet".to_owned(),
         };
         line("its SHA-256", whole);
+    }
+    if let Some(jid) = &ven.jid {
+        line("JID", jid.clone());
     }
     if let Some(policy) = &ven.signatures {
         line("signatures", policy.clone());

@@ -22,7 +22,7 @@ use crate::api::segment;
 #[command(after_help = "\
 The commands talk to the operator API of a running `oadr vtn`. Where that is: --api or OADR_API.
 They are recorded there under your user name. A VEN is named by its name, its ID or the fingerprint of
-its certificate.
+its certificate or its JID.
 
 Examples:
   oadr vens list
@@ -60,7 +60,7 @@ STATUS is known (enrolled, not registered), registered, or leaving (removed, and
     /// List the peers that were refused lately, and why
     #[command(after_help = "\
 Kept since the VTN started, the latest 200: failed TLS connections, certificates that no VEN has,
-signatures that do not count, and VENs that are not who they say. The same again is one entry.")]
+XMPP accounts that no VEN has, signatures that do not count, and VENs that are not who they say. The same again is one entry.")]
     Refused,
 }
 
@@ -74,15 +74,16 @@ struct Named {
 
 /// Make a VEN known, so that it may register
 ///
-/// Over TLS nobody is this VEN without one of the certificates that are named here. A fingerprint will do
-/// until the certificate is seen. A VEN for which none is named registers with its name alone, and that
-/// only over plain HTTP.
+/// Over TLS nobody is this VEN without one of the certificates that are named here, and over XMPP without
+/// the account. A fingerprint will do until the certificate is seen. A VEN for which nothing is named
+/// registers with its name alone, and that only over plain HTTP.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   oadr vens enrol house
   oadr vens enrol house --certificate house.pem --signatures required
   oadr vens enrol house --fingerprint A9:F8:93:E8:84:32:55:D1:4E:D6
+  oadr vens enrol house --certificate house.pem --jid house@xmpp.example
   oadr vens enrol --certificate pki/house.pem --certificate pki/plant.pem
   oadr vens enrol house --id ven-17 --group north --group pilot --resource boiler")]
 struct Enrol {
@@ -106,8 +107,8 @@ struct Enrol {
     proof: EnrolledFlags,
 }
 
-/// Change the groups, resources and certificates of a VEN, and whether it signs; what is not named stays
-/// as it is
+/// Change the groups, resources, certificates and XMPP account of a VEN, and whether it signs; what is not
+/// named stays as it is
 ///
 /// Events follow: with its next poll the VEN gets those whose targets match it now, and a cancellation
 /// of those that do so no more. A certificate that is removed is refused at once; add the new one before
@@ -122,6 +123,7 @@ Examples:
   oadr vens modify house --group north --no-resources
   oadr vens modify house --add-certificate house-2027.pem
   oadr vens modify house --remove-certificate house-2026.pem
+  oadr vens modify house --jid house@xmpp.example
   oadr vens modify house --signatures required")]
 struct Modify {
     /// The VEN's name or ID

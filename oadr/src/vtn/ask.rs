@@ -11,7 +11,7 @@ use oadr_core::vtn::{
     Answer, Assignment, Claim, Command, Input, JidChange, OptDecision, PollAnswer, Question,
     RegistrationAnswer, RegistrationRequest, SignatureChange, State, claims_of,
 };
-use oadr_core::{CertificateId, Peer};
+use oadr_core::{BareJid, CertificateId, Peer};
 use tokio::time::Instant;
 
 use super::application::NoAnswer;
@@ -141,7 +141,7 @@ impl Asked {
                     && self
                         .claims
                         .iter()
-                        .all(|claim| !matches!(claim, Claim::Certificate(_)))
+                        .all(|claim| !matches!(claim, Claim::Certificate(_) | Claim::Jid(_)))
                 {
                     self.claims.insert(0, Claim::VenId(ven_id.clone()));
                 }
@@ -155,7 +155,7 @@ impl Asked {
     }
 }
 
-/// Sees to it that a VEN has the groups, resources and certificates that the directory gives it.
+/// Sees to it that a VEN has the groups, resources, certificates and account that the directory gives it.
 async fn keep_listed(host: &Host, peer: &Peer, listed: &Listed) -> Result<(), Failure> {
     let claim = Claim::VenId(listed.ven_id.clone());
     let Some(slot) = host.registry.find(&[claim]) else {
@@ -166,6 +166,7 @@ async fn keep_listed(host: &Host, peer: &Peer, listed: &Listed) -> Result<(), Fa
         are_the_same(state.groups(), &listed.groups)
             && are_the_same(state.resources(), &listed.resources)
             && has_certificates(state, peer, listed)
+            && account(peer, listed).is_none_or(|account| state.jid() == Some(account))
             && listed
                 .signatures
                 .is_none_or(|policy| state.signatures() == Some(policy))
@@ -189,7 +190,8 @@ async fn keep_listed(host: &Host, peer: &Peer, listed: &Listed) -> Result<(), Fa
         signatures: listed
             .signatures
             .map_or(SignatureChange::Keep, SignatureChange::Own),
-        jid: JidChange::Keep,
+        jid: account(peer, listed)
+            .map_or(JidChange::Keep, |account| JidChange::Is(account.clone())),
     };
     let audit = Audit {
         at: clock::now(),
@@ -224,6 +226,14 @@ fn has_certificates(state: &State, peer: &Peer, listed: &Listed) -> bool {
             CertificateId::Hash(hash) => has(hash),
             CertificateId::Fingerprint(_) => true,
         })
+}
+
+/// The XMPP account that the directory gives a VEN, or by which the VEN was found.
+fn account<'a>(peer: &'a Peer, listed: &'a Listed) -> Option<&'a BareJid> {
+    listed.jid.as_ref().or(match peer {
+        Peer::Jid(jid) => Some(jid.account()),
+        Peer::Unproven | Peer::Certificate(_) | _ => None,
+    })
 }
 
 /// Whether both name the same, in whatever order.

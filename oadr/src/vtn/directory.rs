@@ -13,7 +13,7 @@ use std::time::Duration;
 use oadr_core::payload::Message;
 use oadr_core::value::{GroupId, RegistrationId, ResourceId, Text, VenId};
 use oadr_core::vtn::Claim;
-use oadr_core::{CertificateHash, CertificateId, Peer, SignaturePolicy};
+use oadr_core::{BareJid, CertificateHash, CertificateId, Peer, SignaturePolicy};
 use tokio::time::Instant;
 
 use super::HandlerError;
@@ -45,6 +45,18 @@ pub trait Directory: Send + Sync + 'static {
         async { Ok(None) }
     }
 
+    /// The VEN of this XMPP account; where XMPP proves one, nothing else counts.
+    ///
+    /// # Errors
+    /// It cannot be looked up now: the VEN is asked to come back.
+    fn jid_lookup(
+        &self,
+        account: &BareJid,
+    ) -> impl Future<Output = Result<Option<Listed>, HandlerError>> + Send {
+        let _ = account;
+        async { Ok(None) }
+    }
+
     /// How long an answer counts: so long a VEN that was taken out is still served. A minute unless
     /// you say otherwise.
     fn remember(&self) -> Duration {
@@ -62,6 +74,8 @@ pub struct Listed {
     /// Its certificates, whole or by their fingerprints; if there are any, nobody is this VEN without
     /// one of them. Several while one takes the place of another.
     pub certificates: Vec<CertificateId>,
+    /// Its XMPP account; if there is one, nobody is this VEN without it or one of the certificates.
+    pub jid: Option<BareJid>,
     /// What becomes of XML signatures between it and us; if absent, what is said of all VENs or by an
     /// operator of this one.
     pub signatures: Option<SignaturePolicy>,
@@ -81,6 +95,7 @@ impl Listed {
             ven_id,
             ven_name: None,
             certificates: Vec::new(),
+            jid: None,
             signatures: None,
             registration_id: None,
             groups: Vec::new(),
@@ -90,13 +105,16 @@ impl Listed {
 
     /// Whether whoever sent this can be it.
     fn is(&self, peer: &Peer, message: &Message) -> bool {
-        let proved = match peer {
-            Peer::Certificate(hash) => Some(hash),
-            Peer::Unproven | _ => None,
+        // A VEN with a certificate or an account is not to be had without it.
+        let is_proved = match peer {
+            Peer::Certificate(hash) if !self.certificates.is_empty() => {
+                self.certificates.iter().any(|id| id.names(hash))
+            }
+            Peer::Jid(jid) if self.jid.is_some() => self.jid.as_ref() == Some(jid.account()),
+            Peer::Unproven | Peer::Certificate(_) | Peer::Jid(_) | _ => {
+                self.certificates.is_empty() && self.jid.is_none()
+            }
         };
-        // A VEN with a certificate is not to be had without it.
-        let is_proved = self.certificates.is_empty()
-            || proved.is_some_and(|hash| self.certificates.iter().any(|id| id.names(hash)));
         let said = if let Message::CreatePartyRegistration(create) = message {
             create.ven_name.as_ref().filter(|name| !name.is_empty())
         } else {
@@ -162,8 +180,10 @@ impl Lookup {
             }
             // Looked up by the whole of it before.
             Claim::Fingerprint(_) => Ok(None),
-            // A directory knows no accounts.
-            Claim::Jid(_) => Ok(None),
+            Claim::Jid(account) => {
+                let look = async move { directory.by_account(&account).await };
+                within(limit, "jid_lookup", look).await
+            }
             Claim::VenId(id) => {
                 let look = async move { directory.by_name(id.as_str()).await };
                 within(limit, "ven_lookup", look).await
@@ -195,6 +215,7 @@ type Looking<'a> = Pin<Box<dyn Future<Output = Result<Option<Listed>, HandlerErr
 trait Ask: Send + Sync {
     fn by_name<'a>(&'a self, ven: &'a str) -> Looking<'a>;
     fn by_certificate(&self, certificate: CertificateHash) -> Looking<'_>;
+    fn by_account<'a>(&'a self, account: &'a BareJid) -> Looking<'a>;
 }
 
 impl<D: Directory> Ask for D {
@@ -204,5 +225,9 @@ impl<D: Directory> Ask for D {
 
     fn by_certificate(&self, certificate: CertificateHash) -> Looking<'_> {
         Box::pin(self.fingerprint_lookup(certificate))
+    }
+
+    fn by_account<'a>(&'a self, account: &'a BareJid) -> Looking<'a> {
+        Box::pin(self.jid_lookup(account))
     }
 }

@@ -5,7 +5,7 @@
 use oadr_core::payload::CreatePartyRegistration;
 use oadr_core::value::{RegistrationId, VenId};
 use oadr_core::vtn::RegistrationRequest;
-use oadr_core::{CertificateHash, Fingerprint, Peer};
+use oadr_core::{CertificateHash, Fingerprint, Jid, Peer};
 
 /// A VEN that wants to register: what it says, and what the transport proved.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,16 @@ impl RegistrationInfo {
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.certificate().map(|hash| hash.fingerprint())
+    }
+
+    /// Its XMPP session, where it came by XMPP. Through a server that lets an account in with nothing but
+    /// a certificate of its name it proves that certificate's name (rule 515).
+    #[must_use]
+    pub fn jid(&self) -> Option<&Jid> {
+        match &self.0.peer {
+            Peer::Jid(jid) => Some(jid),
+            Peer::Unproven | Peer::Certificate(_) | _ => None,
+        }
     }
 
     /// The whole message: profile, transport, push or pull, report only, signatures.
