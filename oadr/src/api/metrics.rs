@@ -49,6 +49,7 @@ async fn show(
     metrics.of_the_process(&mut text);
     metrics.of_requests(&mut text);
     metrics.of_security(&mut text);
+    metrics.of_xmpp(&mut text);
     let host = Arc::clone(&metrics.host);
     // As long as there are VENs, so not between other tasks.
     let vens = tokio::task::spawn_blocking(move || Vens::count(&host, clock::now())).await;
@@ -212,6 +213,33 @@ impl Metrics {
                 .map(|(code, count)| ([("code", *code)], count));
             text.family(name, Kind::Counter, help, counts);
         }
+    }
+
+    fn of_xmpp(&self, text: &mut Text) {
+        let Some(session) = self.host.xmpp.get() else {
+            return;
+        };
+        text.one(
+            "oadr_xmpp_session",
+            Kind::Gauge,
+            "Whether there is a session with the XMPP server: 1, or 0.",
+            u8::from(session.is_up()),
+        );
+        text.one(
+            "oadr_xmpp_sessions_total",
+            Kind::Counter,
+            "Sessions with the XMPP server; each after the first took the place of one that ended.",
+            session.figures.sessions(),
+        );
+        text.family(
+            "oadr_xmpp_refusals_total",
+            Kind::Counter,
+            "Stanzas that were answered with a stanza error, by why.",
+            session
+                .figures
+                .refusals()
+                .map(|(reason, count)| ([("reason", reason)], count)),
+        );
     }
 
     async fn of_the_store(&self, text: &mut Text) {

@@ -4,10 +4,11 @@
 
 use clap::Args;
 use hyper::Method;
+use serde::Deserialize;
 
 use super::api_client::{ApiArgs, Format};
 use super::api_error::Error;
-use super::table;
+use super::table::{self, printable};
 
 /// Ask a VTN whether it works
 #[derive(Debug, Args)]
@@ -35,7 +36,49 @@ impl HealthArgs {
             .await?;
         match self.api.format() {
             Format::Json => table::print(&answer.into_text()),
-            Format::Table => table::print("ok\n"),
+            Format::Table => table::print(&told(&answer.read()?)),
         }
+    }
+}
+
+/// The answer, as far as people are told.
+#[derive(Debug, Deserialize)]
+struct Health {
+    #[serde(default)]
+    xmpp: Option<Xmpp>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Xmpp {
+    is_up: bool,
+    #[serde(default)]
+    why: Option<String>,
+}
+
+fn told(health: &Health) -> String {
+    match &health.xmpp {
+        Some(xmpp) if !xmpp.is_up => {
+            let why = xmpp.why.as_deref().unwrap_or("it is being connected");
+            format!("ok; no session with the XMPP server: {}\n", printable(why))
+        }
+        Some(_) | None => "ok\n".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_vtn_without_its_xmpp_session_works_and_says_so() {
+        let told = |value| told(&serde_json::from_value(value).unwrap());
+        assert_eq!(told(json!({"status": "ok"})), "ok\n");
+        assert_eq!(told(json!({"xmpp": {"is_up": true}})), "ok\n");
+        assert_eq!(
+            told(json!({"xmpp": {"is_up": false, "why": "Connection refused"}})),
+            "ok; no session with the XMPP server: Connection refused\n"
+        );
     }
 }

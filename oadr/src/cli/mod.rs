@@ -45,6 +45,7 @@ mod ven_tls_flags;
 mod ven_view;
 mod vens;
 mod vtn;
+mod xmpp_flags;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -19,6 +19,7 @@ use super::proxy_flags::ProxyArgs;
 use super::push_flags::PushArgs;
 use super::settings::ConfigArgs;
 use super::tls_flags::TlsArgs;
+use super::xmpp_flags::XmppArgs;
 use super::{api_token, descriptors, notify, say};
 use crate::vtn::{self, Config};
 
@@ -113,6 +114,8 @@ pub(super) struct VtnSettings {
     #[command(flatten)]
     push: PushArgs,
     #[command(flatten)]
+    xmpp: XmppArgs,
+    #[command(flatten)]
     http: HttpArgs,
 }
 
@@ -200,6 +203,7 @@ impl VtnSettings {
         self.tls.apply(&mut config)?;
         self.proxy.apply(&mut config)?;
         self.push.apply(&mut config)?;
+        self.xmpp.apply(&mut config)?;
         Ok(config)
     }
 }

@@ -10,6 +10,7 @@ mod process;
 mod requests;
 mod store;
 mod text;
+mod xmpp_requests;
 
 pub(crate) use histogram::Histogram;
 pub(crate) use process::{open_files, resident_memory};

@@ -21,10 +21,10 @@ const RESULTS: [&str; 25] = [
     "462", "463", "464", "465", "466", "467", "468", "469", "403", "500", "503", "other",
 ];
 
-const OK: usize = 0;
-const FORBIDDEN: usize = 21;
-const FAILED: usize = 22;
-const UNAVAILABLE: usize = 23;
+pub(super) const OK: usize = 0;
+pub(super) const FORBIDDEN: usize = 21;
+pub(super) const FAILED: usize = 22;
+pub(super) const UNAVAILABLE: usize = 23;
 const OTHER: usize = 24;
 
 /// Every status that the server gives, but for 200.
@@ -70,7 +70,7 @@ impl Default for Requests {
 
 impl Requests {
     /// The time, if this message is to be timed.
-    fn begin(&self, service: ServiceName) -> Option<Instant> {
+    pub(super) fn begin(&self, service: ServiceName) -> Option<Instant> {
         let is_timed = match service {
             ServiceName::OadrPoll => {
                 let before = self.polls.fetch_add(1, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Requests {
     }
 
     /// Counts a message that was answered.
-    fn answered(
+    pub(super) fn answered(
         &self,
         service: ServiceName,
         kind: MessageKind,
@@ -142,8 +142,8 @@ impl Requests {
 /// A handler whose requests are counted.
 #[derive(Debug)]
 pub(crate) struct Measured<H> {
-    handler: H,
-    requests: Arc<Requests>,
+    pub(super) handler: H,
+    pub(super) requests: Arc<Requests>,
 }
 
 impl<H> Measured<H> {
@@ -199,7 +199,7 @@ fn result(reply: &Reply) -> usize {
     }
 }
 
-fn result_of(message: &Message) -> usize {
+pub(super) fn result_of(message: &Message) -> usize {
     let Some(response) = message.ei_response() else {
         return OK;
     };

@@ -24,7 +24,7 @@ use super::happening::{EventAnswered, Happening, OptCancelled};
 use super::offered_point::{OfferedPoint, PointRequest};
 use super::registration_info::RegistrationInfo;
 use super::report_update::ReportUpdate;
-use super::{Config, Proxy, Running, StartError, launch};
+use super::{Config, Proxy, Running, StartError, XmppConfig, launch};
 use crate::credentials::Files;
 
 /// Why a handler has no answer; it is logged, and the VEN is asked to come back (503).
@@ -127,6 +127,12 @@ impl Vtn {
     /// A proxy that ends the TLS of VENs and hands on the certificate of each.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.config.proxy = Some(proxy);
+        self
+    }
+
+    /// XMPP beside HTTP. The XMPP server need not be there when the VTN starts.
+    pub fn xmpp(mut self, xmpp: XmppConfig) -> Self {
+        self.config.xmpp = Some(xmpp);
         self
     }
 

@@ -12,7 +12,7 @@ use oadr_http::ServerConfig;
 
 #[cfg(doc)]
 use super::DEFAULT_VTN_ID;
-use super::{Proxy, PushConfig};
+use super::{Proxy, PushConfig, XmppConfig};
 use crate::credentials::Files;
 
 /// How a VTN runs.
@@ -51,6 +51,8 @@ pub struct Config {
     pub proxy: Option<Proxy>,
     /// How VENs are pushed to over HTTP; `None`: none may register for that.
     pub push: Option<PushConfig>,
+    /// XMPP beside HTTP, if there is to be.
+    pub xmpp: Option<XmppConfig>,
     /// Plain HTTP for VENs on addresses that others can reach.
     pub insecure_plain_http: bool,
     /// Plain HTTP for operators on addresses that others can reach: who can listen on the way learns
@@ -81,6 +83,7 @@ impl Default for Config {
             signature_files: None,
             proxy: None,
             push: Some(PushConfig::default()),
+            xmpp: None,
             insecure_plain_http: false,
             insecure_plain_api: false,
             http: ServerConfig::default(),

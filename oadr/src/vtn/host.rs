@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use oadr_core::machine::{Decision, Env, Loaded, Role as _, Step};
 use oadr_core::value::DateTime;
@@ -20,6 +20,7 @@ use super::register_report::PointCallbacks;
 use super::registry::{Gathered, Registry, Slot};
 use super::report_policies::ReportPolicies;
 use super::security::Trust;
+use super::xmpp::Session;
 use crate::clock;
 use crate::log_ration::LogRation;
 use crate::logging::{self, Kind};
@@ -49,6 +50,8 @@ pub(crate) struct Host {
     pub(super) ration: Arc<LogRation>,
     /// The VENs that may have to be pushed to.
     pub(crate) pushes: Pushes,
+    /// The session with the XMPP server, if there is to be one.
+    pub(crate) xmpp: OnceLock<Session>,
     outbox: mpsc::Sender<Vec<Pending>>,
     /// Whether there was no room in the outbox's queue, so that it has to look into the store.
     pub(super) is_behind: AtomicBool,
@@ -176,6 +179,7 @@ impl Host {
             teller: Teller::new(Arc::clone(&ration)),
             ration,
             pushes,
+            xmpp: OnceLock::new(),
             outbox,
             is_behind: AtomicBool::new(false),
         }

@@ -83,6 +83,7 @@ mod security;
 mod signatures;
 mod start_error;
 mod timer;
+mod xmpp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -146,6 +147,9 @@ pub use report_update::ReportUpdate;
 use security::Secured;
 pub use security::{CertificateFault, SecurityError};
 pub use start_error::StartError;
+use xmpp::Prepared;
+pub(crate) use xmpp::Session;
+pub use xmpp::{XmppConfig, XmppError};
 
 /// The VTN's ID if none is chosen. With capitals, because some peers refuse others (quirk Q3).
 pub const DEFAULT_VTN_ID: &str = "OadrVTN";
@@ -209,6 +213,7 @@ async fn launch(
 
     let push_terms = push_terms(config.push.as_ref())?;
     let secured = Secured::open(&config)?;
+    let xmpp = Prepared::open(&config, secured.xmpp.clone())?;
     let proxied = Proxied::open(&config)?;
     let data = DataDir::open(&config.data)?;
     let gate = Gate {
@@ -225,12 +230,7 @@ async fn launch(
     let base = Context {
         version: 0,
         vtn_id: vtn_id(&store, config.vtn_id).await?,
-        profiles: NonEmpty::one(Profile {
-            name: ProfileName::B,
-            transports: NonEmpty::one(Transport {
-                name: TransportName::SimpleHttp,
-            }),
-        }),
+        profiles: profiles(xmpp.is_some()),
         poll_frequency: poll,
         resend_after: poll_length / 2,
         admission: config.admission,
@@ -250,6 +250,7 @@ async fn launch(
     let origin = secured.origin(vtn);
     let Secured {
         tls,
+        xmpp: xmpp_tls,
         trust,
         watches,
         ..
@@ -281,7 +282,7 @@ async fn launch(
     let server = oadr_http::Server::new(handler, config.http);
     let metrics = api::Metrics {
         host: Arc::clone(&host),
-        requests,
+        requests: Arc::clone(&requests),
         server: server.clone(),
         started: now,
     };
@@ -315,11 +316,20 @@ async fn launch(
         let forget = retention::forget_readings(Arc::clone(&host), retention);
         clockwork.push(tokio::spawn(forget));
     }
-    clockwork.extend(Secured::keepers(watches, &host, tls.as_ref()));
+    clockwork.extend(Secured::keepers(
+        watches,
+        &host,
+        tls.as_ref(),
+        xmpp_tls.as_ref(),
+    ));
+    if let Some(xmpp) = xmpp {
+        let session = xmpp.start(&host, requests);
+        host.xmpp.get_or_init(|| session);
+    }
     let client = tls.as_ref().map(|tls| tls.client.clone());
     let transports = Transports {
         http: config.push.map(|push| HttpPush::new(push, client)),
-        xmpp: None,
+        xmpp: host.xmpp.get().map(Session::pushes),
     };
     // What there is for them may have been committed before the last end.
     host.look_for_pushes(|_| true);
@@ -411,6 +421,9 @@ impl Running {
         for server in self.servers {
             let _ = server.await;
         }
+        if let Some(xmpp) = self.host.xmpp.get() {
+            xmpp.close().await;
+        }
         for task in self.clockwork {
             task.abort();
             let _ = task.await;
@@ -425,6 +438,19 @@ impl Running {
         drop(self.data);
         tracing::info!("the VTN is down");
     }
+}
+
+/// What a VEN may register for, exactly as far as it is served.
+fn profiles(with_xmpp: bool) -> NonEmpty<Profile> {
+    let transport = |name| Transport { name };
+    let mut transports = NonEmpty::one(transport(TransportName::SimpleHttp));
+    if with_xmpp {
+        transports.push(transport(TransportName::Xmpp));
+    }
+    NonEmpty::one(Profile {
+        name: ProfileName::B,
+        transports,
+    })
 }
 
 /// How pushes are tried.

@@ -75,6 +75,10 @@ impl Reception {
         Self(host)
     }
 
+    pub(super) fn host(&self) -> &Arc<Host> {
+        &self.0
+    }
+
     /// Whether a line about this may be written.
     pub(super) fn may_log(&self, subject: Subject) -> bool {
         self.0.ration.admits(subject, Instant::now())

@@ -85,6 +85,8 @@ pub enum CertificateFault {
 #[derive(Debug)]
 pub(super) struct Secured {
     pub(super) tls: Option<TlsEnds>,
+    /// What the session with the XMPP server is encrypted with.
+    pub(super) xmpp: Option<TlsClient>,
     pub(super) trust: Trust,
     /// The certificate that clients see, for the names in it.
     shown: Option<Arc<Certificate>>,
@@ -126,6 +128,8 @@ pub(super) enum Purpose {
     Both,
     /// Signatures only.
     Signatures,
+    /// The session with an XMPP server of other CAs.
+    Xmpp,
 }
 
 /// What the host knows of certificates and signatures.
@@ -134,8 +138,8 @@ pub(crate) struct Trust {
     pub(crate) signatures: Signatures,
     pub(crate) peers: Peers,
     pub(crate) refusals: Refusals,
-    /// Those of TLS, then those that only sign.
-    own: RwLock<[Vec<Held>; 2]>,
+    /// Those of TLS, then those that only sign, then the CAs of the XMPP server.
+    own: RwLock<[Vec<Held>; 3]>,
 }
 
 impl Trust {
@@ -150,8 +154,13 @@ impl Trust {
         let place = match purpose {
             Purpose::Tls | Purpose::Both => &mut own[0],
             Purpose::Signatures => &mut own[1],
+            Purpose::Xmpp => &mut own[2],
         };
         *place = held;
+        if purpose == Purpose::Xmpp {
+            // The others are among those of TLS.
+            place.retain(|held| held.kind == HeldKind::Root);
+        }
     }
 }
 
@@ -173,7 +182,7 @@ impl Secured {
         };
         let policy = config.signatures.unwrap_or(by_default);
         let mut watches = Vec::new();
-        let (mut own, mut keys): ([Vec<Held>; 2], _) = Default::default();
+        let (mut own, mut keys): ([Vec<Held>; 3], _) = Default::default();
         let mut tls = None;
         if let Some(files) = &config.tls {
             let purpose = match config.signature_files {
@@ -192,6 +201,14 @@ impl Secured {
             own[1] = credentials.held;
             keys = credentials.signing;
         }
+        let mut xmpp = tls.as_ref().map(|tls| tls.client.clone());
+        if let Some(files) = config.xmpp.as_ref().and_then(|xmpp| xmpp.ca_files(config)) {
+            let credentials = read(&files, now, Purpose::Xmpp)?;
+            watches.push((Watch::new(files, &credentials), Purpose::Xmpp));
+            own[2].clone_from(&credentials.held);
+            own[2].retain(|held| held.kind == HeldKind::Root);
+            xmpp = Some(TlsClient::new(for_tls(credentials).1)?);
+        }
         // Whichever policy a VEN has of its own: replies to what is signed are signed.
         if policy != SignaturePolicy::Off && keys.is_empty() {
             return Err(SecurityError::NoKey);
@@ -205,6 +222,7 @@ impl Secured {
         };
         Ok(Self {
             tls,
+            xmpp,
             shown: shown.map(|held| Arc::clone(&held.certificate)),
             trust: Trust {
                 signatures: Signatures::new(terms, keys, now),
@@ -238,9 +256,11 @@ impl Secured {
         watches: Vec<(Watch, Purpose)>,
         host: &Arc<Host>,
         tls: Option<&TlsEnds>,
+        xmpp: Option<&TlsClient>,
     ) -> Vec<JoinHandle<()>> {
         let keepers = watches.into_iter().map(|(watch, purpose)| {
-            tokio::spawn(keep(Arc::clone(host), tls.cloned(), watch, purpose))
+            let ends = (tls.cloned(), xmpp.cloned());
+            tokio::spawn(keep(Arc::clone(host), ends, watch, purpose))
         });
         keepers.collect()
     }
@@ -296,12 +316,19 @@ fn fault(held: &Held, now: DateTime, purpose: Purpose) -> Option<CertificateFaul
 }
 
 /// Keeps what is in force like the files, until it is dropped.
-async fn keep(host: Arc<Host>, tls: Option<TlsEnds>, watch: Watch, purpose: Purpose) {
+async fn keep(
+    host: Arc<Host>,
+    (tls, xmpp): (Option<TlsEnds>, Option<TlsClient>),
+    watch: Watch,
+    purpose: Purpose,
+) {
     let apply = move |credentials: Credentials| -> Result<(), Refused> {
         check(&credentials, clock::now(), purpose)?;
         let (held, keys) = (credentials.held.clone(), credentials.signing.clone());
-        if let (Some(tls), Purpose::Tls | Purpose::Both) = (&tls, purpose) {
-            tls.reload(credentials)?;
+        match (purpose, &tls, &xmpp) {
+            (Purpose::Tls | Purpose::Both, Some(tls), _) => tls.reload(credentials)?,
+            (Purpose::Xmpp, _, Some(xmpp)) => xmpp.reload(for_tls(credentials).1)?,
+            (Purpose::Tls | Purpose::Both | Purpose::Signatures | Purpose::Xmpp, _, _) => {}
         }
         put_in_force(&host.trust, purpose, held, keys);
         Ok(())
@@ -312,7 +339,7 @@ async fn keep(host: Arc<Host>, tls: Option<TlsEnds>, watch: Watch, purpose: Purp
 fn put_in_force(trust: &Trust, purpose: Purpose, held: Vec<Held>, keys: Vec<Arc<SigningKey>>) {
     match purpose {
         Purpose::Both | Purpose::Signatures => trust.signatures.sign_with(keys),
-        Purpose::Tls => {}
+        Purpose::Tls | Purpose::Xmpp => {}
     }
     trust.hold(purpose, held);
 }

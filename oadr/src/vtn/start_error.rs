@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use oadr_core::value::{Duration, Text, ValueError};
 
-use super::{ProxyError, ReportPolicyError, SecurityError};
+use super::{ProxyError, ReportPolicyError, SecurityError, XmppError};
 use crate::api::token::TokenError;
 use crate::data_dir::DataDirError;
 use crate::sqlite::StoreError;
@@ -41,6 +41,9 @@ pub enum StartError {
     /// The listener for proxies.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// XMPP.
+    #[error(transparent)]
+    Xmpp(#[from] XmppError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -28,6 +28,7 @@ pub use self::letters::PushError;
 use super::host::{Failure, Host};
 use super::registry::Slot;
 use super::timer;
+use super::xmpp::XmppPush;
 use crate::store::Key;
 
 /// How many pushes may be under way at once.
@@ -51,10 +52,6 @@ pub(super) struct Transports {
     pub(super) xmpp: Option<XmppPush>,
 }
 
-/// Pushes over XMPP; there is none yet.
-#[derive(Debug)]
-pub(super) enum XmppPush {}
-
 impl Transports {
     async fn send(&self, host: &Arc<Host>, slot: &Arc<Slot>, push: &Push) -> PushOutcome {
         match &push.to {
@@ -65,9 +62,12 @@ impl Transports {
                     "pushes over HTTP are switched off (--no-push)",
                 ),
             },
-            PushAddress::Xmpp(_) => match &self.xmpp {
-                Some(xmpp) => match *xmpp {},
-                None => failed(PushFault::Unreachable, "no XMPP configured"),
+            PushAddress::Xmpp(jid) => match &self.xmpp {
+                Some(xmpp) => xmpp.send(jid, push).await,
+                None => failed(
+                    PushFault::Unreachable,
+                    "XMPP is switched off (no --xmpp-jid)",
+                ),
             },
         }
     }
