@@ -1,4 +1,5 @@
-//! The VEN before any VTN: answers that fit and others, failures, commands, restarts, clocks that jump.
+//! The VEN before any VTN: answers that fit and others, pushes, failures, commands, restarts, clocks that
+//! jump.
 //!
 //! Knows nothing of the machine but its host in memory, which checks every decision on the way.
 
@@ -23,7 +24,8 @@ use crate::value::{
     RequestId, ResourceId, ResponseRequired, SignalName, Text, TransportName, VenId, VtnId,
 };
 use crate::ven::{
-    Command, Context, Exchange, Failure, OptDraft, OptPolicy, Outgoing, Registration, Run,
+    Command, Contact, Context, Exchange, Failure, OptDraft, OptPolicy, Outgoing, PushReply,
+    Registration, Run,
 };
 
 /// A VEN that owes more than this does not send what it owes.
@@ -56,12 +58,14 @@ struct World {
 
 impl World {
     fn new(draws: &mut Draws<'_>) -> Self {
-        let context = Context {
-            ven_id: draws
-                .flip()
-                .then(|| VenId::new("ven-1").unwrap_or_default()),
-            vtn_id: draws.flip().then(vtn_id),
-            report_only: draws.below(8) == 1,
+        let ven_id = || VenId::new("ven-1").unwrap_or_default();
+        let ven_id = draws.flip().then(ven_id);
+        let vtn_id = draws.flip().then(vtn_id);
+        let mode = draws.below(8);
+        let mut context = Context {
+            ven_id,
+            vtn_id,
+            report_only: mode == 1,
             reports: match draws.below(4) {
                 0 => Vec::new(),
                 1 => Arbitrary::arbitrary(draws),
@@ -84,6 +88,7 @@ impl World {
             },
             ..Context::new(Text::new("house").unwrap_or_default())
         };
+        reach(&mut context, mode);
         let mut host = VenHost::new(context);
         let mut moods = draws.number();
         host.on_event(move |_| {
@@ -130,6 +135,20 @@ impl World {
                 let (exchange, _) = self.take_under_way()?;
                 let entropy = entropy(&mut self.inputs);
                 self.host.failed(exchange, failure, self.now, entropy)
+            }
+            14 if !Contact::of(self.host.context()).is_pull() => {
+                let message = self.push(draws);
+                let entropy = entropy(&mut self.inputs);
+                let (reply, outgoing) = self.host.pushed(message, self.now, entropy);
+                match reply {
+                    PushReply::Message(reply) => drop(over_the_wire(&reply)),
+                    PushReply::Empty => {}
+                }
+                outgoing
+            }
+            15 if !Contact::of(self.host.context()).is_pull() => {
+                let entropy = entropy(&mut self.inputs);
+                self.host.connected(self.now, entropy)
             }
             _ => match self.under_way {
                 Some((exchange, kind)) => {
@@ -230,7 +249,9 @@ impl World {
                 let mut context = self.host.context().clone();
                 context.version += 1;
                 context.opt = OptPolicy::Always(OptType::arbitrary(draws));
-                context.report_only = draws.below(4) == 1;
+                let mode = draws.below(4);
+                context.report_only = mode == 1;
+                reach(&mut context, mode);
                 if draws.below(4) == 1 {
                     context.reports = vec![ven_reports::offer(draws)];
                 }
@@ -276,6 +297,17 @@ impl World {
             _ => {
                 let kind = draws.pick(MessageKind::ALL).unwrap_or(MessageKind::Poll);
                 Some(Message::arbitrary(kind, draws))
+            }
+        }
+    }
+
+    fn push(&self, draws: &mut Draws<'_>) -> Message {
+        match draws.below(8) {
+            0..=2 => self.list(draws).into(),
+            3..=5 => ven_reports::operation(self.host.context(), self.now, draws),
+            _ => {
+                let unexpected = response(ResponseCode::OK).into();
+                self.any_answer(draws).unwrap_or(unexpected)
             }
         }
     }
@@ -386,6 +418,17 @@ impl World {
             response_required: ResponseRequired::arbitrary(draws),
         }
     }
+}
+
+/// Mostly it polls.
+fn reach(context: &mut Context, mode: usize) {
+    let address = (mode == 2).then(|| Text::new("https://ven.example"));
+    context.transport_address = address.and_then(Result::ok);
+    context.transport = if mode == 3 {
+        TransportName::Xmpp
+    } else {
+        TransportName::SimpleHttp
+    };
 }
 
 fn vtn_id() -> VtnId {

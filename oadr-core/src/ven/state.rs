@@ -74,7 +74,8 @@ pub struct Contact {
 
 impl Contact {
     /// How this configuration has it.
-    pub(super) fn of(context: &Context) -> Self {
+    #[must_use]
+    pub fn of(context: &Context) -> Self {
         Self {
             transport: context.transport,
             address: context.transport_address.clone(),

@@ -63,6 +63,8 @@ pub(super) struct Bench {
     under_way: Option<Exchange>,
     /// Everything that was sent.
     pub(super) said: Vec<Message>,
+    /// Everything that was said to pushes.
+    pub(super) replied: Vec<Message>,
     /// What the next input draws from.
     pub(super) seed: u64,
 }
@@ -87,6 +89,7 @@ impl Bench {
             },
             under_way: None,
             said: Vec::new(),
+            replied: Vec::new(),
             seed: 1,
         }
     }
@@ -269,7 +272,10 @@ impl Bench {
         let message = Box::new(message.into());
         self.say(&Input::Pushed { message });
         match self.next.reply.take().expect("a push is answered") {
-            PushReply::Message(message) => Some(*message),
+            PushReply::Message(message) => {
+                self.replied.push((*message).clone());
+                Some(*message)
+            }
             PushReply::Empty => None,
         }
     }

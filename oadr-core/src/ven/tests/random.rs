@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::bench::*;
 use super::offers::*;
+use super::pushing::listening;
 use crate::machine::{Env, Loaded, Role as _, Step};
 use crate::opt::{OptPeriod, OptSubject, OptTerms};
 use crate::payload::arbitrary::{self, Draws};
@@ -164,6 +165,20 @@ fn any_answer(bench: &Bench, draws: &mut Draws<'_>) -> Option<Message> {
     })
 }
 
+/// What a VTN might push, or not.
+fn any_push(bench: &Bench, draws: &mut Draws<'_>) -> Message {
+    match draws.below(8) {
+        0 => any_message(draws),
+        1 => reregister().into(),
+        2 if draws.below(4) == 0 => cancel("reg-1").into(),
+        3..=5 => about_reports(bench, draws),
+        _ => {
+            let events = (0..draws.below(4)).map(|_| any_event(bench, draws));
+            list(events.collect()).into()
+        }
+    }
+}
+
 /// What the application was told must make sense: nothing ends that did not begin.
 #[derive(Default)]
 struct Listener {
@@ -305,6 +320,9 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
             readings
         });
     }
+    if draws.below(2) == 0 {
+        bench.context.transport_address = listening().transport_address;
+    }
     if draws.below(4) > 0 {
         bench.register();
     } else {
@@ -359,6 +377,11 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
                     bench.fail(failures[draws.below(4)]);
                 }
             }
+            5..=7 => {
+                let message = any_push(&bench, &mut draws);
+                bench.push(message);
+            }
+            8 if draws.below(4) == 0 => bench.say(&Input::Connected),
             _ => {
                 if bench.state().is_waiting() {
                     let message = any_answer(&bench, &mut draws);
@@ -428,7 +451,7 @@ proptest! {
     fn rules_23_51_508_a_ven_says_what_is_its_to_say_and_who_it_is(numbers in numbers()) {
         use MessageKind as K;
         let (bench, _) = live(&numbers);
-        for message in &bench.said {
+        for message in bench.said.iter().chain(&bench.replied) {
             let named = match message.kind() {
                 K::QueryRegistration | K::CreatePartyRegistration => false,
                 K::CancelPartyRegistration
@@ -457,9 +480,13 @@ proptest! {
             };
             let octets = crate::codec::encode(message);
             let text = String::from_utf8(octets).unwrap();
+            // Who is not registered has no ID.
+            let outcome = message.ei_response().map(|outcome| outcome.response_code);
+            let is_nobody = outcome == Some(ResponseCode::NOT_REGISTERED)
+                || outcome == Some(ResponseCode::COMPLIANCE_ERROR);
             // Which ID that is, the VTN says: here, any.
             let says_who = text.contains("<ei:venID>") && !text.contains("<ei:venID></");
-            prop_assert!(!named || says_who, "{}", text);
+            prop_assert!(!named || is_nobody || says_who, "{}", text);
         }
     }
 
