@@ -10,6 +10,9 @@ import sys
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 
+# Bytes of one command.
+LONGEST = 64 * 1024 * 1024
+
 # Whatever a library prints goes to the log; stdout belongs to the happenings.
 _happenings = sys.stdout
 sys.stdout = sys.stderr
@@ -25,7 +28,7 @@ def say(happening, **details):
 async def commands():
     """Yield each command as it comes; end when the tests close stdin."""
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
+    reader = asyncio.StreamReader(limit=LONGEST)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         if line.strip():

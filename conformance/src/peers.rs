@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,6 +31,32 @@ pub struct Secured<'a> {
     pub authority: &'a Authority,
     /// The fingerprint that the other one's certificate must have.
     pub expects: &'a str,
+}
+
+/// A peer's account at an XMPP server.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// Where the server is.
+    pub server: SocketAddr,
+    /// Whose certificate the server has.
+    pub authority: &'a Authority,
+    /// The full JID that the peer logs in with.
+    pub jid: &'a str,
+    /// What it shows of itself.
+    pub login: Login<'a>,
+}
+
+/// How a peer logs in to an XMPP server.
+#[derive(Debug, Clone, Copy)]
+pub enum Login<'a> {
+    /// With a certificate, for the account that is this certificate's.
+    Certificate(&'a Issued),
+    /// With a certificate, but for an account that it names itself.
+    As(&'a Issued, &'a str),
+    /// With a password.
+    Password(&'a str),
+    /// With nothing.
+    Nothing,
 }
 
 /// What a VEN answers to events.
@@ -202,6 +229,40 @@ impl Peers {
         Process::start("OpenLEADR VTN", command)
     }
 
+    /// An XMPP client that sends what it is told and tells what it gets; it has not logged in yet.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn xmpp_client(&self, account: &Account<'_>) -> Result<Process, Failure> {
+        let mut command = self.script("xmpp.py");
+        account.tell(&mut command);
+        Process::start(format!("XMPP client {}", account.jid), command)
+    }
+
+    /// A VEN over XMPP with hand-written stanzas, of this venName; it does nothing unless told to.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn xmpp_ven(&self, account: &Account<'_>, name: &str) -> Result<Process, Failure> {
+        let mut command = self.script("xmpp_ven.py");
+        account.tell(&mut command);
+        command.args(["--name", name]);
+        Process::start(format!("XMPP VEN {name}"), command)
+    }
+
+    /// A VTN over XMPP with hand-written stanzas, for one VEN.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn xmpp_vtn(&self, account: &Account<'_>) -> Result<Process, Failure> {
+        let mut command = self.script("xmpp_vtn.py");
+        account.tell(&mut command);
+        Process::start("XMPP VTN", command)
+    }
+
     pub(crate) fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(folder().join(name));
@@ -215,6 +276,27 @@ impl Secured<'_> {
         command.arg("--key").arg(&self.own.key);
         command.arg("--ca").arg(self.authority.certificate());
         command.args([expects, self.expects]);
+    }
+}
+
+impl Account<'_> {
+    fn tell(&self, command: &mut Command) {
+        command.args(["--server", &self.server.to_string(), "--jid", self.jid]);
+        command.arg("--ca").arg(self.authority.certificate());
+        let (own, authzid) = match self.login {
+            Login::Certificate(own) => (own, None),
+            Login::As(own, account) => (own, Some(account)),
+            Login::Password(password) => {
+                command.args(["--password", password]);
+                return;
+            }
+            Login::Nothing => return,
+        };
+        command.arg("--certificate").arg(&own.certificate);
+        command.arg("--key").arg(&own.key);
+        if let Some(account) = authzid {
+            command.args(["--authzid", account]);
+        }
     }
 }
 

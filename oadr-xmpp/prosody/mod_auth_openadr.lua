@@ -2,15 +2,15 @@
 -- Knows nothing of OpenADR's messages. Whose certificates count is said by "ssl" in the configuration.
 --
 --   openadr_passwords    true: who shows no certificate may log in with a password (SCRAM)
+--   openadr_review       how often the certificates of those who are here are looked at again, in seconds (60)
 
 local jid = require "util.jid"
 local nodeprep = require "util.encodings".stringprep.nodeprep
 
 local COMMON_NAME = "2.5.4.3"
--- How often, in seconds, the certificates of those who are here are looked at again.
-local REVIEW = 60
 
 local passwords = module:get_option_boolean("openadr_passwords", false)
+local review = module:get_option_number("openadr_review", 60, 1)
 
 -- The certificate of the peer, if the handshake proved it, and otherwise why not.
 local function proven_certificate(session)
@@ -98,7 +98,7 @@ function external:process(authzid)
 end
 
 -- Rule 516: a certificate may also end while its owner is here.
-module:add_timer(REVIEW, function ()
+module:add_timer(review, function ()
 	local now = os.time()
 	for _, user in pairs(prosody.hosts[module.host].sessions) do
 		for _, session in pairs(user.sessions) do
@@ -109,7 +109,7 @@ module:add_timer(REVIEW, function ()
 			end
 		end
 	end
-	return REVIEW
+	return review
 end)
 
 -- Accounts with passwords are mod_auth_internal_hashed's business.

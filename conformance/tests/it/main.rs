@@ -74,3 +74,5 @@ mod units;
 mod wire;
 #[cfg(test)]
 mod working_operator;
+#[cfg(test)]
+mod xmpp_server;
