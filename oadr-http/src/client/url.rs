@@ -140,6 +140,12 @@ impl BaseUrl {
         self.port
     }
 
+    /// The URL without `/OpenADR2/Simple/2.0b`, as a VEN says where it is pushed to (spec §4.4).
+    #[must_use]
+    pub fn root(&self) -> String {
+        format!("{}://{}{}", self.scheme.name(), self.authority, self.prefix)
+    }
+
     /// The path before `/OpenADR2/Simple/2.0b`.
     #[must_use]
     pub fn prefix(&self) -> &Prefix {
@@ -186,8 +192,7 @@ impl Endpoints {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = self.scheme.name();
-        write!(f, "{scheme}://{}{}{ROOT}", self.authority, self.prefix)
+        write!(f, "{}{ROOT}", self.root())
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use super::answer::Answer;
 use super::event::Event;
 use super::handlers::Handlers;
 use super::happening::Happening;
+use super::link::{Account, Place, VtnAddress, VtnAddressError};
 use super::occasion::{
     EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptAccepted,
     OptCancelled, OptRefused, OptSent, Registered, RegistrationCancelled, RegistrationRefused,
@@ -42,7 +45,10 @@ const KEPT_SAMPLES: u32 = 1_000_000;
 #[must_use = "a VEN does nothing until it is started"]
 pub struct Ven {
     pub(super) name: Text,
-    pub(super) vtn: BaseUrl,
+    pub(super) vtn: VtnAddress,
+    pub(super) push: Option<Place>,
+    pub(super) insecure_plain_push: bool,
+    pub(super) account: Option<Account>,
     pub(super) data: Option<PathBuf>,
     pub(super) opt: OptType,
     pub(super) ven_id: Option<VenId>,
@@ -78,7 +84,73 @@ pub enum StartError {
         /// The URL.
         url: String,
         /// What is wrong with it.
+        source: VtnAddressError,
+    },
+    /// Where its VTN is to push to.
+    #[error("the URL {url:?} that the VTN is to push to: {source}")]
+    PublicUrl {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
         source: UrlError,
+    },
+    /// The VEN listens with TLS, and what the VTN is told has none.
+    #[error(
+        "the URL that the VTN is to push to begins with http://, and the VEN listens with TLS as its VTN's URL begins with https://: write https:// (--public-url)"
+    )]
+    PublicUrlWithoutTls,
+    /// Plain HTTP proves nobody's identity.
+    #[error(
+        "{0} can be reached from other machines, and without TLS anybody there can be the VTN: give the VTN's URL with https:// and the VEN's certificate (--tls-certificate); or listen on a loopback address; or say --insecure-plain-push"
+    )]
+    PlainPush(SocketAddr),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A listener and a VTN that needs none.
+    #[error(
+        "over XMPP the VTN reaches the VEN by its session: there is nothing to listen on (--push-listen)"
+    )]
+    ListenOverXmpp,
+    /// A VTN in an XMPP domain, and nobody says who the VEN is there.
+    #[error("over XMPP the VEN needs a JID of its own, such as ven1@example.com/oadr (--xmpp-jid)")]
+    NoJid,
+    /// A JID, and a VTN at a URL.
+    #[error(
+        "the VEN has a JID (--xmpp-jid), and its VTN is at a URL: the VTN's address over XMPP is xmpp: and its domain"
+    )]
+    JidOverHttp,
+    /// HTTP Basic authentication over XMPP.
+    #[error("a user and a password for HTTP do not go with XMPP")]
+    CredentialsOverXmpp,
+    /// XMPP without TLS over a network.
+    #[error(
+        "the XMPP server {0} is not on this machine, and without TLS anybody on the way could listen"
+    )]
+    PlainXmpp(String),
+    /// The file with the password of the XMPP account.
+    #[error("cannot read the password in {}: {source}", path.display())]
+    PasswordFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// There is none in it.
+    #[error("there is no password in {}", .0.display())]
+    NoPassword(PathBuf),
+    /// What the VTN is to be told.
+    #[error("the VEN's address {address:?} {source}")]
+    Address {
+        /// The URL or the JID.
+        address: String,
+        /// What is wrong with it.
+        source: ValueError,
     },
     /// The data folder.
     #[error(transparent)]
@@ -106,7 +178,8 @@ pub enum StartError {
 }
 
 impl Ven {
-    /// A VEN of this name (venName) for the VTN at a URL, with or without `/OpenADR2/Simple/2.0b`.
+    /// A VEN of this name (venName) for the VTN at a URL, with or without `/OpenADR2/Simple/2.0b`, or in an
+    /// XMPP domain: `xmpp:example.com`, with a [JID](Self::xmpp).
     ///
     /// Its registration, its opts and the random offsets that it drew are kept in an SQLite database
     /// in the folder `data`, which is made if it is not there, and is for one VEN at a time.
@@ -135,13 +208,16 @@ impl Ven {
         if text.is_empty() {
             return Err(StartError::EmptyName);
         }
-        let vtn = BaseUrl::parse(vtn).map_err(|source| StartError::Vtn {
+        let vtn = vtn.parse().map_err(|source| StartError::Vtn {
             url: crate::logging::cut(vtn).to_owned(),
             source,
         })?;
         Ok(Self {
             name: text,
             vtn,
+            push: None,
+            insecure_plain_push: false,
+            account: None,
             data: None,
             opt: OptType::OptIn,
             ven_id: None,
@@ -187,14 +263,50 @@ impl Ven {
         self
     }
 
+    /// Listens for what the VTN pushes, instead of polling it: on this address, which the VTN reaches at
+    /// `public_url`. Default: it polls.
+    ///
+    /// If the VTN's URL begins with `https`, so does this one: the VEN shows its certificate, and nobody is
+    /// heard but who shows the VTN's. A certificate is the VTN's if it is from its CA and bears the host of
+    /// the VTN's URL, or is one of those [named](Self::vtn_certificate).
+    ///
+    /// # Errors
+    /// The URL.
+    pub fn push_listener(
+        mut self,
+        address: SocketAddr,
+        public_url: &str,
+    ) -> Result<Self, StartError> {
+        let url = BaseUrl::parse(public_url).map_err(|source| StartError::PublicUrl {
+            url: crate::logging::cut(public_url).to_owned(),
+            source,
+        })?;
+        self.push = Some(Place { address, url });
+        Ok(self)
+    }
+
+    /// Listens without TLS, on whatever address: for a proxy that speaks TLS, or where nobody else can reach
+    /// it. Whoever reaches it can say anything in the VTN's name, but where signatures are
+    /// [required](Self::signatures). Default: no.
+    pub fn insecure_plain_push(mut self, insecure: bool) -> Self {
+        self.insecure_plain_push = insecure;
+        self
+    }
+
+    /// Who the VEN is over XMPP, if its VTN is in an XMPP domain.
+    pub fn xmpp(mut self, account: Account) -> Self {
+        self.account = Some(account);
+        self
+    }
+
     /// For HTTP Basic authentication (quirk Q13). Default: none.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// The VEN's certificate and key, and the CA that its VTN's certificate is from; the URL begins with
-    /// `https` then. They are read again when the files change, and on SIGHUP. Default: no TLS.
+    /// The VEN's certificate and key, and the CA that its VTN's certificate is from, or the XMPP server's; the
+    /// URL begins with `https` or `xmpp` then. They are read again when the files change, and on SIGHUP. Default: no TLS.
     pub fn tls(mut self, files: Files) -> Self {
         self.security.files = Some(files);
         self
@@ -218,13 +330,15 @@ impl Ven {
 
     /// A certificate of the VTN, if no other is to be believed, in TLS and in signatures; may be called
     /// several times, for a VTN with several keys or with a new one soon. Default: any certificate for the
-    /// URL's host from the CA.
+    /// URL's host from the CA; over XMPP any that bears the name of the VTN's account as its common name, or
+    /// the account's domain.
     pub fn vtn_certificate(mut self, certificate: CertificateId) -> Self {
         self.security.vtn_certificates.push(certificate);
         self
     }
 
-    /// Whether the VTN's certificate must bear the URL's host (§4.5). Default: yes.
+    /// Whether the VTN's certificate must bear the URL's host (§4.5), and the XMPP server's the domain.
+    /// Default: yes.
     pub fn verify_host(mut self, verify: bool) -> Self {
         self.security.verify_host = verify;
         self

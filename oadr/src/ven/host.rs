@@ -7,23 +7,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use oadr_core::SignaturePolicy;
 use oadr_core::machine::{Decision, Env, Loaded, Step};
 use oadr_core::value::{DateTime, OptType};
 use oadr_core::ven::{
-    self, Answer, Command, CommandError, Context, Failure, Input, Next, OptQuestion, Outgoing,
-    Question, ReadingsQuestion, State, Ven,
+    self, Answer, Command, CommandError, Context, Input, Next, OptQuestion, Question,
+    ReadingsQuestion, State, Ven,
 };
-use oadr_http::{BaseUrl, Client, ClientError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::event::Event;
 use super::handlers::Handlers;
 use super::happening::Happening;
+use super::link::{Link, Push};
 use super::reporting::Desk;
 use super::running::{CommandFailure, Order};
-use super::signatures::may_be_answered_by_nothing;
 use super::store::Store;
 use crate::clock;
 use crate::contained::Mishap;
@@ -42,9 +39,11 @@ const LAST_REPLY: Duration = Duration::from_secs(2);
 /// A VEN at work.
 pub(super) struct Host {
     pub(super) store: Arc<Store>,
-    pub(super) client: Arc<Client>,
-    /// Whether empty replies, which nobody can sign, count.
-    pub(super) signatures: SignaturePolicy,
+    pub(super) link: Arc<Link>,
+    /// What the VTN says by itself.
+    pub(super) pushes: mpsc::Receiver<Push>,
+    /// Hears of each new session with the VTN.
+    pub(super) connected: Arc<Notify>,
     pub(super) context: Context,
     pub(super) handlers: Handlers,
     /// Where readings are asked for.
@@ -76,6 +75,8 @@ enum Heard {
     Reply(Input),
     Deadline,
     Order(Order),
+    Push(Push),
+    Connected,
     Stop,
 }
 
@@ -94,6 +95,8 @@ impl Host {
                 }
                 Heard::Deadline => self.step(&Input::Wake).await.map(Some),
                 Heard::Order(order) => self.carry_out(order).await,
+                Heard::Push(push) => self.take(push).await.map(Some),
+                Heard::Connected => self.step(&Input::Connected).await.map(Some),
                 Heard::Stop => break,
             };
             match done {
@@ -151,11 +154,8 @@ impl Host {
     /// Sends what is to be sent; says when to wake.
     fn go_on(&self, next: Next, flight: &mut Option<Flight>) -> Option<DateTime> {
         if let Some(outgoing) = next.send {
-            *flight = Some(Box::pin(send(
-                Arc::clone(&self.client),
-                self.signatures,
-                outgoing,
-            )));
+            let link = Arc::clone(&self.link);
+            *flight = Some(Box::pin(async move { link.send(outgoing).await }));
         }
         next.wake
     }
@@ -173,6 +173,8 @@ impl Host {
             () = sleep_until(wake) => Heard::Deadline,
             Some(order) = self.orders.recv() => Heard::Order(order),
             input = reply => Heard::Reply(input),
+            () = self.connected.notified() => Heard::Connected,
+            Some(push) = self.pushes.recv() => Heard::Push(push),
         }
     }
 
@@ -209,6 +211,18 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Works off what was pushed. Whoever pushed it hears what is said to it once that is committed, and is
+    /// to come back if it could not be: then nobody answers.
+    async fn take(&mut self, push: Push) -> Result<Next, Trouble> {
+        let Push { message, reply } = push;
+        let mut next = self.step(&Input::Pushed { message }).await?;
+        if let Some(said) = next.reply.take() {
+            // Whoever pushed it may have gone away.
+            let _ = reply.send(said);
+        }
+        Ok(next)
     }
 
     /// Does what the application wants; nothing is next if it makes no sense.
@@ -389,125 +403,4 @@ async fn sleep_until(at: Option<DateTime>) {
 /// Ends when it is time to stop. Nobody left to say so means the same.
 async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
-}
-
-/// Sends a request; its outcome is the next input.
-async fn send(client: Arc<Client>, signatures: SignaturePolicy, outgoing: Outgoing) -> Input {
-    let exchange = outgoing.exchange;
-    let kind = outgoing.message.kind();
-    match client.send(outgoing.service, &outgoing.message).await {
-        Ok(answer)
-            if answer.reply.is_none()
-                && signatures == SignaturePolicy::Required
-                && !may_be_answered_by_nothing(kind) =>
-        {
-            tracing::warn!(
-                request = %kind,
-                "an empty reply, which nobody signed, does not count: signatures are required"
-            );
-            // As if it had not come.
-            let failure = Failure::Unreachable;
-            Input::Failed { exchange, failure }
-        }
-        Ok(answer) => {
-            let message = answer.reply.map(|decoded| {
-                if !decoded.drifts.is_empty() {
-                    tracing::debug!(request = %kind, drifts = ?decoded.drifts, "understood although bent");
-                }
-                if let Some((code, description)) = logging::refusal(&decoded.message) {
-                    tracing::warn!(request = %kind, %code, description, "refused");
-                }
-                Box::new(decoded.message)
-            });
-            Input::Replied { exchange, message }
-        }
-        Err(error) => {
-            tell(&kind.to_string(), &error, client.base(), signatures);
-            let failure = failure(&error, is_secured(client.base(), signatures));
-            Input::Failed { exchange, failure }
-        }
-    }
-}
-
-/// Says why there is no answer, and what to do if somebody can do something.
-fn tell(request: &str, error: &ClientError, vtn: &BaseUrl, signatures: SignaturePolicy) {
-    if let ClientError::Tls { .. } = error {
-        tracing::warn!(request, %error, "no answer: `oadr doctor vtn {vtn}` says more");
-    } else if let ClientError::Status { status, .. } = error
-        && *status == 403
-        && is_secured(vtn, signatures)
-    {
-        tracing::warn!(
-            request, %error,
-            "no answer: the VTN refuses the VEN's certificate or signature, or the lack of one; \
-             `oadr doctor vtn {vtn}` says more"
-        );
-    } else {
-        tracing::warn!(request, %error, "no answer");
-    }
-}
-
-/// Whether a VTN may refuse the VEN for its certificate or signature.
-fn is_secured(vtn: &BaseUrl, signatures: SignaturePolicy) -> bool {
-    vtn.is_https() || signatures != SignaturePolicy::Off
-}
-
-fn failure(error: &ClientError, is_secured: bool) -> Failure {
-    match error {
-        // Rule 517: the VEN is refused and not what it says, until somebody sets a clock right or enrols
-        // its certificate. Nothing is dropped over that.
-        ClientError::Status { status, .. } if *status == 403 && is_secured => Failure::Unreachable,
-        // What does not count has not come: what was said is said again, and nothing is dropped.
-        ClientError::Connect { .. }
-        | ClientError::Tls { .. }
-        | ClientError::TimedOut { .. }
-        | ClientError::Broken { .. }
-        | ClientError::Unsigned { .. }
-        | ClientError::Unsealed { .. } => Failure::Unreachable,
-        ClientError::Status {
-            status,
-            retry_after,
-            ..
-        } if *status == 503 || *status == 429 => Failure::Busy {
-            retry_after: retry_after.and_then(|wait| TimeDelta::from_std(wait).ok()),
-        },
-        ClientError::Status { status, .. } if status.is_client_error() => Failure::Refused,
-        ClientError::Status { .. }
-        | ClientError::Undecodable { .. }
-        | ClientError::TooLarge { .. }
-        | ClientError::ContentCoding { .. }
-        | ClientError::Corrupt { .. }
-        | _ => Failure::Broken,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use oadr_http::SealError;
-
-    use super::*;
-
-    #[test]
-    fn what_does_not_count_costs_no_answer_that_is_owed() {
-        let refused = || SealError::new(std::io::Error::other("signed by another"));
-        for error in [
-            ClientError::Unsealed { source: refused() },
-            ClientError::Unsigned { source: refused() },
-        ] {
-            assert_eq!(failure(&error, true), Failure::Unreachable);
-        }
-    }
-
-    #[test]
-    fn rule_517_a_ven_that_is_refused_drops_nothing() {
-        let refused = |status: u16| ClientError::Status {
-            status: hyper::StatusCode::from_u16(status).unwrap(),
-            retry_after: None,
-            excerpt: String::new(),
-        };
-        assert_eq!(failure(&refused(403), true), Failure::Unreachable);
-        // Without TLS and signatures nobody can mean the VEN.
-        assert_eq!(failure(&refused(403), false), Failure::Refused);
-        assert_eq!(failure(&refused(404), true), Failure::Refused);
-    }
 }

@@ -227,6 +227,7 @@ mod event;
 mod handlers;
 mod happening;
 mod host;
+mod link;
 mod meter;
 mod occasion;
 mod on_event;
@@ -252,7 +253,7 @@ pub use oadr_core::ven::{
     Command, CommandError, EndReason, KnownEvent, Opt, OptDraft, OptStanding, Registration, Run,
     Stance, State,
 };
-pub use oadr_core::{CertificateId, SignaturePolicy};
+pub use oadr_core::{BareJid, CertificateId, Jid, JidError, SignaturePolicy};
 pub use oadr_http::Credentials;
 
 pub use answer::Answer;
@@ -261,6 +262,7 @@ pub(crate) use control::{AskError, CorrectedReading, Request, ask};
 pub use control::{CONTROL_SOCKET, Control, ControlError};
 pub use event::{Event, Interval, Signal};
 pub use happening::{Happening, HappeningId};
+pub use link::{Account, LinkStatus, VtnAddress, VtnAddressError};
 pub use meter::{GreenButtonFile, MeterCommand, MeterFile, Profile, SimulatedMeter, status_of};
 pub use occasion::{
     EventCancelled, EventEnded, EventModified, EventStarted, IntervalStarted, OptAccepted,

@@ -8,6 +8,7 @@ use oadr_core::ven::{Command, CommandError, Registration, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::link::LinkStatus;
 use super::reporting::{Offered, SampleCounts};
 use crate::sqlite::StoreError;
 
@@ -17,6 +18,7 @@ use crate::sqlite::StoreError;
 pub struct Running {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) status: watch::Receiver<Arc<State>>,
+    pub(super) line: watch::Receiver<LinkStatus>,
     pub(super) stop: watch::Sender<bool>,
     pub(super) offered: Arc<Offered>,
     pub(super) task: JoinHandle<()>,
@@ -52,6 +54,27 @@ impl Running {
     #[must_use]
     pub fn status(&self) -> Arc<State> {
         Arc::clone(&self.status.borrow())
+    }
+
+    /// How the VEN and its VTN can reach each other now.
+    #[must_use]
+    pub fn link(&self) -> LinkStatus {
+        self.line.borrow().clone()
+    }
+
+    /// Waits until the VTN can be reached, as far as the VEN can tell: over XMPP, until there is a session and
+    /// the VTN's JIDs are known. Over HTTP that is so from the beginning.
+    ///
+    /// # Errors
+    /// [`CommandFailure::Stopped`].
+    pub async fn linked(&self) -> Result<LinkStatus, CommandFailure> {
+        let mut line = self.line.clone();
+        let is_up = |status: &LinkStatus| match status {
+            LinkStatus::Polling | LinkStatus::Listening(_) | LinkStatus::Up { .. } => true,
+            LinkStatus::Down { .. } => false,
+        };
+        let up = line.wait_for(is_up).await;
+        Ok(up.map_err(|_| CommandFailure::Stopped)?.clone())
     }
 
     /// How many samples were taken for reports since the start, and how many are missing.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use oadr_core::{CertificateId, SignaturePolicy};
-use oadr_http::tls::{Roots, TlsClient, TlsClientConfig, TlsError};
+use oadr_http::tls::{Roots, TlsClient, TlsClientConfig, TlsError, TlsServer, TlsServerConfig};
 use oadr_http::{BaseUrl, ClientConfig};
 
-use super::signatures::{Means, Signatures};
+use super::signatures::{Means, Signatures, VtnName};
 use crate::clock;
 use crate::credentials::{self, Credentials, CredentialsError, Files, Refused, Watch};
 
@@ -26,6 +26,33 @@ pub(super) struct Security {
     pub(super) verify_host: bool,
 }
 
+/// The line that is to be secured.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Line<'a> {
+    /// To a URL.
+    Http {
+        vtn: &'a BaseUrl,
+        /// Whether the VEN listens for pushes with TLS.
+        listens: bool,
+    },
+    /// To an XMPP server.
+    Xmpp {
+        /// Whether the server is spoken to plainly, on this machine.
+        is_plain: bool,
+        /// Whether the VEN logs in with its certificate.
+        shows_certificate: bool,
+    },
+}
+
+impl Line<'_> {
+    fn is_tls(self) -> bool {
+        match self {
+            Self::Http { vtn, .. } => vtn.is_https(),
+            Self::Xmpp { is_plain, .. } => !is_plain,
+        }
+    }
+}
+
 /// Why there is no TLS, or there are no signatures, as asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +62,26 @@ pub enum SecurityError {
         "the VTN's URL begins with http://, which has no TLS: write https://, or leave certificates and CAs out (with --signatures required or optional they may stay: they are for the signatures then)"
     )]
     NoTls,
+    /// XMPP without TLS.
+    #[error(
+        "with --insecure-plain-xmpp there is no TLS, and no certificate counts: leave certificates and CAs out (with --signatures required or optional they may stay: they are for the signatures then)"
+    )]
+    PlainXmpp,
+    /// XMPP and nobody to believe.
+    #[error(
+        "XMPP wants TLS, and nobody says whose certificate is to be believed: name the file with the CA of the XMPP server (--tls-ca). The CAs of the system are not used"
+    )]
+    NoServerCa,
+    /// XMPP and nothing to log in with.
+    #[error(
+        "to log in to the XMPP server the VEN needs a certificate and its private key (--tls-certificate, --tls-key), or a password (--xmpp-password-file)"
+    )]
+    NoLogin,
+    /// A listener with TLS and nothing to show.
+    #[error(
+        "to listen for pushes with TLS the VEN needs a certificate and its private key: name their files (--tls-certificate, --tls-key)"
+    )]
+    NoServerKey,
     /// `https` and nobody to believe.
     #[error(
         "the VTN's URL begins with https://, and nobody says whose certificate is to be believed: name the file with the CA of the VTN (--tls-ca). The CAs of the system are not used"
@@ -67,13 +114,31 @@ pub enum SecurityError {
 /// What was made of it.
 #[derive(Debug)]
 pub(super) struct Secured {
-    tls: Option<TlsClient>,
+    pub(super) tls: Option<TlsClient>,
+    /// For the listener, if there is one.
+    pub(super) listener: Option<TlsServer>,
     pub(super) seal: Option<Arc<Signatures>>,
     pub(super) policy: SignaturePolicy,
     /// Whether requests are signed.
     pub(super) signs: bool,
-    asked: Security,
+    asked: Asked,
     watch: Option<Watch>,
+}
+
+/// What was asked for that is needed again when files change.
+#[derive(Debug)]
+struct Asked {
+    verify_host: bool,
+    vtn_certificates: Vec<CertificateId>,
+    /// The host of the VTN's URL. Over XMPP there is none: who is connected to is the XMPP server.
+    vtn: Option<String>,
+}
+
+/// What was made of the files.
+struct Found {
+    client: TlsClientConfig,
+    server: TlsServerConfig,
+    signing: Means,
 }
 
 impl Default for Security {
@@ -93,26 +158,53 @@ impl Security {
     ///
     /// # Errors
     /// See [`SecurityError`].
-    pub(super) fn secure(self, vtn: &BaseUrl) -> Result<Secured, SecurityError> {
+    pub(super) fn secure(self, line: Line<'_>) -> Result<Secured, SecurityError> {
+        let is_tls = line.is_tls();
         let files = self.files.clone().unwrap_or_default();
         let (own, roots) = (files.certificates.len(), !files.roots.is_empty());
         let believes = roots || !self.vtn_certificates.is_empty();
-        let policy = self.signatures.unwrap_or(if vtn.is_https() {
+        let policy = self.signatures.unwrap_or(if is_tls {
             SignaturePolicy::Optional
         } else {
             SignaturePolicy::Off
         });
         let signatures = policy != SignaturePolicy::Off;
-        if vtn.is_https() {
-            if !believes {
-                return Err(SecurityError::NoCa);
+        match line {
+            Line::Http { listens, .. } if is_tls => {
+                if !believes {
+                    return Err(SecurityError::NoCa);
+                }
+                if listens && own == 0 {
+                    return Err(SecurityError::NoServerKey);
+                }
             }
-        } else if signatures {
-            if !believes {
-                return Err(SecurityError::NoSigner);
+            Line::Xmpp {
+                shows_certificate, ..
+            } if is_tls => {
+                // What was named is the VTN's, not the server's.
+                if !roots {
+                    return Err(SecurityError::NoServerCa);
+                }
+                if shows_certificate && own == 0 {
+                    return Err(SecurityError::NoLogin);
+                }
             }
-        } else if believes || self.files.is_some() || !self.verify_host {
-            return Err(SecurityError::NoTls);
+            Line::Xmpp {
+                shows_certificate: true,
+                ..
+            } => return Err(SecurityError::NoLogin),
+            Line::Http { .. } | Line::Xmpp { .. } => {
+                if signatures {
+                    if !believes {
+                        return Err(SecurityError::NoSigner);
+                    }
+                } else if believes || self.files.is_some() || !self.verify_host {
+                    return Err(match line {
+                        Line::Http { .. } => SecurityError::NoTls,
+                        Line::Xmpp { .. } => SecurityError::PlainXmpp,
+                    });
+                }
+            }
         }
         if own > 1 {
             return Err(SecurityError::Several(own));
@@ -128,43 +220,73 @@ impl Security {
             .files
             .as_ref()
             .map(|files| Watch::new(files.clone(), &credentials));
-        let (config, means) = self.means(credentials)?;
-        let signs = signatures && means.key.is_some();
+        let asked = Asked {
+            verify_host: self.verify_host,
+            vtn_certificates: self.vtn_certificates,
+            vtn: match line {
+                Line::Http { vtn, .. } => Some(vtn.host().to_owned()),
+                Line::Xmpp { .. } => None,
+            },
+        };
+        let found = asked.means(credentials)?;
+        let signs = signatures && found.signing.key.is_some();
         let seal = signatures.then(|| {
-            let host = self.verify_host.then(|| vtn.host().to_owned());
-            let pinned = self.vtn_certificates.clone();
+            let name = self.verify_host.then(|| match &asked.vtn {
+                Some(host) => VtnName::Host(host.clone()),
+                None => VtnName::Account,
+            });
+            let pinned = asked.vtn_certificates.clone();
             Arc::new(Signatures::new(
                 policy,
                 self.window,
                 clock::now(),
                 pinned,
-                host,
-                means,
+                name,
+                found.signing,
             ))
         });
-        let tls = match vtn.is_https() {
-            true => Some(TlsClient::new(config)?),
+        let tls = match is_tls {
+            true => Some(TlsClient::new(found.client)?),
             false => None,
+        };
+        let listener = match line {
+            Line::Http { listens: true, .. } => Some(TlsServer::new(found.server)?),
+            Line::Http { listens: false, .. } | Line::Xmpp { .. } => None,
         };
         Ok(Secured {
             tls,
+            listener,
             seal,
             policy,
             signs,
-            asked: self,
+            asked,
             watch,
         })
     }
+}
 
+impl Asked {
     /// What TLS and signatures need of the files.
-    fn means(&self, credentials: Credentials) -> Result<(TlsClientConfig, Means), TlsError> {
+    fn means(&self, credentials: Credentials) -> Result<Found, TlsError> {
         let roots = Roots::new(credentials.roots.clone())?;
-        let mut config = TlsClientConfig::new(credentials.roots);
-        config.identity = credentials.identities.into_iter().next();
-        config.verify_host = self.verify_host;
-        config.servers.clone_from(&self.vtn_certificates);
+        let identity = credentials.identities.into_iter().next();
+        let own = identity.clone().into_iter().collect();
+        // Whoever pushes is the VTN: what is believed of the one is believed of the other.
+        let mut server = TlsServerConfig::new(own, credentials.roots.clone());
+        server.clients.clone_from(&self.vtn_certificates);
+        server.client_host = self.vtn.clone().filter(|_| self.verify_host);
+        let mut client = TlsClientConfig::new(credentials.roots);
+        client.identity = identity;
+        client.verify_host = self.verify_host;
+        if self.vtn.is_some() {
+            client.servers.clone_from(&self.vtn_certificates);
+        }
         let key = credentials.signing.into_iter().next();
-        Ok((config, Means { key, roots }))
+        Ok(Found {
+            client,
+            server,
+            signing: Means { key, roots },
+        })
     }
 }
 
@@ -180,14 +302,18 @@ impl Secured {
         let Some(watch) = self.watch else {
             return;
         };
-        let (tls, seal, asked) = (self.tls, self.seal, self.asked);
+        let (tls, listener, seal, asked) = (self.tls, self.listener, self.seal, self.asked);
         let apply = move |credentials| {
-            let (config, means) = asked.means(credentials).map_err(Refused::from)?;
+            let found = asked.means(credentials).map_err(Refused::from)?;
+            if let Some(listener) = &listener {
+                // The same certificates are good for the client then.
+                listener.reload(found.server)?;
+            }
             if let Some(tls) = &tls {
-                tls.reload(config)?;
+                tls.reload(found.client)?;
             }
             if let Some(seal) = &seal {
-                seal.replace(means);
+                seal.replace(found.signing);
             }
             Ok(())
         };
@@ -204,7 +330,14 @@ mod tests {
     fn refusal(url: &str, change: impl FnOnce(&mut Security)) -> SecurityError {
         let mut security = Security::default();
         change(&mut security);
-        security.secure(&BaseUrl::parse(url).unwrap()).unwrap_err()
+        security
+            .secure(http(&BaseUrl::parse(url).unwrap()))
+            .unwrap_err()
+    }
+
+    fn http(vtn: &BaseUrl) -> Line<'_> {
+        let listens = false;
+        Line::Http { vtn, listens }
     }
 
     fn files(security: &mut Security, own: &[&str], roots: &[&str]) {
@@ -218,7 +351,7 @@ mod tests {
     #[test]
     fn nothing_said_at_http_is_nothing() {
         let vtn = BaseUrl::parse("http://127.0.0.1:8080").unwrap();
-        let secured = Security::default().secure(&vtn).unwrap();
+        let secured = Security::default().secure(http(&vtn)).unwrap();
         assert_eq!(secured.policy, SignaturePolicy::Off);
         assert!(secured.tls.is_none() && secured.seal.is_none() && !secured.signs);
     }
@@ -279,5 +412,44 @@ mod tests {
             });
             assert!(matches!(error, SecurityError::Window), "{error}");
         }
+    }
+
+    #[test]
+    fn a_listener_with_tls_needs_something_to_show() {
+        let mut security = Security::default();
+        files(&mut security, &[], &["ca.pem"]);
+        let vtn = BaseUrl::parse("https://127.0.0.1").unwrap();
+        let line = Line::Http {
+            vtn: &vtn,
+            listens: true,
+        };
+        let error = security.secure(line).unwrap_err();
+        assert!(matches!(error, SecurityError::NoServerKey), "{error}");
+    }
+
+    #[test]
+    fn rule_515_xmpp_needs_tls_and_a_login() {
+        let secure = |own: &[&str], roots: &[&str], is_plain, shows_certificate| {
+            let mut security = Security::default();
+            if !own.is_empty() || !roots.is_empty() {
+                files(&mut security, own, roots);
+            }
+            security.secure(Line::Xmpp {
+                is_plain,
+                shows_certificate,
+            })
+        };
+        for (own, roots, is_plain, shows_certificate, said) in [
+            (&[][..], &[][..], false, false, "XMPP wants TLS"),
+            (&["a.pem"], &[], false, true, "XMPP wants TLS"),
+            (&[], &["ca.pem"], false, true, "--xmpp-password-file"),
+            (&["a.pem"], &["ca.pem"], true, true, "--xmpp-password-file"),
+            (&[], &["ca.pem"], true, false, "--insecure-plain-xmpp"),
+        ] {
+            let error = secure(own, roots, is_plain, shows_certificate).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+        let secured = secure(&[], &[], true, false).unwrap();
+        assert!(secured.tls.is_none() && secured.seal.is_none());
     }
 }

@@ -28,11 +28,20 @@ pub(super) struct Signatures {
     /// Whose signatures count, if no others do.
     pinned: Vec<CertificateId>,
     /// The name that must be in the VTN's certificate; `None` for any.
-    host: Option<String>,
+    name: Option<VtnName>,
     means: RwLock<Means>,
     seen: Mutex<ReplayGuard>,
     /// The signer of the last reply: it signs the next one too, and its key is ready.
     signer: Mutex<Option<Arc<Certificate>>>,
+}
+
+/// The name that a VTN's certificate has to bear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum VtnName {
+    /// The host of its URL.
+    Host(String),
+    /// Over XMPP: the name of its account as the common name (rule 515), or the account's domain.
+    Account,
 }
 
 /// What is replaced when files change.
@@ -84,7 +93,7 @@ impl Signatures {
         window: chrono::TimeDelta,
         start: DateTime,
         pinned: Vec<CertificateId>,
-        host: Option<String>,
+        name: Option<VtnName>,
         means: Means,
     ) -> Self {
         let verifying = Policy {
@@ -96,7 +105,7 @@ impl Signatures {
             policy,
             verifying,
             pinned,
-            host,
+            name,
             means: RwLock::new(means),
             seen: Mutex::new(ReplayGuard::new(window)),
             signer: Mutex::default(),
@@ -188,10 +197,19 @@ impl Signatures {
         }
         let means = self.means.read().unwrap_or_else(PoisonError::into_inner);
         let leaf = CertificateDer::from(certificate.der());
-        match means
-            .roots
-            .verify_server(&leaf, &[], self.host.as_deref(), unix_time(now))
-        {
+        let host = match (&self.name, server) {
+            (None, _) => None,
+            (Some(VtnName::Host(host)), _) => Some(host.as_str()),
+            (Some(VtnName::Account), Peer::Jid(jid)) => {
+                let account = jid.account();
+                let is_its_name = |name: &str| name.to_lowercase() == account.local();
+                let is_named = certificate.common_name().is_some_and(is_its_name);
+                (!is_named).then_some(account.domain())
+            }
+            // Nobody speaks otherwise over XMPP.
+            (Some(VtnName::Account), Peer::Certificate(_) | Peer::Unproven | _) => Some(""),
+        };
+        match means.roots.verify_server(&leaf, &[], host, unix_time(now)) {
             Ok(()) => Ok(certificate),
             Err(source) => Err(NotUnsealed::Stranger {
                 subject: certificate.subject().to_owned(),
@@ -327,7 +345,7 @@ mod tests {
                 TimeDelta::seconds(60),
                 noon(),
                 pinned.collect(),
-                Some(HOST.to_owned()),
+                Some(VtnName::Host(HOST.to_owned())),
                 self.means(),
             )
         }
