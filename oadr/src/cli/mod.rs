@@ -41,11 +41,13 @@ mod target_flag;
 mod tls_flags;
 mod unit;
 mod ven;
+mod ven_link_flags;
 mod ven_tls_flags;
 mod ven_view;
 mod vens;
 mod vtn;
 mod xmpp_flags;
+mod xmpp_server;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -9,20 +9,21 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
 use oadr_core::value::{MarketContext, OptType, ResourceId, Text, VenId, VtnId};
-use oadr_http::{BaseUrl, Credentials};
+use oadr_http::Credentials;
 
 use super::exit::Exit;
 use super::report_flag::{self, ReportFlag};
 use super::settings::ConfigArgs;
+use super::ven_link_flags::VenLinkArgs;
 use super::ven_tls_flags::VenTlsArgs;
 use super::{notify, say};
-use crate::ven::{CONTROL_SOCKET, Control, OnEvent, Ven};
+use crate::ven::{CONTROL_SOCKET, Control, OnEvent, Ven, VtnAddress};
 
 /// Run a VEN.
 ///
 /// It registers with the VTN, polls as often as the VTN asks for, answers events and keeps its state
 /// in an SQLite database in the data folder, so that it goes on where it was after a restart or a
-/// crash.
+/// crash. With --push-listen and over XMPP it does not poll: the VTN says by itself what there is.
 ///
 /// What happens is printed on stdout, one JSON object a line: `registered`, `event_received`,
 /// `event_modified`, `event_cancelled`, `opt_sent`, `event_started`, `interval_started`,
@@ -48,9 +49,9 @@ pub(super) struct VenArgs {
 /// How the VEN runs: each of these is an option, a variable and a key of the file.
 #[derive(Debug, Args)]
 pub(super) struct VenSettings {
-    /// The VTN's URL, with or without /OpenADR2/Simple/2.0b.
+    /// The VTN's URL, with or without /OpenADR2/Simple/2.0b; or xmpp: and its XMPP domain, with --xmpp-jid.
     #[arg(long, value_name = "URL")]
-    vtn: BaseUrl,
+    vtn: VtnAddress,
     /// How the VEN introduces itself (venName).
     #[arg(long, value_name = "NAME")]
     name: Text,
@@ -105,6 +106,8 @@ pub(super) struct VenSettings {
     #[arg(long, value_name = "PASSWORD", hide_env_values = true)]
     http_password: Option<String>,
     #[command(flatten)]
+    link: VenLinkArgs,
+    #[command(flatten)]
     tls: VenTlsArgs,
 }
 
@@ -115,6 +118,8 @@ Examples:
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --report 'power unit=powerReal:kW min=PT1S source=file:/run/meter'
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --report 'power unit=powerReal:kW source=simulated:office,peak=50000'
   oadr ven --vtn https://vtn.example.com:8080 --name Pump1 --tls-ca ca.pem --tls-certificate pump1.pem --signatures required
+  oadr ven --vtn https://vtn.example.com:8080 --name Pump1 --tls-ca ca.pem --tls-certificate pump1.pem --push-listen 0.0.0.0:8443 --public-url https://pump1.example.com:8443
+  oadr ven --vtn xmpp:example.com --name Pump1 --tls-ca ca.pem --tls-certificate pump1.pem --xmpp-jid pump1@example.com/oadr
   oadr ven --vtn http://127.0.0.1:8080 --name Pump1 --cancel-registration";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -217,5 +222,5 @@ fn ven(args: VenSettings) -> Result<Ven, Box<dyn Error>> {
         (None, Some(_)) => return Err("http_password needs an http_user".into()),
         (None, None) => {}
     }
-    args.tls.apply(ven)
+    args.tls.apply(args.link.apply(ven)?)
 }

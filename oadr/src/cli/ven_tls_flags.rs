@@ -18,14 +18,14 @@ use crate::ven::Ven;
 #[command(next_help_heading = "TLS and signatures")]
 pub(super) struct VenTlsArgs {
     /// The file with the VEN's certificate in PEM, and the chain to its CA after it if there is one. It is
-    /// shown to a VTN at https://, and its key signs.
+    /// shown to a VTN at https://, to an XMPP server and to who pushes, and its key signs.
     #[arg(long, value_name = "FILE")]
     tls_certificate: Option<PathBuf>,
     /// The file with its private key. [default: the certificate's file, or NAME-key.pem beside NAME.pem]
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// The file with the CA that the VTN's certificate is from; may be given several times. The system's
-    /// CAs are not used.
+    /// The file with the CA that the VTN's certificate is from, or the XMPP server's; may be given several
+    /// times. The system's CAs are not used.
     #[arg(long = "tls-ca", value_name = "FILE")]
     tls_cas: Vec<PathBuf>,
     /// The file with the passphrase of an encrypted key. Without it and OADR_TLS_PASSPHRASE it is asked for.
@@ -42,7 +42,8 @@ pub(super) struct VenTlsArgs {
     )]
     tls_passphrase: Option<Passphrase>,
     /// A certificate of the VTN by its fingerprint or its SHA-256 hash, if no other is to be believed, in
-    /// TLS and in signatures; may be given several times. [default: any for the URL's host from --tls-ca]
+    /// TLS and in signatures; may be given several times. [default: any from --tls-ca for the URL's host, or
+    /// over XMPP of the VTN's account]
     #[arg(long = "vtn-certificate", value_name = "ID")]
     vtn_certificates: Vec<CertificateId>,
     /// Believe certificates that do not bear the URL's host, which some VTNs have. Any server's from
