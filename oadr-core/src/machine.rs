@@ -215,6 +215,17 @@ impl<R: Role> Decision<R> {
         Loaded { version, state }
     }
 
+    /// This decision and one on what follows from it, with the reply of that, to be committed as one.
+    pub(crate) fn and_then(mut self, next: Self) -> Self {
+        self.changes.extend(next.changes);
+        self.facts.extend(next.facts);
+        self.effects.extend(next.effects);
+        self.claims.take.extend(next.claims.take);
+        self.claims.drop.extend(next.claims.drop);
+        self.reply = next.reply;
+        self
+    }
+
     /// The reply, now that the decision is committed.
     #[must_use]
     pub fn release(self, proof: Committed) -> R::Reply {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Assignment, Claim};
-use crate::{CertificateHash, CertificateId, Peer};
+use crate::{CertificateHash, CertificateId};
 
 /// Each certificate once. None: the transport proves nothing of this VEN.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,17 +37,6 @@ impl Certificates {
     /// Whether this one is among them, but was only told.
     pub(super) fn have_only_heard_of(&self, certificate: &CertificateHash) -> bool {
         self.have(certificate) && !self.0.contains(&CertificateId::Hash(*certificate))
-    }
-
-    /// Whether a peer is this VEN, as far as the transport goes: a VEN that a certificate proves is not
-    /// to be had without it, and one that none proves is not to be had with any.
-    pub(super) fn prove(&self, peer: &Peer) -> bool {
-        match peer {
-            Peer::Unproven => self.is_empty(),
-            Peer::Certificate(hash) => self.have(hash),
-            // TODO(push): the VEN's account.
-            Peer::Jid(_) => false,
-        }
     }
 
     /// One comes in; what is known of it is made more exact.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::certificates::Certificates;
 use super::delivery::{Content, Delivery, EventAnswer, Outline, Progress};
 use super::state::{Decided, KnownBy, Metadata, Registration, State, Task};
-use super::{Claim, Effect, Fact, OptChange, Question, Reply, ReportChange, Vtn};
+use super::{
+    Claim, Effect, Fact, OptChange, PushChange, Question, Reply, ReportChange, Vtn, push_link,
+};
 use crate::machine::Role;
 use crate::payload::Report;
 use crate::rhythm::Rhythm;
@@ -89,6 +91,12 @@ pub enum Change {
         registration: Registration,
         /// When to give up on telling it our reports (rule 301).
         give_up_at: DateTime,
+        /// Its XMPP account, where the transport proved one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jid: Option<BareJid>,
+        /// From when it is pushed to, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pushes_from: Option<DateTime>,
     },
     /// It registered again under the same IDs (rule 405).
     Reregistered {
@@ -96,6 +104,12 @@ pub enum Change {
         ven_name: Option<Text>,
         /// The registration.
         registration: Registration,
+        /// Its XMPP account, where the transport proved one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jid: Option<BareJid>,
+        /// From when it is pushed to, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pushes_from: Option<DateTime>,
     },
     /// Its registration ended (rule 407); the VEN stays known.
     RegistrationCancelled,
@@ -163,6 +177,8 @@ pub enum Change {
     Report(ReportChange),
     /// Something about its opts.
     Opt(OptChange),
+    /// Something about what is pushed to it.
+    Push(PushChange),
     /// A version of an event went out for the first time.
     EventSent {
         /// The event.
@@ -263,6 +279,8 @@ impl Role for Vtn {
                 certificate,
                 registration,
                 give_up_at,
+                jid,
+                pushes_from,
             } => {
                 state.erase_registration();
                 state.known_by = state.known_by.or(Some(KnownBy::Registration));
@@ -271,7 +289,11 @@ impl Role for Vtn {
                 if let Some(certificate) = certificate {
                     state.certificates.add(&CertificateId::Hash(*certificate));
                 }
+                if jid.is_some() {
+                    state.jid.clone_from(jid);
+                }
                 state.registration = Some(registration.clone());
+                push_link::registered(state, *pushes_from, true);
                 state.metadata.push(Metadata {
                     answers: None,
                     rhythm: None,
@@ -281,10 +303,18 @@ impl Role for Vtn {
             Change::Reregistered {
                 ven_name,
                 registration,
+                jid,
+                pushes_from,
             } => {
+                let was_at = state.push_address();
                 state.ven_name.clone_from(ven_name);
+                if jid.is_some() {
+                    state.jid.clone_from(jid);
+                }
                 state.registration = Some(registration.clone());
                 state.reregistration = None;
+                let has_moved = state.push_address() != was_at;
+                push_link::registered(state, *pushes_from, has_moved);
             }
             Change::RegistrationCancelled => state.erase_registration(),
             Change::Forgotten => *state = State::default(),
@@ -332,6 +362,7 @@ impl Role for Vtn {
             Change::OffersRegistered { offers } => state.offers.clone_from(offers),
             Change::Report(change) => state.reports.apply(change),
             Change::Opt(change) => state.opts.apply(change),
+            Change::Push(change) => push_link::apply(state, change),
             Change::EventSent {
                 event_id,
                 revision,
@@ -375,6 +406,9 @@ impl Role for Vtn {
                 state.events.remove(event_id);
                 state.opts.forget_event(event_id);
             }
+        }
+        if state.link.is_some() {
+            push_link::settle(state);
         }
     }
 

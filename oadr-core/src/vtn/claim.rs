@@ -38,6 +38,20 @@ pub fn claims_of(input: &Input) -> Vec<Claim> {
             Claim::Fingerprint(hash.fingerprint()),
         ];
     }
+    if let Peer::Jid(jid) = peer {
+        let mut claims = vec![Claim::Jid(jid.account().clone())];
+        // A VEN that nothing proves yet may register again over XMPP, and is proved from then on.
+        if let Message::CreatePartyRegistration(create) = message
+            && let Some(ven_id) = create.ven_id.as_ref().filter(|id| !id.is_empty())
+            && create
+                .registration_id
+                .as_ref()
+                .is_some_and(|id| !id.is_empty())
+        {
+            claims.push(Claim::VenId(ven_id.clone()));
+        }
+        return claims;
+    }
     let mut claims = Vec::new();
     if let Some(ven_id) = ven_id_of(message).filter(|id| !id.is_empty()) {
         claims.push(Claim::VenId(ven_id.clone()));

@@ -7,7 +7,7 @@ use super::certificates::Certificates;
 use super::decide::Case;
 use super::delivery::later;
 use super::registration::{PATIENCE, forget, settle_claims};
-use super::{Change, Claim, Context, Reply, Vtn, WantedReport, report_command};
+use super::{Change, Claim, Context, Reply, Vtn, WantedReport, pushing, report_command};
 use crate::machine::{Decision, Env, Loaded};
 use crate::value::{GroupId, ReportRequestId, ResourceId, Text, VenId};
 use crate::{BareJid, CertificateId, Fingerprint, SignaturePolicy};
@@ -311,12 +311,6 @@ pub fn command(
             report_request_id,
             report_to_follow,
         } => report_command::cancel(&case, report_request_id, *report_to_follow),
-        // TODO(push)
-        Command::RetryPush { dead_letter: _ } => {
-            if state.is_forgotten() {
-                return Err(CommandError::Unknown);
-            }
-            Err(CommandError::NotPushedTo)
-        }
+        Command::RetryPush { dead_letter } => pushing::retry(&case, *dead_letter),
     }
 }

@@ -1,4 +1,5 @@
-//! What time alone brings: events and reports end, and operations that nobody answered are given up.
+//! What time alone brings: events and reports end, operations that nobody answered are given up, and it
+//! is time to push.
 //!
 //! Knows nothing of messages.
 
@@ -9,17 +10,29 @@ use super::registration::forget;
 use super::requested_report::GRACE;
 use super::state::Task;
 use super::{
-    Change, DeliveryStatus, Effect, Fact, Reply, ReportChange, ReportProgress, Vtn, opt, report,
+    Change, DeliveryStatus, Effect, Fact, Reply, ReportChange, ReportProgress, Vtn, opt, pushing,
+    report,
 };
 use crate::machine::Decision;
 use crate::value::{DateTime, VenId};
 
-/// A deadline of the partition has come; if none has, nothing follows.
+/// A deadline of the partition has come, or there may be something to push; if neither is so, nothing
+/// follows.
 pub(super) fn decide(case: &Case<'_>) -> Decision<Vtn> {
-    let (state, now) = (case.state(), case.env.now);
-    if state.next_deadline().is_none_or(|deadline| now < deadline) {
-        return Decision::unchanged(case.at.version, Reply::Empty);
+    if case
+        .state()
+        .next_end()
+        .is_some_and(|end| end <= case.env.now)
+    {
+        return pushing::followed(case, end(case), pushing::next);
     }
+    let unchanged = || Decision::unchanged(case.at.version, Reply::Empty);
+    pushing::next(case).unwrap_or_else(unchanged)
+}
+
+/// Something ends.
+fn end(case: &Case<'_>) -> Decision<Vtn> {
+    let (state, now) = (case.state(), case.env.now);
     let mut draft = case.draft();
     let ven_id = state.ven_id.clone().unwrap_or_default();
     end_events(case, &mut draft, &ven_id);

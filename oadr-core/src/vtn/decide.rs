@@ -8,7 +8,8 @@ use super::signature::Forbidden;
 use super::state::{Decided, Registration, State};
 use super::{
     Context, UnregisteredPoll, Vtn, cancel_report, claim, create_report, created_event, deadline,
-    distribute, opt, poll, register_report, registration, report, signature, update_report,
+    distribute, opt, poll, pushing, register_report, registration, report, signature,
+    update_report,
 };
 use crate::machine::{Decision, Draft, Env, Loaded, Random, Step};
 use crate::payload::{EiResponse, Message, RequestReregistration, Response};
@@ -41,14 +42,14 @@ pub fn decide(
                 Ok(signature) => match on_message(&case, peer, message, answers) {
                     Step::Ask(question) => Step::Ask(question),
                     Step::Decided(decision) => {
-                        Step::Decided(signature::keep(&case, peer, signature, decision))
+                        let decision = signature::keep(&case, peer, signature, decision);
+                        Step::Decided(pushing::heard(&case, peer, message, decision))
                     }
                 },
             }
         }
         Input::Deadline => Step::Decided(deadline::decide(&case)),
-        // TODO(push): until pushes are sent none has an outcome.
-        Input::Pushed { .. } => Step::Decided(Decision::unchanged(at.version, Reply::Empty)),
+        Input::Pushed { push, outcome } => Step::Decided(pushing::pushed(&case, *push, outcome)),
     }
 }
 
@@ -120,6 +121,9 @@ fn on_message(case: &Case<'_>, peer: &Peer, message: &Message, answers: &[Answer
     if let Message::QueryRegistration(query) = message {
         return registration::query(case, peer, query, answers);
     }
+    if let (Message::Poll(_), Peer::Jid(_)) = (message, peer) {
+        return Step::Decided(case.unchanged(refuse(case, message, &Refusal::NO_POLL)));
+    }
     match admit(case, peer, message) {
         Ok(sender) => on_admitted(case, sender, message, answers),
         Err(refusal) => Step::Decided(match ven_to_ask_again(case, peer, message) {
@@ -130,13 +134,17 @@ fn on_message(case: &Case<'_>, peer: &Peer, message: &Message, answers: &[Answer
 }
 
 /// Rule 517: 463 where nobody is registered, 452 where somebody is, under another ID.
-fn admit<'a>(case: &Case<'a>, peer: &Peer, message: &Message) -> Result<Sender<'a>, Refusal> {
+pub(super) fn admit<'a>(
+    case: &Case<'a>,
+    peer: &Peer,
+    message: &Message,
+) -> Result<Sender<'a>, Refusal> {
     let state = case.state();
     let Some((ven_id, registration)) = state.registered() else {
         return Err(Refusal::NOT_REGISTERED);
     };
-    // A VEN that a certificate proves is not to be had without it.
-    if !state.certificates.prove(peer) {
+    // A VEN that the transport can prove is not to be had unproven.
+    if !state.is_proved_by(peer) {
         return Err(Refusal::NOT_REGISTERED);
     }
     // An empty venID is as good as none (rule 46), and none will do (quirk Q22).
@@ -154,12 +162,13 @@ fn admit<'a>(case: &Case<'a>, peer: &Peer, message: &Message) -> Result<Sender<'
 fn ven_to_ask_again(case: &Case<'_>, peer: &Peer, message: &Message) -> Option<VenId> {
     let state = case.state();
     let polls = matches!(message, Message::Poll(_));
-    let is_its_own = state.registration.is_none() && state.certificates.prove(peer);
+    let is_its_own = state.registration.is_none() && state.is_proved_by(peer);
     let asks = case.context.unregistered_poll == UnregisteredPoll::RequestReregistration;
     state.ven_id.clone().filter(|_| polls && is_its_own && asks)
 }
 
-fn on_admitted(
+/// A message of a registered VEN, or its reply to a push.
+pub(super) fn on_admitted(
     case: &Case<'_>,
     sender: Sender<'_>,
     message: &Message,

@@ -36,6 +36,9 @@ mod opt_effective;
 mod opts;
 mod poll;
 mod push;
+mod push_item;
+mod push_link;
+mod pushing;
 mod readings_fact;
 mod refusal;
 mod register_report;
@@ -79,6 +82,8 @@ pub use push::{
     DeadLetter, Push, PushAddress, PushFailure, PushFault, PushId, PushOutcome, PushStatus,
     PushTerms,
 };
+pub use push_item::PushItem;
+pub use push_link::{FailedPush, PushChange};
 pub use readings_fact::{PointFact, ReadingsFact};
 pub use report_policy::ReportPolicy;
 pub use reports::ReportChange;

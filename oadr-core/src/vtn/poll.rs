@@ -8,13 +8,27 @@ use super::delivery::{later, resend_at};
 use super::input::{Answer, PollAnswer, Question};
 use super::registration::PATIENCE;
 use super::state::Task;
-use super::{Change, Vtn, cancel_report, create_report, distribute};
-use crate::machine::{Decision, Draft, Step};
+use super::{Change, Vtn, cancel_report, create_report, distribute, pushing};
+use crate::machine::{Decision, Draft, Loaded, Step};
 use crate::payload::{CancelPartyRegistration, RegisterReport, RequestReregistration};
 use crate::value::{DateTime, RequestId};
 
-/// `oadrPoll`.
+/// `oadrPoll`. A VEN that is pushed to is served like any other.
 pub(super) fn poll(case: &Case<'_>, sender: Sender<'_>, answers: &[Answer]) -> Step<Vtn> {
+    let Some(decision) = pushing::polled(case, sender) else {
+        return answer(case, sender, answers);
+    };
+    let at = Loaded {
+        version: decision.base(),
+        state: decision.next(case.at).state,
+    };
+    match answer(&Case { at: &at, ..*case }, sender, answers) {
+        Step::Ask(question) => Step::Ask(question),
+        Step::Decided(next) => Step::Decided(decision.and_then(next)),
+    }
+}
+
+fn answer(case: &Case<'_>, sender: Sender<'_>, answers: &[Answer]) -> Step<Vtn> {
     if let Some(decision) = pending(case, sender) {
         return Step::Decided(decision);
     }
@@ -45,8 +59,8 @@ pub(super) fn poll(case: &Case<'_>, sender: Sender<'_>, answers: &[Answer]) -> S
     })
 }
 
-/// What waits for this VEN and is due, the most pressing first.
-fn pending(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
+/// What waits for this VEN and is due, the most pressing first: a poll gets it, or a push.
+pub(super) fn pending(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
     let (state, now) = (case.state(), case.env.now);
     if let Some(task) = &state.removal {
         // A VEN that was removed gets nothing else.

@@ -40,6 +40,26 @@ impl Refusal {
         ResponseCode::DEPLOYMENT_ERROR,
         "this VTN does not push over HTTP: register with the pull model",
     );
+    pub(super) const NO_ADDRESS: Self = Self::new(
+        ResponseCode::INVALID_DATA,
+        "an oadrTransportAddress is needed to be pushed to",
+    );
+    pub(super) const FOREIGN_ADDRESS: Self = Self::new(
+        ResponseCode::INVALID_DATA,
+        "the oadrTransportAddress is not of this VEN's XMPP account",
+    );
+    pub(super) const NO_ACCOUNT: Self = Self::new(
+        ResponseCode::DEPLOYMENT_ERROR,
+        "no XMPP account is known of this VEN: register over XMPP",
+    );
+    pub(super) const NO_CERTIFICATE: Self = Self::new(
+        ResponseCode::DEPLOYMENT_ERROR,
+        "no certificate is known of this VEN: over HTTP nothing would prove it",
+    );
+    pub(super) const NO_POLL: Self = Self::new(
+        ResponseCode::COMPLIANCE_ERROR,
+        "there is no oadrPoll over XMPP",
+    );
     pub(super) const NOT_FOR_A_VTN: Self = Self::new(
         ResponseCode::COMPLIANCE_ERROR,
         "a VEN does not send this message",

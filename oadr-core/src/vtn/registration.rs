@@ -9,14 +9,16 @@ use super::delivery::later;
 use super::input::{Answer, Question, RegistrationAnswer, RegistrationQuery, RegistrationRequest};
 use super::refusal::{Refusal, refuse};
 use super::state::{KnownBy, Registration, State, Task};
-use super::{Admission, Change, Claim, Effect, UnregisteredPoll, Vtn, opt, register_report};
-use crate::Peer;
+use super::{
+    Admission, Change, Claim, Effect, UnregisteredPoll, Vtn, opt, pushing, register_report,
+};
 use crate::machine::{Decision, Draft, Random, Step};
 use crate::payload::{
     CancelPartyRegistration, CanceledPartyRegistration, CreatePartyRegistration,
     CreatedPartyRegistration, EiResponse, QueryRegistration, Response,
 };
-use crate::value::{DateTime, RegistrationId, Text, VenId};
+use crate::value::{DateTime, RegistrationId, Text, TransportName, VenId};
+use crate::{BareJid, Jid, Peer};
 
 /// So long an operation of ours waits for a VEN before it is given up.
 pub(super) const PATIENCE: TimeDelta = TimeDelta::hours(24);
@@ -39,9 +41,7 @@ pub(super) fn query(
         })));
     }
     let state = case.state();
-    let ids = state
-        .registered()
-        .filter(|_| state.certificates.prove(peer));
+    let ids = state.registered().filter(|_| state.is_proved_by(peer));
     let ok = EiResponse::ok(query.request_id.clone());
     Step::Decided(case.unchanged(CreatedPartyRegistration {
         extensions: extensions.flatten(),
@@ -174,6 +174,8 @@ enum Verdict {
 struct Accepted {
     ven_id: Option<VenId>,
     registration_id: Option<RegistrationId>,
+    /// Where it is pushed to.
+    transport_address: Option<Text>,
     /// Whether the VEN named the registration that it has.
     again: bool,
 }
@@ -186,8 +188,8 @@ fn accept(
 ) -> Result<Verdict, Refusal> {
     let state = case.state();
     let context = case.context;
-    // A VEN that a certificate proves is not to be had without it.
-    if !state.is_forgotten() && !state.certificates.prove(peer) {
+    // A VEN that the transport can prove is not to be had unproven.
+    if !state.is_forgotten() && !state.is_proved_by(peer) && !is_adopted(case, peer, create) {
         return Err(Refusal::NOT_ADMITTED);
     }
     match (context.admission, state.known_by) {
@@ -195,7 +197,7 @@ fn accept(
         (Admission::Enrolled, _) => return Err(Refusal::NOT_ADMITTED),
         (Admission::Open | Admission::Ask, _) => {}
     }
-    check_offered(case, create)?;
+    let transport_address = check_offered(case, peer, create)?;
     let again = names_registration(state, context.unregistered_poll, create)?;
     let presented = create.ven_id.as_ref().filter(|id| !id.is_empty());
     let allocated = match (&state.ven_id, presented, context.admission) {
@@ -212,6 +214,7 @@ fn accept(
         Admission::Open | Admission::Enrolled => Ok(Verdict::Accept(Accepted {
             ven_id: allocated,
             registration_id: kept,
+            transport_address,
             again,
         })),
         Admission::Ask => match said(answers) {
@@ -233,6 +236,7 @@ fn accept(
                             .is_none_or(|id| Some(id) == kept.as_ref()),
                     ven_id: ven_id.or(allocated),
                     registration_id: registration_id.or(kept),
+                    transport_address,
                 }))
             }
         },
@@ -247,7 +251,13 @@ fn said(answers: &[Answer]) -> Option<&RegistrationAnswer> {
     })
 }
 
-fn check_offered(case: &Case<'_>, create: &CreatePartyRegistration) -> Result<(), Refusal> {
+/// Where the VEN is pushed to, if what it wants can be had (rules 38, 402). What can never be delivered is
+/// better refused than accepted in silence.
+fn check_offered(
+    case: &Case<'_>,
+    peer: &Peer,
+    create: &CreatePartyRegistration,
+) -> Result<Option<Text>, Refusal> {
     let offered = case.context.profiles.iter().any(|profile| {
         let mut transports = profile.transports.iter();
         profile.name == create.profile_name && transports.any(|t| t.name == create.transport_name)
@@ -255,11 +265,62 @@ fn check_offered(case: &Case<'_>, create: &CreatePartyRegistration) -> Result<()
     if !offered {
         return Err(Refusal::PROFILE_NOT_OFFERED);
     }
-    // What can never be delivered is better refused than accepted in silence.
-    if create.http_pull_model == Some(false) {
-        return Err(Refusal::NO_PUSH);
+    let given = create.transport_address.as_ref();
+    let given = given.filter(|address| !address.as_str().trim().is_empty());
+    match (create.transport_name, peer) {
+        (TransportName::SimpleHttp, Peer::Jid(_)) if case.state().certificates.is_empty() => {
+            Err(Refusal::NO_CERTIFICATE)
+        }
+        (TransportName::SimpleHttp, _) if create.http_pull_model.unwrap_or(true) => {
+            Ok(create.transport_address.clone())
+        }
+        (TransportName::SimpleHttp, _) if !case.context.http_push => Err(Refusal::NO_PUSH),
+        (TransportName::SimpleHttp, _) => given.cloned().map(Some).ok_or(Refusal::NO_ADDRESS),
+        (TransportName::Xmpp, Peer::Jid(from)) => {
+            let jid = match given {
+                None => from.clone(),
+                Some(given) => session(given, from.account())?.unwrap_or_else(|| from.clone()),
+            };
+            Ok(Text::new(jid.to_string()).ok())
+        }
+        (TransportName::Xmpp, Peer::Unproven | Peer::Certificate(_)) => {
+            let account = case.state().jid.as_ref().ok_or(Refusal::NO_ACCOUNT)?;
+            let jid = given.map(|given| session(given, account)).transpose()?;
+            let jid = jid.flatten().ok_or(Refusal::NO_ADDRESS)?;
+            Ok(Text::new(jid.to_string()).ok())
+        }
     }
-    Ok(())
+}
+
+/// The session of its account that a VEN wants to be reached at; `None` if it names none (spec §5.2).
+fn session(address: &Text, account: &BareJid) -> Result<Option<Jid>, Refusal> {
+    let text = address.as_str().trim();
+    let (of, session) = match (text.parse::<Jid>(), text.parse::<BareJid>()) {
+        (Ok(jid), _) => (jid.account().clone(), Some(jid)),
+        (Err(_), Ok(bare)) => (bare, None),
+        // What is no address at all is nobody else's, either.
+        (Err(_), Err(_)) => return Ok(None),
+    };
+    if of == *account {
+        Ok(session)
+    } else {
+        Err(Refusal::FOREIGN_ADDRESS)
+    }
+}
+
+/// Whether a VEN that nothing proves registers again over XMPP, by its venID and its registration: its
+/// account proves it from then on.
+fn is_adopted(case: &Case<'_>, peer: &Peer, create: &CreatePartyRegistration) -> bool {
+    let state = case.state();
+    let is_open = case.context.admission == Admission::Open && !state.is_provable();
+    matches!(peer, Peer::Jid(_))
+        && is_open
+        && create.ven_id.is_some()
+        && create.ven_id == state.ven_id
+        && state
+            .registration
+            .as_ref()
+            .is_some_and(|own| create.registration_id.as_ref() == Some(&own.registration_id))
 }
 
 /// Whether the VEN registers again (rule 402): by the ID of the registration that it has.
@@ -297,7 +358,15 @@ fn register(
     let state = case.state();
     let since = state.registration.as_ref().filter(|_| accepted.again);
     let since = since.map_or(now, |registration| registration.since);
-    let registration = registration_of(create, registration_id.clone(), since, now);
+    let registration = Registration {
+        registration_id: registration_id.clone(),
+        transport_address: accepted.transport_address,
+        ..registration_of(create, since, now)
+    };
+    let jid = account_of(peer);
+    let pushes_from = registration
+        .wants_pushes()
+        .then(|| pushing::pushes_from(now));
     let ven_name = name_of(state, create);
 
     let mut draft = case.draft();
@@ -306,6 +375,8 @@ fn register(
         draft.change(Change::Reregistered {
             ven_name,
             registration: registration.clone(),
+            jid,
+            pushes_from,
         });
     } else {
         opt::unregister(&mut draft);
@@ -321,6 +392,8 @@ fn register(
             certificate: certificate_of(peer),
             registration: registration.clone(),
             give_up_at: later(now, PATIENCE),
+            jid,
+            pushes_from,
         });
     }
     settle_claims(&mut draft, held);
@@ -333,31 +406,40 @@ fn register(
     draft.decide(reply(answer(case, ok, Some((&ven_id, &registration)))))
 }
 
-/// What the VEN is called. The name by which an operator enrolled a certificate stays: events are sent
+/// What the VEN is called. The name by which an operator enrolled whom the transport can prove stays: events are sent
 /// to VENs by their names, and whoever has some certificate could take any.
 fn name_of(state: &State, create: &CreatePartyRegistration) -> Option<Text> {
     let own = state.ven_name.as_ref();
     let given = own.filter(|_| {
-        state.known_by == Some(KnownBy::Operator)
-            && !state.certificates.is_empty()
-            && !state.is_leaving()
+        state.known_by == Some(KnownBy::Operator) && state.is_provable() && !state.is_leaving()
     });
     let said = create.ven_name.as_ref().filter(|name| !name.is_empty());
     given.or(said).or(own).cloned()
 }
 
+/// The account that the transport proved, if it proved one.
+fn account_of(peer: &Peer) -> Option<BareJid> {
+    match peer {
+        Peer::Unproven | Peer::Certificate(_) => None,
+        Peer::Jid(jid) => Some(jid.account().clone()),
+    }
+}
+
+/// But for its ID, and for where pushes go.
 fn registration_of(
     create: &CreatePartyRegistration,
-    registration_id: RegistrationId,
     since: DateTime,
     renewed: DateTime,
 ) -> Registration {
     Registration {
-        registration_id,
+        registration_id: RegistrationId::default(),
         profile: create.profile_name,
         transport: create.transport_name,
-        transport_address: create.transport_address.clone(),
-        pull: create.http_pull_model.unwrap_or(true),
+        transport_address: None,
+        pull: match create.transport_name {
+            TransportName::SimpleHttp => create.http_pull_model.unwrap_or(true),
+            TransportName::Xmpp => false,
+        },
         report_only: create.report_only,
         xml_signature: create.xml_signature,
         since,

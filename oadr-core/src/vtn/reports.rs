@@ -93,6 +93,10 @@ impl Reports {
         }
     }
 
+    pub(super) fn progress_mut(&mut self, id: &ReportRequestId) -> Option<&mut ReportProgress> {
+        self.slot(id).map(|slot| &mut slot.progress)
+    }
+
     fn slot(&mut self, id: &ReportRequestId) -> Option<&mut RequestedReport> {
         self.requests
             .iter_mut()

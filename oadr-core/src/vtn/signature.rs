@@ -47,12 +47,34 @@ pub(super) fn admit<'a>(
     peer: &Peer,
     signature: Option<&'a Signature>,
 ) -> Result<Option<&'a Signature>, Forbidden> {
+    let is_its_own = |signature: &Signature| is_of(state, peer, signature);
+    check(state, context, now, is_its_own, signature)
+}
+
+/// The same of the reply to a push: whoever was reached, one of the VEN's certificates signed.
+pub(super) fn admit_reply<'a>(
+    state: &State,
+    context: &Context,
+    now: DateTime,
+    signature: Option<&'a Signature>,
+) -> Result<Option<&'a Signature>, Forbidden> {
+    let is_its_own = |signature: &Signature| state.has_certificate(&signature.signer);
+    check(state, context, now, is_its_own, signature)
+}
+
+fn check<'a>(
+    state: &State,
+    context: &Context,
+    now: DateTime,
+    is_its_own: impl Fn(&Signature) -> bool,
+    signature: Option<&'a Signature>,
+) -> Result<Option<&'a Signature>, Forbidden> {
     match (state.signatures.unwrap_or(context.signatures), signature) {
         (SignaturePolicy::Off, _) | (SignaturePolicy::Optional, None) => Ok(None),
         (SignaturePolicy::Required, None) => Err(Forbidden),
         (SignaturePolicy::Optional | SignaturePolicy::Required, Some(signature)) => {
             let latest = later(now, context.signature_window);
-            if is_of(state, peer, signature) && !state.used_signatures.have(signature, latest) {
+            if is_its_own(signature) && !state.used_signatures.have(signature, latest) {
                 Ok(Some(signature))
             } else {
                 Err(Forbidden)

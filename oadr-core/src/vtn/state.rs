@@ -10,16 +10,17 @@ use super::assignment::distinct;
 use super::certificates::Certificates;
 use super::delivery::Delivery;
 use super::opts::Opts;
+use super::push_link::{self, Link};
 use super::reports::Reports;
 use super::signature::UsedSignatures;
-use super::{Claim, Member, Opt, PushStatus, RequestedReport};
+use super::{Claim, Member, Opt, PushAddress, PushStatus, RequestedReport};
 use crate::payload::{Report, ReportDescription};
 use crate::rhythm::Rhythm;
 use crate::value::{
     DateTime, EventId, GroupId, ProfileName, RegistrationId, ReportRequestId, ResourceId, Text,
     TransportName, VenId,
 };
-use crate::{BareJid, CertificateHash, CertificateId, SignaturePolicy};
+use crate::{BareJid, CertificateHash, CertificateId, Jid, Peer, SignaturePolicy};
 
 /// One VEN's partition. The default one does not exist.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,9 @@ pub struct State {
     pub(super) decided: Option<Decided>,
     #[serde(default)]
     pub(super) reports: Reports,
+    /// Boxed: most VENs poll.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<Box<Link>>,
 }
 
 /// How a VEN came to be known.
@@ -174,17 +178,28 @@ impl State {
     /// Whether it is pushed to: registered over XMPP, or over simple HTTP without the pull model.
     #[must_use]
     pub fn is_pushed_to(&self) -> bool {
-        // TODO(push)
-        self.registration
-            .as_ref()
-            .is_some_and(|registration| !registration.pull)
+        self.push_address().is_some()
+    }
+
+    /// Where pushes go, if it is pushed to. An XMPP account that is not its own any more gets nothing.
+    #[must_use]
+    pub fn push_address(&self) -> Option<PushAddress> {
+        let (_, registration) = self.registered().filter(|(_, r)| r.wants_pushes())?;
+        let address = registration.transport_address.as_ref()?;
+        match registration.transport {
+            TransportName::SimpleHttp => Some(PushAddress::Http(address.clone())),
+            TransportName::Xmpp => {
+                let jid: Jid = address.as_str().parse().ok()?;
+                (self.jid.as_ref() == Some(jid.account())).then_some(PushAddress::Xmpp(jid))
+            }
+        }
     }
 
     /// How pushes to it go; `None` if it is not pushed to.
     #[must_use]
     pub fn push_status(&self) -> Option<PushStatus<'_>> {
-        // TODO(push)
-        None
+        let link = self.link.as_deref().filter(|_| self.is_pushed_to())?;
+        Some(link.status())
     }
 
     /// Its registration, if it is registered.
@@ -286,12 +301,27 @@ impl State {
         let mut claims = Vec::new();
         claims.extend(self.ven_id.clone().map(Claim::VenId));
         // A name identifies nobody where the transport does.
-        if self.certificates.is_empty() && self.jid.is_none() {
+        if !self.is_provable() {
             claims.extend(self.ven_name.clone().map(Claim::VenName));
         }
         claims.extend(self.certificates.claims());
         claims.extend(self.jid.clone().map(Claim::Jid));
         claims
+    }
+
+    /// Whether a peer is this VEN, as far as the transport goes: a VEN that a certificate or an account
+    /// proves is not to be had without either, and one that nothing proves is not to be had with any.
+    pub(super) fn is_proved_by(&self, peer: &Peer) -> bool {
+        match peer {
+            Peer::Unproven => !self.is_provable(),
+            Peer::Certificate(hash) => self.certificates.have(hash),
+            Peer::Jid(jid) => self.jid.as_ref() == Some(jid.account()),
+        }
+    }
+
+    /// Whether a transport can prove who it is.
+    pub(super) fn is_provable(&self) -> bool {
+        !self.certificates.is_empty() || self.jid.is_some()
     }
 
     /// Its ID and its registration, if it is registered.
@@ -303,6 +333,7 @@ impl State {
     /// a VEN that did not forget its own would refuse an event that counts from 0 again (rule 58).
     pub(super) fn erase_registration(&mut self) {
         self.registration = None;
+        push_link::left(self);
         self.offers.clear();
         self.removal = None;
         self.reregistration = None;
@@ -319,6 +350,12 @@ impl State {
 
     /// When something of it wants attention: the earliest of all that is waited for.
     pub(super) fn next_deadline(&self) -> Option<DateTime> {
+        let push = push_link::next_deadline(self);
+        push.into_iter().chain(self.next_end()).min()
+    }
+
+    /// When something ends by time alone.
+    pub(super) fn next_end(&self) -> Option<DateTime> {
         let tasks = self.removal.iter().chain(&self.reregistration);
         let tasks = tasks.chain(self.metadata.iter().map(|metadata| &metadata.task));
         tasks
@@ -331,6 +368,16 @@ impl State {
             .chain(self.opts.next_deadline())
             .chain(self.reports.next_deadline())
             .min()
+    }
+}
+
+impl Registration {
+    /// Whether it does not poll.
+    pub(super) fn wants_pushes(&self) -> bool {
+        match self.transport {
+            TransportName::SimpleHttp => !self.pull,
+            TransportName::Xmpp => true,
+        }
     }
 }
 

@@ -245,7 +245,12 @@ impl Rig {
 
         let changes = decision.changes().to_vec();
         let reply = decision.release(Committed::by_store());
-        if let Reply::Message(message) = &reply {
+        let message = match &reply {
+            Reply::Message(message) => Some(message),
+            Reply::Push(push) => Some(&push.message),
+            Reply::Empty | Reply::Forbidden => None,
+        };
+        if let Some(message) = message {
             let document = codec::encode(message);
             let decoded = codec::decode(&document, &codec::DecodeOptions::default()).unwrap();
             assert_eq!(decoded.message, **message);

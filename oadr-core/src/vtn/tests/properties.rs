@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::reporter::{id, offers, once, point, wanted};
 use super::updating::minute;
 use super::*;
-use crate::CertificateId;
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{MessageKind, Report};
 use crate::value::{GroupId, RegistrationId, ReportRequestId, ResourceId};
+use crate::{BareJid, CertificateId};
 
 fn instant(draws: &mut Draws<'_>) -> DateTime {
     midnight() + TimeDelta::seconds(i64::try_from(draws.below(20_000)).unwrap())
@@ -195,7 +195,11 @@ fn policy(draws: &mut Draws<'_>) -> Option<SignaturePolicy> {
 
 /// Any change at all, whether a decision would make it or not.
 fn change(draws: &mut Draws<'_>) -> Change {
-    match draws.below(26) {
+    match draws.below(32) {
+        25..=29 => Change::Push(push_change(draws)),
+        30 => Change::JidAssigned {
+            jid: (draws.below(3) > 0).then(|| account(draws)),
+        },
         0 => Change::Decided(Decided {
             at: instant(draws),
             context_version: draws.number(),
@@ -207,7 +211,7 @@ fn change(draws: &mut Draws<'_>) -> Change {
             resources: Vec::<ResourceId>::arbitrary(draws),
             certificates: certificates(draws),
             signatures: policy(draws),
-            jid: None,
+            jid: (draws.below(3) == 1).then(|| account(draws)),
         },
         21 => Change::CertificatesAssigned {
             certificates: certificates(draws),
@@ -229,10 +233,14 @@ fn change(draws: &mut Draws<'_>) -> Change {
             certificate: (draws.below(2) == 1).then_some(CertificateHash([3; 32])),
             registration: registration(draws),
             give_up_at: instant(draws),
+            jid: (draws.below(3) == 1).then(|| account(draws)),
+            pushes_from: (draws.below(2) == 1).then(|| instant(draws)),
         },
         4 => Change::Reregistered {
             ven_name: Option::<Text>::arbitrary(draws),
             registration: registration(draws),
+            jid: (draws.below(3) == 1).then(|| account(draws)),
+            pushes_from: (draws.below(2) == 1).then(|| instant(draws)),
         },
         5 => Change::RegistrationCancelled,
         6 => Change::Forgotten,
@@ -296,6 +304,82 @@ fn change(draws: &mut Draws<'_>) -> Change {
             progress: progress(draws),
         },
     }
+}
+
+fn account(draws: &mut Draws<'_>) -> BareJid {
+    let accounts = ["house@vtn.example", "villa@vtn.example"];
+    accounts[draws.below(2)].parse().unwrap()
+}
+
+fn push_change(draws: &mut Draws<'_>) -> PushChange {
+    let kinds = [MessageKind::DistributeEvent, MessageKind::CreateReport];
+    let failure = PushFailure {
+        fault: [PushFault::TimedOut, PushFault::Refused][draws.below(2)],
+        detail: Text::arbitrary(draws),
+        retry_after: (draws.below(2) == 1).then(|| TimeDelta::seconds(7)),
+    };
+    match draws.below(7) {
+        0 | 1 => PushChange::Started {
+            id: PushId(draws.number()),
+            kind: kinds[draws.below(2)],
+            items: push_items(draws),
+            at: instant(draws),
+            lease_until: instant(draws),
+        },
+        2 => PushChange::Arrived {
+            heard: vec![event_id(draws)],
+        },
+        3 => {
+            let given_up = push_items(draws);
+            let letter = (draws.below(2) == 1).then(|| DeadLetter {
+                id: u64::try_from(draws.below(3)).unwrap(),
+                kind: kinds[draws.below(2)],
+                event_ids: vec![event_id(draws)],
+                since: instant(draws),
+                last: instant(draws),
+                attempts: u32::arbitrary(draws),
+                failure: failure.clone(),
+            });
+            PushChange::Failed(Box::new(FailedPush {
+                failure,
+                not_before: instant(draws),
+                again_at: instant(draws),
+                letter,
+                given_up,
+            }))
+        }
+        4 => PushChange::Looked {
+            not_before: (draws.below(2) == 1).then(|| instant(draws)),
+        },
+        5 => PushChange::Revived {
+            at: instant(draws),
+            letters: vec![0, 1],
+            failures: u32::arbitrary(draws),
+            not_before: (draws.below(2) == 1).then(|| instant(draws)),
+        },
+        _ => PushChange::Polled { at: instant(draws) },
+    }
+}
+
+fn push_items(draws: &mut Draws<'_>) -> Vec<PushItem> {
+    let mut items = vec![PushItem::Event {
+        event_id: event_id(draws),
+        modification_number: u32::try_from(draws.below(2)).unwrap(),
+    }];
+    match draws.below(5) {
+        0 => items.push(PushItem::Removal),
+        1 => items.push(PushItem::Reregistration),
+        2 => items.push(PushItem::Metadata {
+            answers: request(draws),
+        }),
+        3 => items.push(PushItem::Report {
+            report_request_id: id("r"),
+        }),
+        _ => items.push(PushItem::Cancellation {
+            report_request_id: id("r"),
+        }),
+    }
+    items
 }
 
 /// One thing that can happen in the world of a rig.
