@@ -195,7 +195,9 @@ fn replied(
     };
     match on_admitted(case, sender, message, &[]) {
         Step::Decided(decision) => {
-            Some(signature::keep(case, &Peer::Unproven, signature, decision))
+            let decision = signature::keep(case, &Peer::Unproven, signature, decision);
+            let (draft, _) = Draft::resume(case.at, decision);
+            Some(draft.decide(Reply::Empty))
         }
         // No reply is a question to the application.
         Step::Ask(_) => None,
