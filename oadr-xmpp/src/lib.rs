@@ -10,6 +10,8 @@ mod connect;
 mod discovery;
 mod endpoint;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handler;
 mod keep;
 mod link;
