@@ -43,7 +43,7 @@ pub(super) async fn health(State(host): State<Arc<Host>>) -> Result<Json<Health>
         vtn_id: host.settings().vtn_id.to_string(),
         vens: host.registry.all().len(),
         events: host.campaigns.current().open_at(clock::now()),
-        xmpp: host.xmpp.get().map(XmppView::new),
+        xmpp: host.xmpp().map(|session| XmppView::new(&session)),
     }))
 }
 

@@ -216,7 +216,7 @@ impl Metrics {
     }
 
     fn of_xmpp(&self, text: &mut Text) {
-        let Some(session) = self.host.xmpp.get() else {
+        let Some(session) = self.host.xmpp() else {
             return;
         };
         text.one(

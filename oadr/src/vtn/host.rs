@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use oadr_core::machine::{Decision, Env, Loaded, Role as _, Step};
 use oadr_core::value::DateTime;
@@ -51,7 +51,7 @@ pub(crate) struct Host {
     /// The VENs that may have to be pushed to.
     pub(crate) pushes: Pushes,
     /// The session with the XMPP server, if there is to be one.
-    pub(crate) xmpp: OnceLock<Session>,
+    xmpp: RwLock<Option<Arc<Session>>>,
     outbox: mpsc::Sender<Vec<Pending>>,
     /// Whether there was no room in the outbox's queue, so that it has to look into the store.
     pub(super) is_behind: AtomicBool,
@@ -179,10 +179,22 @@ impl Host {
             teller: Teller::new(Arc::clone(&ration)),
             ration,
             pushes,
-            xmpp: OnceLock::new(),
+            xmpp: RwLock::default(),
             outbox,
             is_behind: AtomicBool::new(false),
         }
+    }
+
+    /// The session with the XMPP server, if there is to be one.
+    pub(crate) fn xmpp(&self) -> Option<Arc<Session>> {
+        let xmpp = self.xmpp.read().unwrap_or_else(PoisonError::into_inner);
+        xmpp.clone()
+    }
+
+    /// Holds another session, or none: it holds the host, and has to be let go at the end.
+    pub(super) fn hold_xmpp(&self, session: Option<Session>) {
+        let mut xmpp = self.xmpp.write().unwrap_or_else(PoisonError::into_inner);
+        *xmpp = session.map(Arc::new);
     }
 
     /// What decisions know of the configuration.

@@ -323,13 +323,12 @@ async fn launch(
         xmpp_tls.as_ref(),
     ));
     if let Some(xmpp) = xmpp {
-        let session = xmpp.start(&host, requests);
-        host.xmpp.get_or_init(|| session);
+        host.hold_xmpp(Some(xmpp.start(&host, requests)));
     }
     let client = tls.as_ref().map(|tls| tls.client.clone());
     let transports = Transports {
         http: config.push.map(|push| HttpPush::new(push, client)),
-        xmpp: host.xmpp.get().map(Session::pushes),
+        xmpp: host.xmpp().map(|session| session.pushes()),
     };
     // What there is for them may have been committed before the last end.
     host.look_for_pushes(|_| true);
@@ -421,8 +420,9 @@ impl Running {
         for server in self.servers {
             let _ = server.await;
         }
-        if let Some(xmpp) = self.host.xmpp.get() {
+        if let Some(xmpp) = self.host.xmpp() {
             xmpp.close().await;
+            self.host.hold_xmpp(None);
         }
         for task in self.clockwork {
             task.abort();
