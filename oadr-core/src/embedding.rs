@@ -273,6 +273,28 @@
 //! [matches](crate::vtn::Campaign::matches), until it [closes](crate::vtn::Campaign::closes). The VEN's
 //! next poll finds it there; nothing has to be written for that beforehand.
 //!
+//! # Pushes
+//!
+//! A VEN that registered to be pushed to gets by push what a poll would give it, one message after the
+//! other. It starts with [`Input::Deadline`](crate::vtn::Input::Deadline), and ends with the outcome:
+//!
+//! * When the deadline of its partition has come, the decision on it may reply
+//!   [`Reply::Push`](crate::vtn::Reply::Push). That the push is on its way was committed with it. The
+//!   host sends it, encoded and signed as the VEN's policy says, and waits no longer than the lease of
+//!   [`PushTerms`](crate::vtn::PushTerms).
+//! * What came of it is the next input, [`Input::Pushed`](crate::vtn::Input::Pushed) with the
+//!   [`PushId`](crate::vtn::PushId), decided on the same partition: a message as it was verified, an
+//!   acknowledgement, or how it failed. The decision may reply the next push.
+//! * What failed comes again with a later deadline, made anew. Given up, it is a
+//!   [`DeadLetter`](crate::vtn::DeadLetter) until the VEN is heard of or an operator wants it tried.
+//! * A host that dies with a push on its way need do nothing: when the lease is over the push has failed,
+//!   and an outcome that comes later than that, or twice, changes nothing.
+//!
+//! New campaigns are nothing that a partition's deadline could know. So a host lets the machine decide on
+//! `Input::Deadline` for the registered VENs that are pushed to at its start, when campaigns change, and
+//! for the one VEN after each of its commits. Where nothing is to be pushed, that writes nothing. A
+//! message from a VEN is never answered with a push.
+//!
 //! # The VEN
 //!
 //! [`ven::decide`](crate::ven::decide) has the same shape. Its reply is a [`Next`](crate::ven::Next):
@@ -289,6 +311,17 @@
 //! [`Input::Meanwhile`](crate::ven::Input::Meanwhile) when an event has something to tell, decides on
 //! the same input again and gives the same answers. A command asks nothing: if a report is due, the
 //! deadline after it has come already.
+//!
+//! A VEN that is pushed to says so in its [`Context`](crate::ven::Context), by its transport and address,
+//! and never polls. What arrives for it is [`Input::Pushed`](crate::ven::Input::Pushed), at any time, also
+//! while a request of its own is under way: what is said to it is
+//! [`Next::reply`](crate::ven::Next::reply), for the connection that brought it, and there may be a
+//! request to send beside it as with any input. From whom it takes pushes, the host has to know by the
+//! transport. The decision is released like any other, so a VTN hears nothing that a crash could undo;
+//! one that did not hear pushes again and is told the same. When a connection is there again, the host
+//! says [`Input::Connected`](crate::ven::Input::Connected), and the VEN asks for what it missed. It may
+//! come under another address or over another transport: it registers again by itself, and keeps what it
+//! has.
 //!
 //! [`Committed`]: crate::machine::Committed
 //! [`Decision`]: crate::machine::Decision
