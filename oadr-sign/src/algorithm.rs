@@ -91,6 +91,15 @@ impl SignatureMethod {
         };
         Some(Self { family, hash })
     }
+
+    /// The identifier of the method that we sign with by a key of this family: SHA-256 with every key
+    /// (§10.6.3).
+    pub(crate) fn ours(family: KeyFamily) -> &'static str {
+        match family {
+            KeyFamily::Rsa => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+            KeyFamily::Ecdsa => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+        }
+    }
 }
 
 impl Method {

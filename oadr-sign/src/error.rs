@@ -159,6 +159,12 @@ pub enum Refusal {
     /// ReplayProtect has no nonce.
     #[error("ReplayProtect's nonce is missing, empty or too long")]
     Nonce,
+    /// The document was rewritten on its way, and is not in the form that [`rebuild`](crate::rebuild) could
+    /// restore.
+    #[error(
+        "the document was rewritten on its way, and its {0} cannot be restored to what was signed"
+    )]
+    Rewritten(&'static str),
     /// An `xml:` attribute above or in the signature: the versions of canonical XML disagree on it.
     #[error("an xml: attribute stands above a signed part")]
     XmlAttribute,
@@ -202,6 +208,7 @@ impl Refusal {
             Self::SeveralReplayProtects => "several_replay_protects",
             Self::Timestamp => "timestamp",
             Self::Nonce => "nonce",
+            Self::Rewritten(_) => "rewritten",
             Self::XmlAttribute => "xml_attribute",
         }
     }

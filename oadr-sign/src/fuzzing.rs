@@ -13,7 +13,9 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::algorithm::Method;
 use crate::xml::Document;
-use crate::{Certificate, Policy, Refusal, SignedDocument, SigningKey, diagnose, is_signed, sign};
+use crate::{
+    Certificate, Policy, Refusal, SignedDocument, SigningKey, diagnose, is_signed, rebuild, sign,
+};
 
 /// Within the validity of the certificate.
 const NOW: i64 = 1_800_000_000;
@@ -91,7 +93,10 @@ fn check(bytes: &[u8]) {
         .iter()
         .all(|finding| finding.severity != crate::Severity::Bad);
     assert_eq!(good, verified.is_ok(), "{findings:?}");
-    if let Ok(verified) = verified {
+    let rebuilt = rebuild(bytes).and_then(|document| {
+        SignedDocument::parse(&document)?.verify(key.certificate(), &policy, now())
+    });
+    for verified in verified.into_iter().chain(rebuilt) {
         let decoded = decode_signed_object(&verified.octets, &DecodeOptions::default());
         let same = decoded.is_ok_and(|decoded| decoded.message == *message);
         assert!(same, "something else was verified");

@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::PrivateKeyDer;
 
+use crate::algorithm::{KeyFamily, SignatureMethod};
 use crate::public_key::{PublicKey, to_width};
 use crate::{Certificate, KeyKind};
 
@@ -88,12 +89,12 @@ impl SigningKey {
         &self.in_base64
     }
 
-    /// The identifier of the method that [`sign`](Self::sign) uses: SHA-256 with every key (§10.6.3).
+    /// The identifier of the method that [`sign`](Self::sign) uses.
     pub(crate) fn method(&self) -> &'static str {
-        match self.pair {
-            Pair::Rsa(_) => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-            Pair::P256(_) | Pair::P384(_) => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-        }
+        SignatureMethod::ours(match self.pair {
+            Pair::Rsa(_) => KeyFamily::Rsa,
+            Pair::P256(_) | Pair::P384(_) => KeyFamily::Ecdsa,
+        })
     }
 
     /// The signature of what has this SHA-256 digest.

@@ -52,14 +52,15 @@ pub fn sign(
         &content,
         b"</oadr:oadrSignedObject>",
     ]);
-    let object = object(timestamp, nonce);
+    // Not hexadecimal: there are peers that take for a number what looks like one.
+    let object = object(&written(timestamp), &STANDARD.encode(nonce));
     let properties = digest_of(&[
         b"<ds:Object",
         DS.as_bytes(),
         namespaces.as_bytes(),
         object.as_bytes(),
     ]);
-    let signed_info = signed_info(key, &signed_object, &properties);
+    let signed_info = signed_info(key.method(), signed_object.as_ref(), properties.as_ref());
     let value = key
         .sign(&digest_of(&[
             b"<ds:SignedInfo",
@@ -69,41 +70,68 @@ pub fn sign(
         ]))
         .ok_or(SignError::Failed)?;
 
-    let certificate = key.certificate_in_base64();
+    Ok(document(&Pieces {
+        root: parts.root(),
+        content: &content,
+        signed_info: &signed_info,
+        object: &object,
+        value: &value,
+        certificate: key.certificate_in_base64(),
+    }))
+}
+
+/// What a signed document is put together from.
+pub(crate) struct Pieces<'a> {
+    /// The start tag of the root.
+    pub(crate) root: &'a str,
+    /// The message's element.
+    pub(crate) content: &'a [u8],
+    /// See [`signed_info`].
+    pub(crate) signed_info: &'a str,
+    /// See [`object`].
+    pub(crate) object: &'a str,
+    /// The signature value.
+    pub(crate) value: &'a [u8],
+    /// In base64.
+    pub(crate) certificate: &'a str,
+}
+
+/// The document.
+pub(crate) fn document(pieces: &Pieces<'_>) -> Vec<u8> {
     let length = [
-        content.len(),
-        parts.root().len(),
-        signed_info.len(),
-        object.len(),
-        certificate.len(),
-        value.len().saturating_mul(2),
+        pieces.content.len(),
+        pieces.root.len(),
+        pieces.signed_info.len(),
+        pieces.object.len(),
+        pieces.certificate.len(),
+        pieces.value.len().saturating_mul(2),
         512,
     ];
     let mut out = String::with_capacity(length.iter().fold(0, |sum, n| sum.saturating_add(*n)));
     for piece in [
-        parts.root(),
+        pieces.root,
         "<ds:Signature",
         DS,
         "><ds:SignedInfo",
-        &signed_info,
+        pieces.signed_info,
         "<ds:SignatureValue>",
     ] {
         out.push_str(piece);
     }
-    STANDARD.encode_string(&value, &mut out);
+    STANDARD.encode_string(pieces.value, &mut out);
     for piece in [
         "</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>",
-        certificate,
+        pieces.certificate,
         "</ds:X509Certificate></ds:X509Data></ds:KeyInfo><ds:Object",
-        &object,
+        pieces.object,
         "</ds:Signature><oadr:oadrSignedObject oadr:Id=\"oadrSignedObject\">",
     ] {
         out.push_str(piece);
     }
     let mut out = out.into_bytes();
-    out.extend_from_slice(&content);
+    out.extend_from_slice(pieces.content);
     out.extend_from_slice(b"</oadr:oadrSignedObject></oadr:oadrPayload>");
-    Ok(out)
+    out
 }
 
 fn digest_of(pieces: &[&[u8]]) -> Digest {
@@ -114,10 +142,10 @@ fn digest_of(pieces: &[&[u8]]) -> Digest {
     context.finish()
 }
 
-/// The Object with ReplayProtect, from the attributes of its start tag on.
-fn object(timestamp: DateTime, nonce: [u8; 16]) -> String {
+/// ReplayProtect's timestamp, as it is written.
+fn written(timestamp: DateTime) -> String {
     // By hand: a format that is parsed takes as long as all of the other texts together.
-    let timestamp = format_args!(
+    format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
         timestamp.year(),
         timestamp.month(),
@@ -126,9 +154,11 @@ fn object(timestamp: DateTime, nonce: [u8; 16]) -> String {
         timestamp.minute(),
         timestamp.second(),
         timestamp.timestamp_subsec_micros().min(999_999),
-    );
-    // Not hexadecimal: there are peers that take for a number what looks like one.
-    let nonce = STANDARD.encode(nonce);
+    )
+}
+
+/// The Object with ReplayProtect, from the attributes of its start tag on.
+pub(crate) fn object(timestamp: &str, nonce: &str) -> String {
     format!(
         " Id=\"prop\"><ds:SignatureProperties><ds:SignatureProperty Id=\"replay\" \
          Target=\"#oadrSignedObject\"><dsp:ReplayProtect \
@@ -139,14 +169,14 @@ fn object(timestamp: DateTime, nonce: [u8; 16]) -> String {
 }
 
 /// SignedInfo, from the end of its start tag on.
-fn signed_info(key: &SigningKey, signed_object: &Digest, properties: &Digest) -> String {
+pub(crate) fn signed_info(method: &str, signed_object: &[u8], properties: &[u8]) -> String {
     let mut info = String::with_capacity(1_280);
     info.push_str(
         "><ds:CanonicalizationMethod \
          Algorithm=\"http://www.w3.org/TR/2001/REC-xml-c14n-20010315\">\
          </ds:CanonicalizationMethod><ds:SignatureMethod Algorithm=\"",
     );
-    info.push_str(key.method());
+    info.push_str(method);
     info.push_str("\"></ds:SignatureMethod>");
     for (uri, digest) in [("#oadrSignedObject", signed_object), ("#prop", properties)] {
         info.push_str("<ds:Reference URI=\"");

@@ -66,6 +66,9 @@ pub(super) fn of(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Nonce => "draw a nonce of 16 bytes for every message",
         Refusal::XmlAttribute => "leave xml: attributes out of oadrPayload and of the signature",
         Refusal::Base64(_) => "write binary values in base64, with padding",
+        Refusal::Rewritten(_) => {
+            "sign in the form that this program signs in, or use a transport that leaves the text alone"
+        }
         Refusal::Digest(_) | Refusal::Value | Refusal::TooMuch(_) => return None,
     })
 }

@@ -11,6 +11,8 @@ mod forms;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod rewritten;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod tampered;
