@@ -55,12 +55,12 @@ pub(crate) trait Requests {
 pub(crate) struct Bound {
     reading: Reading,
     writing: WriteHalf<Box<dyn Connection>>,
-    /// The longest stanza that the server takes.
-    longest: Option<usize>,
+    session: Session,
+    waiting: mpsc::Receiver<Outgoing>,
 }
 
 impl Bound {
-    /// Opens the stream, binds the resource and announces itself.
+    /// Opens the stream, binds the resource and announces itself. From then on it can be sent to.
     pub(crate) async fn new(connection: Box<dyn Connection>, link: &Link) -> Result<Self, Ended> {
         let jid = &link.config.jid;
         let (reading, mut writing) = tokio::io::split(connection);
@@ -107,10 +107,15 @@ impl Bound {
             return Err(failed(&format!("the server bound {bound:?} instead of {jid}")).into());
         }
         say(&mut writing, b"<presence/>").await?;
+        let config = &link.config;
+        let longest = longest.unwrap_or(usize::MAX).min(config.longest_stanza);
+        let (session, waiting) = Session::new(config.most_at_once, longest);
+        link.up(session.clone());
         Ok(Self {
             reading,
             writing,
-            longest,
+            session,
+            waiting,
         })
     }
 
@@ -121,16 +126,10 @@ impl Bound {
         requests: &impl Requests,
         closing: impl Future<Output = ()>,
     ) -> Ended {
-        let config = &link.config;
-        let longest = self
-            .longest
-            .unwrap_or(usize::MAX)
-            .min(config.longest_stanza);
-        let (session, waiting) = Session::new(config.most_at_once, longest);
-        link.up(session.clone());
-        let writing = write_all(self.writing, waiting, config.answer_timeout);
+        let session = &self.session;
+        let writing = write_all(self.writing, self.waiting, link.config.answer_timeout);
         let ended = tokio::select! {
-            ended = self.reading.read_all(link, requests, &session) => ended,
+            ended = self.reading.read_all(link, requests, session) => ended,
             outcome = writing => outcome.err().map_or(Ended::Closed, Ended::Lost),
             error = ping(link) => Ended::Lost(error),
             // Goes on until what was said is written, and the server has closed its side.

@@ -46,6 +46,30 @@ async fn spec_5_6_a_session_is_bound_present_and_says_good_bye() {
     within(endpoint.close()).await;
 }
 
+/// It was said to be up a moment before anything could be sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_up_can_be_sent_to() {
+    let (server, host) = (Server::new().await, Host::new());
+    for _ in 0..50 {
+        let endpoint = Endpoint::start(server.config(Role::Ven), host.clone());
+        let serve = async {
+            let mut wire = server.session(VEN).await;
+            let request = wire.answer().await;
+            wire.say(&iq("result", id(&request), VTN, "")).await;
+            wire
+        };
+        let (to, message) = (VTN.parse().unwrap(), query("r1"));
+        let send = async {
+            up(&endpoint).await;
+            endpoint.send(&to, &message).await
+        };
+        let (_wire, sent) = tokio::join!(serve, send);
+        assert!(sent.is_ok(), "{sent:?}");
+        // Before its connection, so that it does not connect again.
+        drop(endpoint);
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_nobody_holds_ends() {
     let (server, host) = (Server::new().await, Host::new());
