@@ -2,6 +2,11 @@
 //!
 //! Knows nothing of sessions and stanzas: the stream ends here, and begins anew on the same connection.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else a server says, it is not the answer"
+)]
+
 use std::borrow::Cow;
 use std::io;
 

@@ -143,13 +143,17 @@ impl Endpoint {
         let document = self.seals.seal(to, message).map_err(SendError::Unsigned)?;
         let peer = Addressee::Peer(to.clone());
         let asked = self.link.ask(peer, Kind::Set, &document).await;
-        let mut answer = asked.map_err(|error| match error {
-            SendError::Stanza { condition, .. }
-                if condition == "service-unavailable" || condition == "recipient-unavailable" =>
-            {
+        let mut answer = asked.map_err(|error| {
+            let is_offline = matches!(
+                &error,
+                SendError::Stanza { condition, .. }
+                    if condition == "service-unavailable" || condition == "recipient-unavailable"
+            );
+            if is_offline {
                 SendError::Offline(to.clone())
+            } else {
+                error
             }
-            error => error,
         })?;
         let Some(child) = answer.children.pop() else {
             return Ok(Answer {
