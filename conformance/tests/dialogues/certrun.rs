@@ -13,10 +13,10 @@ use oadr_core::codec::{DecodeOptions, decode};
 use oadr_core::payload::{Message, MessageKind, Report};
 use oadr_core::value::DateTime;
 
-use crate::play::written;
+use crate::play::{play_all, written};
 use crate::said::said;
 use crate::script::{Line, NOON, Party, Said, Script, Step, instant};
-use crate::{device, harness};
+use crate::transport::Transport;
 
 /// The device's metadata.
 const OFFERS: u16 = 66;
@@ -262,19 +262,26 @@ const DIFFERENCES: &[(u16, &str, &str)] = &[
     ),
 ];
 
-#[test]
-fn captured_exchanges_are_replayed_with_our_ven_as_the_device() {
-    let name = "captured_exchanges_are_replayed_with_our_ven_as_the_device";
-    replay(name, Party::Ven);
+/// The captures are of a VEN that polled; what was said is the same where it is pushed to.
+macro_rules! replayed {
+    ($($name:ident $ours:ident $transport:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            replay(stringify!($name), Party::$ours, Transport::$transport);
+        }
+    )*};
 }
 
-#[test]
-fn captured_exchanges_are_replayed_with_our_vtn_as_the_harness() {
-    let name = "captured_exchanges_are_replayed_with_our_vtn_as_the_harness";
-    replay(name, Party::Vtn);
+replayed! {
+    captured_exchanges_are_replayed_with_our_ven_as_the_device Ven HttpPull;
+    captured_exchanges_are_replayed_with_our_ven_as_the_device_over_http_push Ven HttpPush;
+    captured_exchanges_are_replayed_with_our_ven_as_the_device_over_xmpp Ven Xmpp;
+    captured_exchanges_are_replayed_with_our_vtn_as_the_harness Vtn HttpPull;
+    captured_exchanges_are_replayed_with_our_vtn_as_the_harness_over_http_push Vtn HttpPush;
+    captured_exchanges_are_replayed_with_our_vtn_as_the_harness_over_xmpp Vtn Xmpp;
 }
 
-fn replay(name: &str, ours: Party) {
+fn replay(name: &str, ours: Party, transport: Transport) {
     let Some(corpus) = peers::corpus_or_skip(name) else {
         return;
     };
@@ -288,17 +295,23 @@ fn replay(name: &str, ours: Party) {
         .iter()
         .filter(|exchange| exchange.ours.contains(&ours))
     {
-        let played = play(&corpus, exchange, ours, &offers.reports);
+        let played = play(&corpus, exchange, ours, transport, &offers.reports);
         objections.extend(
             played
                 .err()
-                .map(|error| format!("{}: {error}", exchange.test)),
+                .map(|error| format!("{}: {error}", transport.number(exchange.test))),
         );
     }
     assert!(objections.is_empty(), "{}", objections.join("\n\n"));
 }
 
-fn play(corpus: &Path, exchange: &Exchange, ours: Party, offers: &[Report]) -> Result<(), String> {
+fn play(
+    corpus: &Path,
+    exchange: &Exchange,
+    ours: Party,
+    transport: Transport,
+    offers: &[Report],
+) -> Result<(), String> {
     let specifiers: Vec<_> = offers
         .iter()
         .map(|offer| offer.report_specifier_id.to_string())
@@ -309,10 +322,7 @@ fn play(corpus: &Path, exchange: &Exchange, ours: Party, offers: &[Report]) -> R
         scripts.push(Script::parse(&registration)?);
     }
     scripts.push(script(corpus, exchange, ours)?);
-    match ours {
-        Party::Ven => device::play(&scripts, offers),
-        Party::Vtn => harness::play(&scripts, offers),
-    }
+    play_all(scripts, ours, transport, offers)
 }
 
 /// The exchange as a dialogue; polls and their like, which were not captured, are filled in.
@@ -356,18 +366,22 @@ fn script(corpus: &Path, exchange: &Exchange, ours: Party) -> Result<Script, Str
             }
         };
         for step in line {
-            if let Step::Says(line) = &step {
-                if asks && line.party == Party::Vtn {
-                    script
-                        .steps
-                        .extend(Script::parse("VEN oadrPoll venID=$ven")?.steps);
-                } else if !asks && line.party == Party::Ven {
-                    script
-                        .steps
-                        .extend(Script::parse("VTN oadrResponse 200")?.steps);
-                }
-                asks = line.party == Party::Vtn;
+            let speaker = match &step {
+                Step::Says(line) => Some(line.party),
+                Step::At(_)
+                | Step::Forgets
+                | Step::Pushes(_)
+                | Step::Quiet(_)
+                | Step::Answers(_) => None,
+            };
+            if asks && speaker == Some(Party::Vtn) {
+                let poll = Script::parse("VEN oadrPoll venID=$ven")?;
+                script.steps.extend(poll.steps);
+            } else if !asks && speaker != Some(Party::Vtn) {
+                let response = Script::parse("VTN oadrResponse 200")?;
+                script.steps.extend(response.steps);
             }
+            asks = speaker != Some(Party::Ven);
             script.steps.push(step);
         }
     }

@@ -10,13 +10,14 @@ use oadr_core::memory::VenHost;
 use oadr_core::opt::{OptPeriod, OptSubject, OptTerms};
 use oadr_core::payload::{EiResponse, Message, MessageKind, Poll, Report, Response};
 use oadr_core::value::{DateTime, OptId, RequestId, Text, VenId};
-use oadr_core::ven::{Command, Context, Exchange, OptDraft, Outgoing};
+use oadr_core::ven::{Command, Context, Exchange, OptDraft, Outgoing, PushReply};
 
 use crate::made::made;
 use crate::offers;
 use crate::play::{clock, entropy, over_the_wire};
 use crate::said::said;
 use crate::script::{Line, NOON, Names, Party, Said, Script, Step};
+use crate::transport::Transport;
 
 /// How long after its time a message may come: reports are put off a little, polls come every ten
 /// seconds.
@@ -33,23 +34,32 @@ struct Device {
     sending: Option<Outgoing>,
     /// The request that is to be answered.
     asked: Option<Exchange>,
+    /// What it said to what was pushed.
+    answer: Option<PushReply>,
+    transport: Transport,
     draws: u64,
     noon: DateTime,
     /// The same time for what is measured: milliseconds since noon.
     time: Arc<AtomicI64>,
 }
 
-/// Plays these scripts, one after the other, with a VEN that offers these reports.
-pub(crate) fn play(scripts: &[Script], offers: &[Report]) -> Result<(), String> {
+/// Plays these scripts, one after the other, over this transport, with a VEN that offers these reports.
+pub(crate) fn play(
+    scripts: &[Script],
+    transport: Transport,
+    offers: &[Report],
+) -> Result<(), String> {
     let noon: DateTime = NOON.parse().map_err(|_| "noon".to_owned())?;
     let agreed = scripts.iter().find_map(|script| script.agreed.clone());
     let time = Arc::new(AtomicI64::new(0));
     let mut device = Device {
-        ven: new_ven(agreed.as_deref(), noon, offers, &time)?,
+        ven: new_ven(agreed.as_deref(), transport, noon, offers, &time)?,
         now: noon - TimeDelta::minutes(5),
         names: Names::default(),
         sending: None,
         asked: None,
+        answer: None,
+        transport,
         draws: 0,
         noon,
         time: Arc::clone(&time),
@@ -63,12 +73,22 @@ pub(crate) fn play(scripts: &[Script], offers: &[Report]) -> Result<(), String> 
             match step {
                 Step::At(at) => device.idle_until(*at)?,
                 Step::Forgets => {
-                    device.ven = new_ven(agreed.as_deref(), noon, offers, &time)?;
+                    device.ven = new_ven(agreed.as_deref(), transport, noon, offers, &time)?;
                     device.start();
                 }
-                Step::Says(line) => device
-                    .says(line)
-                    .map_err(|error| format!("at {}: {error}\n{}", clock(device.now), line.text))?,
+                Step::Says(line) => {
+                    let done = device.says(line);
+                    device.played(line, done)?;
+                }
+                Step::Pushes(line) => {
+                    let done = device.pushes(line);
+                    device.played(line, done)?;
+                }
+                Step::Quiet(_) => {}
+                Step::Answers(line) => {
+                    let done = device.answers(line);
+                    device.played(line, done)?;
+                }
             }
         }
     }
@@ -81,6 +101,7 @@ pub(crate) fn play(scripts: &[Script], offers: &[Report]) -> Result<(), String> 
 /// A VEN that offers this and measures by this clock.
 fn new_ven(
     agreed: Option<&str>,
+    transport: Transport,
     noon: DateTime,
     offers: &[Report],
     time: &Arc<AtomicI64>,
@@ -90,6 +111,8 @@ fn new_ven(
         ven_id: ven_id.map_err(|error| error.to_string())?,
         reports: offers.to_vec(),
         resources: crate::offers::resources(),
+        transport: transport.name(),
+        transport_address: transport.address(),
         ..Context::new(Text::new(offers::VEN_NAME).map_err(|error| error.to_string())?)
     });
     let time = Arc::clone(time);
@@ -112,6 +135,40 @@ impl Device {
     fn start(&mut self) {
         let entropy = self.entropy();
         self.sending = self.ven.start(self.now, entropy);
+    }
+
+    /// Where a dialogue went wrong.
+    fn played(&self, line: &Line, done: Result<(), String>) -> Result<(), String> {
+        done.map_err(|error| format!("at {}: {error}\n{}", clock(self.now), line.text))
+    }
+
+    /// Something is pushed to the VEN, whatever else it is about to say.
+    fn pushes(&mut self, line: &Line) -> Result<(), String> {
+        let said = line.said.as_ref().ok_or("nothing is pushed")?;
+        let pushed = self.names.resolve(said);
+        let pushed = over_the_wire(&made(&pushed, &[], self.now)?)?;
+        self.now += TimeDelta::milliseconds(20);
+        let entropy = self.entropy();
+        let (answer, sending) = self.ven.pushed(pushed, self.now, entropy);
+        self.answer = Some(answer);
+        self.sending = self.sending.take().or(sending);
+        Ok(())
+    }
+
+    /// What the VEN said to that.
+    fn answers(&mut self, line: &Line) -> Result<(), String> {
+        match (&line.said, self.answer.take()) {
+            (_, None) => Err("nothing was pushed".to_owned()),
+            (None, Some(PushReply::Empty)) => Ok(()),
+            (None, Some(PushReply::Message(reply))) => Err(format!("{:#?}", said(&reply))),
+            (Some(_), Some(PushReply::Empty)) => Err("the answer is empty".to_owned()),
+            (Some(wanted), Some(PushReply::Message(reply))) => {
+                let heard = said(&over_the_wire(&reply)?);
+                self.names
+                    .check(wanted, &heard, &line.differs)
+                    .map_err(|error| format!("{error}, in {heard:#?}"))
+            }
+        }
     }
 
     fn says(&mut self, line: &Line) -> Result<(), String> {
@@ -192,6 +249,9 @@ impl Device {
         let Message::Poll(Poll { ven_id }) = &*poll.message else {
             return Err("not a poll".to_owned());
         };
+        if self.transport.is_pushed() {
+            return Err("a VEN that is pushed to polls".to_owned());
+        }
         let reply = Response {
             ei_response: EiResponse::ok(RequestId::default()),
             ven_id: Some(ven_id.clone()),

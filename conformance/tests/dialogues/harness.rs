@@ -2,29 +2,37 @@
 //!
 //! Knows nothing of what is said; it speaks, hears and compares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::TimeDelta;
 use oadr_core::memory::{VtnConfig, VtnHost};
 use oadr_core::payload::{MessageKind, Report};
 use oadr_core::value::{DateTime, Text, VenId, VtnId};
-use oadr_core::vtn::{Command, Reply, ReportPolicy, WantedReport};
-use oadr_core::{CertificateHash, Peer, Profile};
+use oadr_core::vtn::{Command, Push, PushAddress, PushOutcome, Reply, ReportPolicy, WantedReport};
+use oadr_core::{Peer, Profile};
 
 use crate::made::{made, requests};
 use crate::offers;
 use crate::play::{clock, entropy, over_the_wire};
 use crate::said::said;
 use crate::script::{Fields, Line, NOON, Names, Party, Said, Script, Step};
+use crate::transport::Transport;
 
 /// How long it takes a VEN to say what is next.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
+
+/// The same where the VEN does not wait for its next poll.
+const AT_ONCE: TimeDelta = TimeDelta::milliseconds(20);
+
+/// How long after its time something may be pushed: a registration holds pushes back a little.
+const WITHIN: TimeDelta = TimeDelta::seconds(5);
 
 /// So long after the end there is still nothing to say.
 const QUIET: TimeDelta = TimeDelta::minutes(30);
 
 struct Harness {
     vtn: VtnHost,
+    transport: Transport,
     /// What the VEN offers.
     offers: Vec<Report>,
     /// Who the VEN can prove to be.
@@ -33,26 +41,33 @@ struct Harness {
     names: Names,
     /// What was answered last.
     reply: Option<Reply>,
+    /// What was pushed and is not answered: the VEN takes its time, until the script has come to it.
+    pushed: VecDeque<(u64, Push)>,
     /// What was sent for each request: values.
     reported: BTreeMap<String, usize>,
     draws: u64,
 }
 
-/// Plays these scripts, one after the other, with a VEN that offers these reports.
-pub(crate) fn play(scripts: &[Script], offers: &[Report]) -> Result<(), String> {
+/// Plays these scripts, one after the other, over this transport, with a VEN that offers these reports.
+pub(crate) fn play(
+    scripts: &[Script],
+    transport: Transport,
+    offers: &[Report],
+) -> Result<(), String> {
     let noon: DateTime = NOON.parse().map_err(|_| "noon".to_owned())?;
     let vtn_id = VtnId::new(offers::VTN_ID).map_err(|error| error.to_string())?;
     let mut harness = Harness {
-        vtn: VtnHost::new(VtnConfig::new(vtn_id)),
+        vtn: VtnHost::new(VtnConfig {
+            profiles: Transport::profiles(),
+            ..VtnConfig::new(vtn_id)
+        }),
+        transport,
         offers: offers.to_vec(),
-        peer: if scripts.iter().any(|script| script.certificate) {
-            Peer::Certificate(CertificateHash([7; 32]))
-        } else {
-            Peer::Unproven
-        },
+        peer: transport.peer(scripts.iter().any(|script| script.certificate))?,
         now: noon - TimeDelta::minutes(5),
         names: Names::default(),
         reply: None,
+        pushed: VecDeque::new(),
         reported: BTreeMap::new(),
         draws: 0,
     };
@@ -71,11 +86,30 @@ pub(crate) fn play(scripts: &[Script], offers: &[Report]) -> Result<(), String> 
                 Step::Says(line) => {
                     let reply = match steps.peek() {
                         Some(Step::Says(reply)) => Some(reply),
-                        Some(Step::At(_) | Step::Forgets) | None => None,
+                        Some(
+                            Step::At(_)
+                            | Step::Forgets
+                            | Step::Pushes(_)
+                            | Step::Quiet(_)
+                            | Step::Answers(_),
+                        )
+                        | None => None,
                     };
-                    harness.says(line, reply).map_err(|error| {
-                        format!("at {}: {error}\n{}", clock(harness.now), line.text)
-                    })?;
+                    let done = harness.says(line, reply);
+                    harness.played(line, done)?;
+                }
+                Step::Pushes(line) => {
+                    let done = harness.pushes(line);
+                    harness.played(line, done)?;
+                }
+                Step::Quiet(line) => {
+                    harness.wait_until(harness.now + PAUSE);
+                    let done = harness.is_quiet();
+                    harness.played(line, done)?;
+                }
+                Step::Answers(line) => {
+                    let done = harness.answers(line);
+                    harness.played(line, done)?;
                 }
             }
         }
@@ -101,27 +135,91 @@ impl Harness {
             resources: Vec::new(),
             certificates: Vec::new(),
             signatures: None,
-            jid: None,
+            jid: self.transport.account(),
         };
         let entropy = self.entropy();
         let done = self.vtn.command(None, &enrol, self.now, entropy);
         done.map_err(|error| error.to_string())
     }
 
+    /// Where a dialogue went wrong.
+    fn played(&self, line: &Line, done: Result<(), String>) -> Result<(), String> {
+        done.map_err(|error| format!("at {}: {error}\n{}", clock(self.now), line.text))
+    }
+
     fn wait_until(&mut self, until: DateTime) {
-        while let Some(due) = self.vtn.next_deadline().filter(|due| *due <= until) {
-            self.now = self.now.max(due);
-            let entropy = self.entropy();
-            self.vtn.wake(self.now, entropy);
-        }
+        while self.wakes(until) {}
         self.now = self.now.max(until);
+    }
+
+    /// Whether there was a deadline before then, which has come now.
+    fn wakes(&mut self, until: DateTime) -> bool {
+        let Some(due) = self.vtn.next_deadline().filter(|due| *due <= until) else {
+            return false;
+        };
+        self.now = self.now.max(due);
+        let entropy = self.entropy();
+        self.pushed.extend(self.vtn.wake(self.now, entropy));
+        true
+    }
+
+    /// The VTN says it by itself.
+    fn pushes(&mut self, line: &Line) -> Result<(), String> {
+        let wanted = line.said.as_ref().ok_or("nothing is pushed")?;
+        if line.told {
+            self.wait_until(self.now + PAUSE);
+            self.command(wanted)?;
+        }
+        let until = self.now + WITHIN;
+        while self.pushed.is_empty() {
+            if !self.wakes(until) {
+                return Err("nothing is pushed".to_owned());
+            }
+        }
+        let (_, push) = self.pushed.front().ok_or("nothing is pushed")?;
+        if self.transport.address() != Some(address(&push.to)?) {
+            return Err(format!("pushed to {:?}", push.to));
+        }
+        let heard = said(&over_the_wire(&push.message)?);
+        self.names
+            .check(wanted, &heard, &line.differs)
+            .map_err(|error| format!("{error}, in {heard:#?}"))
+    }
+
+    /// The VEN's direct reply to what was pushed.
+    fn answers(&mut self, line: &Line) -> Result<(), String> {
+        let (ven, push) = self.pushed.pop_front().ok_or("nothing was pushed")?;
+        if !self.pushed.is_empty() {
+            return Err(format!("two pushes at once: {:?}", self.pushed));
+        }
+        let outcome = match &line.said {
+            None => PushOutcome::Acknowledged,
+            Some(said) => {
+                let reply = self.names.resolve(said);
+                let reply = over_the_wire(&made(&reply, &self.offers, self.now)?)?;
+                PushOutcome::Replied {
+                    profile: Profile::B,
+                    message: Box::new(reply),
+                    signature: None,
+                }
+            }
+        };
+        let entropy = self.entropy();
+        let next = self.vtn.pushed(ven, push.id, outcome, self.now, entropy);
+        self.pushed.extend(next.map(|push| (ven, push)));
+        Ok(())
     }
 
     fn says(&mut self, line: &Line, reply: Option<&Line>) -> Result<(), String> {
         match (line.party, &line.said) {
             (Party::Ven, None) => Err("a VEN has no empty requests".to_owned()),
             (Party::Ven, Some(request)) => {
-                self.wait_until(self.now + PAUSE);
+                if self.transport.is_pushed() {
+                    // It is faster than what may be pushed meanwhile.
+                    self.now += AT_ONCE;
+                } else {
+                    self.wait_until(self.now + PAUSE);
+                }
                 if let Some(Line {
                     told: true,
                     said: Some(reply),
@@ -131,7 +229,9 @@ impl Harness {
                     self.command(reply)?;
                 }
                 let request = self.names.resolve(request);
-                let message = over_the_wire(&made(&request, &self.offers, self.now)?)?;
+                let mut message = made(&request, &self.offers, self.now)?;
+                self.transport.registers(&mut message);
+                let message = over_the_wire(&message)?;
                 let entropy = self.entropy();
                 let reply =
                     self.vtn
@@ -190,8 +290,19 @@ impl Harness {
         Ok(())
     }
 
+    /// Nothing is pushed that the script has not come to.
+    fn is_quiet(&self) -> Result<(), String> {
+        match self.pushed.front() {
+            None => Ok(()),
+            Some((_, push)) => Err(format!("there is more to say: {:#?}", push.message)),
+        }
+    }
+
     /// There is nothing left to say.
     fn ends(&mut self) -> Result<(), String> {
+        if self.transport.is_pushed() {
+            return self.is_quiet();
+        }
         let Some((_, ven)) = self.vtn.ven(offers::VEN_NAME) else {
             return Ok(());
         };
@@ -295,6 +406,13 @@ impl Harness {
             });
         }
         Ok(())
+    }
+}
+
+fn address(to: &PushAddress) -> Result<Text, String> {
+    match to {
+        PushAddress::Http(url) => Ok(url.clone()),
+        PushAddress::Xmpp(jid) => Text::new(jid.to_string()).map_err(|error| error.to_string()),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The dialogues of a certification, played in virtual time: our VEN in the device's place, our VTN in
-//! the harness's. They are written in `conformance/dialogues`. And an hour of outages.
+//! the harness's, over each transport. They are written in `conformance/dialogues`. And an hour of outages.
 
 #[cfg(test)]
 mod certrun;
@@ -19,3 +19,5 @@ mod play;
 mod said;
 #[cfg(test)]
 mod script;
+#[cfg(test)]
+mod transport;

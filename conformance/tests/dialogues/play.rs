@@ -1,4 +1,4 @@
-//! Each dialogue, and for which part our machines can play it.
+//! Each dialogue, and for which part our machines can play it; they play it over each transport.
 //!
 //! Knows nothing of what is said.
 
@@ -7,10 +7,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use oadr_core::codec::{DecodeOptions, decode, encode};
-use oadr_core::payload::Message;
+use oadr_core::payload::{Message, Report};
 use oadr_core::value::DateTime;
 
 use crate::script::{NOON, Party, Script};
+use crate::transport::Transport;
 use crate::{device, harness, offers};
 
 /// A test for each part of a dialogue that our machines can play.
@@ -23,15 +24,34 @@ macro_rules! dialogues {
         })*
     };
     (@part ven $file:literal) => {
-        #[test]
-        fn with_our_ven_as_the_device() {
-            crate::play::play($file, crate::script::Party::Ven);
-        }
+        dialogues!(@over Ven $file
+            with_our_ven_as_the_device
+            with_our_ven_as_the_device_over_http_push
+            with_our_ven_as_the_device_over_xmpp);
     };
     (@part vtn $file:literal) => {
+        dialogues!(@over Vtn $file
+            with_our_vtn_as_the_harness
+            with_our_vtn_as_the_harness_over_http_push
+            with_our_vtn_as_the_harness_over_xmpp);
+    };
+    (@over $ours:ident $file:literal $pull:ident $push:ident $xmpp:ident) => {
         #[test]
-        fn with_our_vtn_as_the_harness() {
-            crate::play::play($file, crate::script::Party::Vtn);
+        fn $pull() {
+            let ours = crate::script::Party::$ours;
+            crate::play::play($file, ours, crate::transport::Transport::HttpPull);
+        }
+
+        #[test]
+        fn $push() {
+            let ours = crate::script::Party::$ours;
+            crate::play::play($file, ours, crate::transport::Transport::HttpPush);
+        }
+
+        #[test]
+        fn $xmpp() {
+            let ours = crate::script::Party::$ours;
+            crate::play::play($file, ours, crate::transport::Transport::Xmpp);
         }
     };
 }
@@ -90,8 +110,8 @@ fn every_dialogue_is_played() {
     assert_eq!(written, played);
 }
 
-/// Plays a dialogue and what comes before it, with our machine as this party.
-fn play(name: &str, ours: Party) {
+/// Plays a dialogue and what comes before it, with our machine as this party, over this transport.
+fn play(name: &str, ours: Party, transport: Transport) {
     let mut scripts = vec![read(name)];
     while let Some(before) = scripts[0].after.clone() {
         scripts.insert(0, read(&before));
@@ -99,12 +119,28 @@ fn play(name: &str, ours: Party) {
     let other = |script: &Script| script.only.is_some_and(|only| only != ours);
     assert!(!scripts.iter().any(other), "{name} is for the other party");
     let offers = offers::all(NOON.parse().unwrap());
-    let played = match ours {
-        Party::Ven => device::play(&scripts, &offers),
-        Party::Vtn => harness::play(&scripts, &offers),
+    let number = transport.number(name);
+    if let Err(error) = play_all(scripts, ours, transport, &offers) {
+        panic!("{number} over {transport:?}: {error}");
+    }
+}
+
+/// Plays these, one after the other, with a VEN that offers these reports.
+pub(crate) fn play_all(
+    scripts: Vec<Script>,
+    ours: Party,
+    transport: Transport,
+    offers: &[Report],
+) -> Result<(), String> {
+    let scripts: Vec<_> = if transport.is_pushed() {
+        let pushed = scripts.into_iter().map(Script::pushed);
+        pushed.collect::<Result<_, _>>()?
+    } else {
+        scripts
     };
-    if let Err(error) = played {
-        panic!("{name}: {error}");
+    match ours {
+        Party::Ven => device::play(&scripts, transport, offers),
+        Party::Vtn => harness::play(&scripts, transport, offers),
     }
 }
 

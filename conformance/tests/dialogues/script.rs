@@ -18,6 +18,10 @@
 //! from then on; `-` is nothing, `*` anything. A line with a time holds the dialogue until then. Fields
 //! that are not written may be anything, parts (`request`, `report`, …) that are not written must not be
 //! there. Polls that are answered with nothing new are not written.
+//!
+//! So it is said where the VEN polls. Where it is pushed to, the same is said without the polls: what
+//! would answer one the VTN says by itself, and what the VEN would post then is its direct reply, which
+//! nobody answers (spec §1.4). See [`Script::pushed`].
 
 use std::collections::BTreeMap;
 
@@ -49,7 +53,14 @@ pub(crate) enum Step {
     At(DateTime),
     /// The VEN loses its memory.
     Forgets,
+    /// A request of the VEN, or the VTN's reply.
     Says(Line),
+    /// The VTN says it by itself.
+    Pushes(Line),
+    /// The VTN has nothing to say by itself, where it would answer a poll like that.
+    Quiet(Line),
+    /// The VEN's direct reply to what was pushed; `None`: an acknowledgement.
+    Answers(Line),
 }
 
 #[derive(Debug, Clone)]
@@ -104,6 +115,47 @@ impl Script {
         Ok(script)
     }
 
+    /// The same dialogue with a VEN that is pushed to.
+    pub(crate) fn pushed(mut self) -> Result<Self, String> {
+        let mut written = core::mem::take(&mut self.steps).into_iter();
+        while let Some(step) = written.next() {
+            let Step::Says(line) = step else {
+                self.steps.push(step);
+                continue;
+            };
+            if line.kind() != Some(MessageKind::Poll) {
+                self.steps.push(Step::Says(line));
+                continue;
+            }
+            let mut next = |party| match written.next() {
+                Some(Step::Says(line)) if line.party == party => Ok(line),
+                _ => Err(format!("a poll without what belongs to it: {}", line.text)),
+            };
+            let said = next(Party::Vtn)?;
+            match said.kind() {
+                Some(MessageKind::Response) => self.steps.push(Step::Quiet(said)),
+                Some(MessageKind::DistributeEvent) => {
+                    let acknowledged = Line {
+                        party: Party::Ven,
+                        told: false,
+                        said: None,
+                        differs: Vec::new(),
+                        text: said.text.clone(),
+                    };
+                    self.steps.push(Step::Pushes(said));
+                    self.steps.push(Step::Answers(acknowledged));
+                }
+                Some(_) => {
+                    self.steps.push(Step::Pushes(said));
+                    self.steps.push(Step::Answers(next(Party::Ven)?));
+                    next(Party::Vtn)?;
+                }
+                None => return Err(format!("nothing answers a poll: {}", said.text)),
+            }
+        }
+        Ok(self)
+    }
+
     fn take(&mut self, line: &str) -> Result<(), String> {
         let mut words = line.split_whitespace();
         let first = words.next().unwrap_or_default();
@@ -154,6 +206,12 @@ impl Script {
             }
         }
         Ok(())
+    }
+}
+
+impl Line {
+    fn kind(&self) -> Option<MessageKind> {
+        self.said.as_ref().map(|said| said.kind)
     }
 }
 
