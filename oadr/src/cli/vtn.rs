@@ -149,7 +149,8 @@ pub(super) async fn run(settings: VtnSettings) -> Result<ExitCode, Box<dyn Error
     {
         return Err("--dev is for this machine only: --proxy-listen on a loopback address".into());
     }
-    descriptors::provide(&mut config.http.max_connections);
+    let pushes = config.push.is_some();
+    descriptors::provide(&mut config.http.max_connections, pushes);
     let mut exit = Exit::new()?;
     let running = vtn::start(config).await?;
     let mut listening = json!({
