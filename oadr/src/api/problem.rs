@@ -213,9 +213,9 @@ impl From<CommandFailure> for Problem {
             CommandFailure::Refused(CommandError::Unknown) => {
                 Self::not_found("there is no such VEN")
             }
-            CommandFailure::Refused(error @ CommandError::UnknownReportRequest) => {
-                Self::not_found(error.to_string())
-            }
+            CommandFailure::Refused(
+                error @ (CommandError::UnknownReportRequest | CommandError::UnknownDeadLetter),
+            ) => Self::not_found(error.to_string()),
             CommandFailure::Refused(error) => match blamed(error) {
                 Some(field) => Self::invalid(field, error.to_string()),
                 None => Self::conflict(error.to_string()),

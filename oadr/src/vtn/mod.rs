@@ -461,9 +461,11 @@ fn push_terms(config: Option<&PushConfig>) -> Result<PushTerms, StartError> {
     };
     let give_up_after = config.give_up_after.to_time_delta();
     let give_up_after = give_up_after.filter(|time| *time > TimeDelta::zero());
+    // Much longer than anybody waits, for telling the outcome takes time, too.
+    let lease = TimeDelta::from_std(config.timeout.saturating_mul(3));
     Ok(PushTerms {
+        lease: lease.unwrap_or(terms.lease),
         give_up_after: give_up_after.ok_or(StartError::PushGiveUpAfter(config.give_up_after))?,
-        ..terms
     })
 }
 

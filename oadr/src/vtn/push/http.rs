@@ -10,7 +10,7 @@ use oadr_core::CertificateId;
 use oadr_core::value::{Duration as Lasting, Text};
 use oadr_core::vtn::{Push, PushFault, PushOutcome};
 use oadr_http::tls::TlsClient;
-use oadr_http::{BaseUrl, Client, ClientConfig, ClientError, Network, Reach};
+use oadr_http::{BaseUrl, Client, ClientConfig, ClientError, Network, Reach, RequestTimeout};
 use tokio::time::{Instant, timeout};
 
 use super::failure::{self, failed};
@@ -151,6 +151,9 @@ impl HttpPush {
         let mut config = ClientConfig::default();
         config.decode.limits.bytes = LONGEST_REPLY;
         config.reuse_within = KEEP;
+        // What is shorter is seen to above.
+        config.request_timeout =
+            RequestTimeout::new(self.timeout).unwrap_or(RequestTimeout::MINIMUM);
         config.tls.clone_from(&self.tls);
         config.peers.clone_from(&peers);
         config.reach = Some(self.reach.clone());

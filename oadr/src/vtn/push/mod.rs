@@ -36,7 +36,7 @@ const AT_ONCE: usize = 2048;
 
 /// How long pushes under way are waited for when the VTN stops; what is not done by then is tried again
 /// after the next start.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How often connections are looked at that nobody uses any more.
 const SWEEP: Duration = Duration::from_secs(15);
