@@ -144,6 +144,8 @@ pub struct PushStatus<'a> {
     pub under_way: Option<(MessageKind, DateTime)>,
     /// Failures in a row.
     pub failures: u32,
+    /// Since when what failed is tried: the oldest of it.
+    pub failing_since: Option<DateTime>,
     /// The last of them.
     pub last_failure: Option<&'a PushFailure>,
     /// Nothing is tried before.

@@ -301,6 +301,7 @@ impl Link {
         PushStatus {
             under_way: sent.map(|sent| (sent.kind, sent.at)),
             failures: self.failures,
+            failing_since: self.tried.iter().map(|tried| tried.since).min(),
             last_failure: self.last_failure.as_ref(),
             not_before: self.not_before,
             polls_since: self.polls_since,

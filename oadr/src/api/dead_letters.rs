@@ -51,6 +51,8 @@ pub(super) struct PushView {
     under_way: Option<UnderWay>,
     /// Failures in a row.
     failures: u32,
+    /// Since when what failed is tried.
+    failing_since: Option<DateTime>,
     /// Why the last one failed, in short and in words.
     fault: Option<PushFault>,
     detail: Option<Text>,
@@ -91,6 +93,7 @@ impl PushView {
                 since,
             }),
             failures: status.failures,
+            failing_since: status.failing_since,
             fault: failure.map(|failure| failure.fault),
             detail: failure.map(|failure| failure.detail.clone()),
             not_before: status.not_before,

@@ -151,6 +151,7 @@ struct Registration {
 struct Push {
     under_way: Option<UnderWay>,
     failures: u32,
+    failing_since: Option<DateTime>,
     fault: Option<String>,
     detail: Option<String>,
     not_before: Option<DateTime>,
@@ -273,6 +274,9 @@ impl Push {
                 times => format!("{times} times in a row"),
             };
             line("pushes failed", times);
+            if self.failing_since.is_some() {
+                line("since", time(self.failing_since));
+            }
             let why = format!(
                 "{} ({})",
                 shown(self.detail.as_ref()),

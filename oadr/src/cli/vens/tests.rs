@@ -55,6 +55,37 @@ barn   -      known       -             boiler       -
 }
 
 #[tokio::test]
+async fn how_pushes_to_a_ven_go_is_shown() {
+    let push = r#","push":{"under_way":{"message":"oadrDistributeEvent","since":"2026-01-03T00:00:01Z"},
+        "failures":3,"failing_since":"2026-01-02T00:00:00Z","fault":"unreachable",
+        "detail":"cannot connect to ven.example","not_before":"2026-01-03T00:00:30Z",
+        "polls_since":"2026-01-01T12:00:00Z","dead_letters":[{"id":7,"message":"oadrCreateReport",
+        "event_ids":[],"since":"2026-01-01T00:00:00Z","last":"2026-01-02T00:00:00Z","attempts":9,
+        "fault":"refused","detail":"the peer answered 404"}]}}"#;
+    let ven = VEN.strip_suffix('}').unwrap().to_owned() + push;
+    let api = ScriptedApi::new([(200, &*ven)]).await;
+    let shown = answer(&api, &["show", "house"]).await.unwrap();
+    let shown: Vec<_> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for line in [
+        "pushed now oadrDistributeEvent, since 2026-01-03T00:00:01Z",
+        "pushes failed 3 times in a row",
+        "since 2026-01-02T00:00:00Z",
+        "because cannot connect to ven.example (unreachable)",
+        "next try 2026-01-03T00:00:30Z",
+        "polls although pushed to since 2026-01-01T12:00:00Z: pushes may not reach it",
+        "dead letter 7 oadrCreateReport: the peer answered 404 (refused)",
+    ] {
+        assert!(
+            shown.iter().any(|shown| shown == line),
+            "{line}: {shown:#?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_ven_is_shown_with_its_registration_and_reports() {
     let api = ScriptedApi::new([(200, VEN), (200, KNOWN)]).await;
     let expected = "\
