@@ -5,18 +5,34 @@
 use crate::payload::arbitrary::Draws;
 use crate::value::DateTime;
 use crate::vtn::State;
-use crate::{CertificateHash, CertificateId, NonceHash, Peer, Signature, SignaturePolicy};
+use crate::{BareJid, CertificateHash, CertificateId, NonceHash, Peer, Signature, SignaturePolicy};
 
 const CERTIFICATES: [CertificateHash; 2] = [CertificateHash([1; 32]), CertificateHash([2; 32])];
 
 /// What this VEN would prove to be itself.
 pub(super) fn proof_of(ven: &State) -> Peer {
     let known = CERTIFICATES.iter().find(|hash| ven.has_certificate(hash));
-    known.map_or(Peer::Unproven, |hash| Peer::Certificate(*hash))
+    match (known, ven.jid()) {
+        (Some(hash), _) => Peer::Certificate(*hash),
+        (None, Some(account)) => session(account),
+        (None, None) => Peer::Unproven,
+    }
+}
+
+/// One of a few accounts.
+pub(super) fn accounts(draws: &mut Draws<'_>) -> Option<BareJid> {
+    let name = draws.pick(&["house@vtn.example", "villa@vtn.example"])?;
+    name.parse().ok()
+}
+
+fn session(account: &BareJid) -> Peer {
+    let session = account.with_resource("client");
+    session.map_or(Peer::Unproven, Peer::Jid)
 }
 
 pub(super) fn peer(draws: &mut Draws<'_>) -> Peer {
-    match draws.below(4) {
+    match draws.below(6) {
+        2 => accounts(draws).map_or(Peer::Unproven, |account| session(&account)),
         0 => Peer::Certificate(CertificateHash([1; 32])),
         1 => Peer::Certificate(CertificateHash([2; 32])),
         _ => Peer::Unproven,

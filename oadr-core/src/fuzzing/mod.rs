@@ -19,6 +19,7 @@ mod opt;
 mod ven;
 mod ven_reports;
 mod vtn;
+mod vtn_pushes;
 mod vtn_reports;
 
 pub use codec::{decode, round_trip};

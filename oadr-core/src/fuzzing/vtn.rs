@@ -5,20 +5,21 @@
 use chrono::TimeDelta;
 
 use super::draft::{EVENT_IDS, draft};
-use super::identity::{certificates, peer, policy, proof_of, signature};
+use super::identity::{accounts, certificates, peer, policy, proof_of, signature};
 use super::opt::{RESOURCES, create_opt, opt_id};
+use super::vtn_pushes::Pushes;
 use super::{entropy, numbers, over_the_wire, vtn_reports};
 use crate::memory::{VtnConfig, VtnHost};
 use crate::payload::arbitrary::{Arbitrary, Draws};
 use crate::payload::{
     CancelOpt, CanceledReport, CreatePartyRegistration, CreatedEvent, CreatedReport,
     EiCreatedEvent, EiRequestEvent, EiResponse, EventResponse, EventResponses, Message,
-    MessageKind, PendingReports, Poll, QualifiedEventId, RegisterReport, RequestEvent,
-    ResponseCode, UpdateReport,
+    MessageKind, PendingReports, Poll, Profile as OfferedProfile, QualifiedEventId, RegisterReport,
+    RequestEvent, ResponseCode, Transport, UpdateReport,
 };
 use crate::value::{
-    DateTime, EventId, GroupId, OptType, ProfileName, RegistrationId, RequestId, ResourceId, Text,
-    TransportName, VenId, VtnId,
+    DateTime, EventId, GroupId, NonEmpty, OptType, ProfileName, RegistrationId, RequestId,
+    ResourceId, Text, TransportName, VenId, VtnId,
 };
 use crate::vtn::{
     Admission, Assignment, Audience, Command, EventBody, JidChange, RegistrationAnswer, Reply,
@@ -48,10 +49,12 @@ pub fn vtn(bytes: &[u8]) {
     }
 }
 
-struct World {
-    host: VtnHost,
-    now: DateTime,
-    inputs: u64,
+pub(super) struct World {
+    pub(super) host: VtnHost,
+    pub(super) pushes: Pushes,
+    pub(super) lease: TimeDelta,
+    pub(super) now: DateTime,
+    pub(super) inputs: u64,
     last: Option<(Peer, Message, [u8; 32])>,
     /// Whether the last message was.
     is_forbidden: bool,
@@ -65,6 +68,17 @@ impl World {
             1 => Admission::Enrolled,
             _ => Admission::Ask,
         };
+        config.http_push = draws.below(8) > 0;
+        let transports = [TransportName::SimpleHttp, TransportName::Xmpp];
+        let transports = transports.map(|name| Transport { name }).to_vec();
+        if let Ok(transports) = NonEmpty::try_from(transports) {
+            let name = ProfileName::B;
+            config.profiles = NonEmpty::one(OfferedProfile { name, transports });
+        }
+        if draws.flip() {
+            config.push.give_up_after = TimeDelta::minutes(2);
+        }
+        let lease = config.push.lease;
         if draws.flip() {
             config.unregistered_poll = UnregisteredPoll::RequestReregistration;
         }
@@ -92,6 +106,8 @@ impl World {
         });
         Self {
             host,
+            pushes: Pushes::default(),
+            lease,
             now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
             inputs: 0,
             last: None,
@@ -100,7 +116,8 @@ impl World {
     }
 
     fn happen(&mut self, draws: &mut Draws<'_>) {
-        match draws.below(16) {
+        match draws.below(19) {
+            15..=17 => self.push_ends(draws),
             0 | 1 => {
                 let (peer, ven_id) = self.somebody(draws);
                 self.poll(peer, ven_id);
@@ -175,9 +192,12 @@ impl World {
             .host
             .handle_signed(peer, Profile::B, message, signature, now, entropy);
         self.is_forbidden = reply == Reply::Forbidden;
+        assert!(
+            !matches!(reply, Reply::Push(_)),
+            "a push is the answer to a message"
+        );
         match reply {
             Reply::Message(message) => Some(over_the_wire(&message)),
-            // TODO(push)
             Reply::Empty | Reply::Push(_) => None,
             Reply::Forbidden => {
                 assert_eq!(self.states(), before, "what is forbidden has an effect");
@@ -248,8 +268,7 @@ impl World {
     fn is_unregistered(&self, peer: &Peer, ven_id: &VenId) -> bool {
         let ven = self.host.vens().find(|(_, ven)| match peer {
             Peer::Certificate(hash) => ven.has_certificate(hash),
-            // TODO(push)
-            Peer::Jid(_) => false,
+            Peer::Jid(jid) => ven.jid() == Some(jid.account()),
             Peer::Unproven => ven.ven_id() == Some(ven_id),
         });
         ven.is_none_or(|(_, ven)| ven.registration().is_none())
@@ -268,12 +287,19 @@ impl World {
             } else {
                 ProfileName::B
             },
-            transport_name: TransportName::SimpleHttp,
-            transport_address: None,
+            transport_name: match draws.below(3) {
+                0 => TransportName::Xmpp,
+                _ => TransportName::SimpleHttp,
+            },
+            transport_address: match draws.below(4) {
+                0 => Some(Text::arbitrary(draws)),
+                1 => None,
+                _ => Text::new("house@vtn.example/client").ok(),
+            },
             report_only: draws.below(8) == 1,
             xml_signature: draws.flip(),
             ven_name: draws.pick(NAMES).and_then(|name| Text::new(name).ok()),
-            http_pull_model: Some(true),
+            http_pull_model: Some(draws.flip()),
         };
         let peer = if draws.flip() {
             peer(draws)
@@ -444,17 +470,6 @@ impl World {
         self.send(peer, message);
     }
 
-    fn wake(&mut self) {
-        let entropy = entropy(&mut self.inputs);
-        // TODO(push)
-        let _ = self.host.wake(self.now, entropy);
-        let next = self.host.next_deadline();
-        assert!(
-            next.is_none_or(|next| next > self.now),
-            "a deadline that has come comes again"
-        );
-    }
-
     fn announce(&mut self, draws: &mut Draws<'_>) {
         let event_id = draws.flip().then(|| event_id(draws));
         let names = draws.below(3);
@@ -493,7 +508,11 @@ impl World {
     fn command(&mut self, draws: &mut Draws<'_>) {
         let place = draws.below(4);
         let ven = self.host.vens().nth(place).map(|(key, _)| key);
-        let (ven, command) = match draws.below(5) {
+        let (ven, command) = match draws.below(6) {
+            5 => {
+                let dead_letter = draws.flip().then_some(1);
+                (ven, Command::RetryPush { dead_letter })
+            }
             0 => (ven, Command::Remove),
             1 => (ven, Command::RequestReregistration),
             2 => {
@@ -506,7 +525,11 @@ impl World {
                     },
                     signatures: policy(draws)
                         .map_or(SignatureChange::AsConfigured, SignatureChange::Own),
-                    jid: JidChange::Keep,
+                    jid: match draws.below(4) {
+                        0 => JidChange::Remove,
+                        1 => accounts(draws).map_or(JidChange::Keep, JidChange::Is),
+                        _ => JidChange::Keep,
+                    },
                 };
                 (ven, assign)
             }
@@ -522,7 +545,7 @@ impl World {
                         .collect(),
                     certificates: certificates(draws),
                     signatures: policy(draws),
-                    jid: None,
+                    jid: accounts(draws).filter(|_| draws.flip()),
                 };
                 (None, enrol)
             }
