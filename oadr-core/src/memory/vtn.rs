@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of rules; it loads, asks the machine, commits and releases.
 
-use core::mem;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::EffectId;
 use super::readings::{KeptReading, Readings};
-use crate::machine::{Committed, Decision, Env, Loaded, Random, Role as _, Step};
+use crate::machine::{Committed, Decision, Env, Loaded, Step};
 use crate::payload::{Message, Profile as OfferedProfile, Transport};
 use crate::value::{
     DateTime, Duration, EventId, NonEmpty, OptType, ProfileName, ReportRequestId, TransportName,
@@ -19,9 +18,8 @@ use crate::value::{
 use crate::vtn::{
     Admission, Answer, Asks, Audience, Campaign, CampaignError, Claim, Command, CommandError,
     Context, DeliveryFact, Effect, EventBody, Fact, Input, OfferedReports, OptDecision, OptFact,
-    PollAnswer, Push, PushId, PushOutcome, PushTerms, Question, RegistrationAnswer,
-    RegistrationRequest, Reply, ReportPolicy, State, UnregisteredPoll, Vtn, WantedReport,
-    claims_of, command, decide,
+    PollAnswer, PushTerms, Question, RegistrationAnswer, RegistrationRequest, Reply, ReportPolicy,
+    State, UnregisteredPoll, Vtn, WantedReport, claims_of, command, decide,
 };
 use crate::{Peer, Profile, Signature, SignaturePolicy};
 
@@ -217,72 +215,6 @@ impl VtnHost {
             }
         }
         Reply::Empty
-    }
-
-    /// When to call [`wake`](Self::wake) next, if ever: long ago if there is a new event and VENs that
-    /// are pushed to.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<DateTime> {
-        let states = self.partitions.values().map(|at| &at.state);
-        if self.has_news && states.clone().any(State::is_pushed_to) {
-            return Some(DateTime::MIN_UTC);
-        }
-        states.filter_map(Vtn::next_deadline).min()
-    }
-
-    /// Does what time alone brings, forgets campaigns that are over, and finds what is to be pushed: to
-    /// which VEN, by its partition's key, and what. Whoever pushes tells how it went with
-    /// [`pushed`](Self::pushed); until then, or until its lease is over, nothing else is pushed to that
-    /// VEN. Where nobody is pushed to there is nothing to take.
-    pub fn wake(&mut self, now: DateTime, entropy: [u8; 32]) -> Vec<(u64, Push)> {
-        self.campaigns
-            .retain(|campaign| campaign.closes().is_none_or(|closes| now < closes));
-        // What happened meanwhile may be reason to push.
-        let has_news = mem::take(&mut self.has_news);
-        let due: Vec<_> = self
-            .partitions
-            .iter()
-            .filter(|(_, at)| {
-                let deadline = Vtn::next_deadline(&at.state);
-                deadline.is_some_and(|deadline| deadline <= now)
-                    || has_news && at.state.is_pushed_to()
-            })
-            .map(|(key, _)| *key)
-            .collect();
-        let mut random = Random::new(entropy);
-        let mut pushes = Vec::new();
-        for key in due {
-            let env = Env {
-                now,
-                entropy: random.bytes(),
-            };
-            let push = self.run(key, env, &Input::Deadline);
-            pushes.extend(push.map(|push| (key, push)));
-        }
-        pushes
-    }
-
-    /// Tells how a push went; there may be another one for the same VEN. `ven` is its partition's key.
-    pub fn pushed(
-        &mut self,
-        ven: u64,
-        push: PushId,
-        outcome: PushOutcome,
-        now: DateTime,
-        entropy: [u8; 32],
-    ) -> Option<Push> {
-        self.partitions.get(&ven)?;
-        self.run(ven, Env { now, entropy }, &Input::Pushed { push, outcome })
-    }
-
-    /// Decides on something that no VEN said.
-    fn run(&mut self, key: u64, env: Env, input: &Input) -> Option<Push> {
-        let decision = self.decide(Some(key), env, input);
-        // Neither time nor an outcome takes a claim, so there is no conflict.
-        match self.commit(Some(key), decision) {
-            Ok(Reply::Push(push)) => Some(*push),
-            Ok(Reply::Message(_) | Reply::Empty | Reply::Forbidden) | Err(_) => None,
-        }
     }
 
     /// Makes an event; the same ID with the same event and audience again gives the first one.
@@ -608,5 +540,6 @@ impl core::fmt::Debug for VtnHost {
     }
 }
 
+mod pushes;
 #[cfg(test)]
 mod tests;

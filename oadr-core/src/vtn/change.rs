@@ -8,7 +8,7 @@ use super::certificates::Certificates;
 use super::delivery::{Content, Delivery, EventAnswer, Outline, Progress};
 use super::state::{Decided, KnownBy, Metadata, Registration, State, Task};
 use super::{
-    Claim, Effect, Fact, OptChange, PushChange, Question, Reply, ReportChange, Vtn, push_link,
+    Claim, Effect, Fact, OptChange, PushChange, Question, Reply, ReportChange, Vtn, push_change,
 };
 use crate::machine::Role;
 use crate::payload::Report;
@@ -293,7 +293,7 @@ impl Role for Vtn {
                     state.jid.clone_from(jid);
                 }
                 state.registration = Some(registration.clone());
-                push_link::registered(state, *pushes_from, true);
+                push_change::registered(state, *pushes_from, true);
                 state.metadata.push(Metadata {
                     answers: None,
                     rhythm: None,
@@ -314,7 +314,7 @@ impl Role for Vtn {
                 state.registration = Some(registration.clone());
                 state.reregistration = None;
                 let has_moved = state.push_address() != was_at;
-                push_link::registered(state, *pushes_from, has_moved);
+                push_change::registered(state, *pushes_from, has_moved);
             }
             Change::RegistrationCancelled => state.erase_registration(),
             Change::Forgotten => *state = State::default(),
@@ -362,7 +362,7 @@ impl Role for Vtn {
             Change::OffersRegistered { offers } => state.offers.clone_from(offers),
             Change::Report(change) => state.reports.apply(change),
             Change::Opt(change) => state.opts.apply(change),
-            Change::Push(change) => push_link::apply(state, change),
+            Change::Push(change) => push_change::apply(state, change),
             Change::EventSent {
                 event_id,
                 revision,
@@ -408,7 +408,7 @@ impl Role for Vtn {
             }
         }
         if state.link.is_some() {
-            push_link::settle(state);
+            push_change::settle(state);
         }
     }
 

@@ -36,8 +36,11 @@ mod opt_effective;
 mod opts;
 mod poll;
 mod push;
+mod push_change;
+mod push_failure;
 mod push_item;
 mod push_link;
+mod push_reply;
 mod pushing;
 mod readings_fact;
 mod refusal;
@@ -82,8 +85,8 @@ pub use push::{
     DeadLetter, Push, PushAddress, PushFailure, PushFault, PushId, PushOutcome, PushStatus,
     PushTerms,
 };
+pub use push_change::{FailedPush, PushChange};
 pub use push_item::PushItem;
-pub use push_link::{FailedPush, PushChange};
 pub use readings_fact::{PointFact, ReadingsFact};
 pub use report_policy::ReportPolicy;
 pub use reports::ReportChange;

@@ -5,33 +5,23 @@
 
 use chrono::TimeDelta;
 
-use super::claim::ven_id_of;
-use super::decide::{Case, Sender, admit, on_admitted};
+use super::decide::{Case, Sender, admit};
 use super::delivery::{Progress, later};
+use super::push_failure::{self, LONGEST_PAUSE, is_about_message};
 use super::push_link::{self, Link, UnderWay};
-use super::signature::{self, Forbidden};
 use super::{
-    Change, CommandError, DeadLetter, Effect, FailedPush, Push, PushChange, PushFailure, PushFault,
-    PushId, PushItem, PushOutcome, Reply, Vtn, poll,
+    Change, CommandError, DeadLetter, Effect, Push, PushChange, PushFault, PushId, PushItem,
+    PushOutcome, Reply, Vtn, poll, push_reply,
 };
-use crate::machine::{Decision, Draft, Loaded, Random, Step};
-use crate::payload::{Message, MessageKind, ResponseCode};
-use crate::value::{DateTime, EventId, ResponseRequired, ServiceName, Text};
-use crate::{Peer, Signature};
+use crate::Peer;
+use crate::machine::{Decision, Draft, Loaded, Random};
+use crate::payload::Message;
+use crate::value::{DateTime, ResponseRequired, ServiceName};
 
 /// So long the reply to a registration has a start before the first push.
 const HEAD_START: TimeDelta = TimeDelta::seconds(1);
-/// So long passes after the first failure, twice as long after each further one.
-const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(1);
-/// Up to this.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(60);
-/// A VEN is left alone as long as it wants to be, up to this.
-const LONGEST_PATIENCE: TimeDelta = TimeDelta::hours(1);
 /// A VEN that fetches by poll what could not be pushed has so long to fetch the rest.
 const TIME_TO_FETCH: TimeDelta = TimeDelta::seconds(30);
-/// So much of what a VEN says of a refusal is kept.
-const LONGEST_DETAIL: usize = 200;
-
 /// From when a VEN is pushed to that registers now.
 pub(super) fn pushes_from(now: DateTime) -> DateTime {
     later(now, HEAD_START)
@@ -42,7 +32,11 @@ pub(super) fn next(case: &Case<'_>) -> Option<Decision<Vtn>> {
     let (state, now) = (case.state(), case.env.now);
     let link = state.link.as_deref()?;
     if let Some(sent) = &link.under_way {
-        return (sent.lease_until <= now).then(|| failed(case, link, sent, nobody_told()));
+        return (sent.lease_until <= now).then(|| {
+            let nobody_told =
+                push_reply::failure(PushFault::TimedOut, "nobody told in time how it went");
+            push_failure::failed(case, link, sent, nobody_told)
+        });
     }
     if link.not_before.is_some_and(|at| now < at) {
         return None;
@@ -96,112 +90,17 @@ pub(super) fn pushed(case: &Case<'_>, id: PushId, outcome: &PushOutcome) -> Deci
     let Some((link, sent)) = sent.filter(|(_, sent)| sent.id == id) else {
         return Decision::unchanged(case.at.version, Reply::Empty);
     };
-    let decision = match judge(case, sent.kind, outcome) {
-        Err(failure) => failed(case, link, sent, failure),
+    let decision = match push_reply::judge(case, sent.kind, outcome) {
+        Err(failure) => push_failure::failed(case, link, sent, failure),
         Ok(reply) => {
             let arrived = arrived(case, sent);
             followed(case, arrived, |case| {
                 let (message, signature) = reply?;
-                replied(case, message, signature)
+                push_reply::replied(case, message, signature)
             })
         }
     };
     followed(case, decision, next)
-}
-
-/// A decision, and the one after it if there is one; both are committed as one.
-pub(super) fn followed(
-    case: &Case<'_>,
-    decision: Decision<Vtn>,
-    next: impl FnOnce(&Case<'_>) -> Option<Decision<Vtn>>,
-) -> Decision<Vtn> {
-    let at = Loaded {
-        version: decision.base(),
-        state: decision.next(case.at).state,
-    };
-    match next(&Case { at: &at, ..*case }) {
-        Some(next) => decision.and_then(next),
-        None => decision,
-    }
-}
-
-/// The reply that counts, if there is one beside the acknowledgement.
-type Counts<'a> = Option<(&'a Message, Option<&'a Signature>)>;
-
-/// What the outcome of a push comes to.
-fn judge<'a>(
-    case: &Case<'_>,
-    kind: MessageKind,
-    outcome: &'a PushOutcome,
-) -> Result<Counts<'a>, PushFailure> {
-    let (message, signature) = match outcome {
-        PushOutcome::Failed(failure) => return Err(failure.clone()),
-        PushOutcome::Acknowledged => return Ok(None),
-        PushOutcome::Replied {
-            profile: _,
-            message,
-            signature,
-        } => (&**message, signature.as_ref()),
-    };
-    let signature = signature::admit_reply(case.state(), case.context, case.env.now, signature)
-        .map_err(|Forbidden| {
-            failure(
-                PushFault::Untrusted,
-                "the reply is not signed as it has to be",
-            )
-        })?;
-    let presented = ven_id_of(message).filter(|id| !id.is_empty());
-    if presented.is_some_and(|id| case.state().ven_id() != Some(id)) {
-        let why = "the reply has the venID of another VEN";
-        return Err(failure(PushFault::Untrusted, why));
-    }
-    let code = message.ei_response().map(|response| response.response_code);
-    match (message, kind) {
-        // Its registration is what it is rid of.
-        (Message::CanceledPartyRegistration(_), MessageKind::CancelPartyRegistration) => {}
-        _ if code == Some(ResponseCode::NOT_REGISTERED) => {
-            return Err(said(PushFault::NotRegistered, message));
-        }
-        (Message::Response(response), _) => {
-            return match response.ei_response.response_code {
-                code if code.is_success() => Ok(None),
-                ResponseCode::INVALID_ID => Err(said(PushFault::NotRegistered, message)),
-                _ => Err(said(PushFault::Refused, message)),
-            };
-        }
-        (Message::RegisteredReport(_), MessageKind::RegisterReport)
-        | (Message::CreatedReport(_), MessageKind::CreateReport)
-        | (Message::CanceledReport(_), MessageKind::CancelReport)
-        // It should come as a request of its own.
-        | (Message::CreatedEvent(_), MessageKind::DistributeEvent) => {}
-        _ => {
-            let why = "the reply is none to what was pushed";
-            return Err(failure(PushFault::Unreadable, why));
-        }
-    }
-    Ok(Some((message, signature)))
-}
-
-/// A reply is treated like one that was posted, but that nobody waits for the answer to it.
-fn replied(
-    case: &Case<'_>,
-    message: &Message,
-    signature: Option<&Signature>,
-) -> Option<Decision<Vtn>> {
-    let (ven_id, registration) = case.state().registered()?;
-    let sender = Sender {
-        ven_id,
-        registration,
-    };
-    match on_admitted(case, sender, message, &[]) {
-        Step::Decided(decision) => {
-            let decision = signature::keep(case, &Peer::Unproven, signature, decision);
-            let (draft, _) = Draft::resume(case.at, decision);
-            Some(draft.decide(Reply::Empty))
-        }
-        // No reply is a question to the application.
-        Step::Ask(_) => None,
-    }
 }
 
 /// It is there. Events that nobody has to answer are heard by that.
@@ -235,61 +134,20 @@ fn arrived(case: &Case<'_>, sent: &UnderWay) -> Decision<Vtn> {
     draft.decide(Reply::Empty)
 }
 
-/// It is not, or not known to be.
-fn failed(case: &Case<'_>, link: &Link, sent: &UnderWay, failure: PushFailure) -> Decision<Vtn> {
-    let (state, now) = (case.state(), case.env.now);
-    let mut random = Random::new(case.env.entropy);
-    let open = sent.items.iter().filter(|item| item.is_open(state));
-    let (mut given_up, mut since, mut attempts, mut most) = (Vec::new(), now, 0, 1);
-    for item in open {
-        let tried = link.tried(item);
-        let first = tried.map_or(sent.at, |tried| tried.since);
-        let times = tried.map_or(0, |tried| tried.attempts).saturating_add(1);
-        let is_too_old = later(first, case.context.push.give_up_after) <= now;
-        if is_too_old || failure.fault == PushFault::AddressRefused {
-            given_up.push(item.clone());
-            since = since.min(first);
-            attempts = attempts.max(times);
-        } else {
-            most = most.max(times);
-        }
-    }
-    let letter = (!given_up.is_empty()).then(|| DeadLetter {
-        id: link.numbered.saturating_add(1),
-        kind: sent.kind,
-        event_ids: given_up.iter().filter_map(event_id).cloned().collect(),
-        since,
-        last: sent.at,
-        attempts,
-        failure: failure.clone(),
-    });
-    // Where the VEN is not there the next message has to wait as well. What it does not want is tried
-    // again in its own time: others have their turn meanwhile.
-    let (pause, again_in) = if is_about_message(failure.fault) {
-        (FIRST_PAUSE, pause(most, &mut random))
-    } else {
-        let failures = link.failures.saturating_add(1);
-        (pause(failures, &mut random), TimeDelta::zero())
+/// A decision, and the one after it if there is one; both are committed as one.
+pub(super) fn followed(
+    case: &Case<'_>,
+    decision: Decision<Vtn>,
+    next: impl FnOnce(&Case<'_>) -> Option<Decision<Vtn>>,
+) -> Decision<Vtn> {
+    let at = Loaded {
+        version: decision.base(),
+        state: decision.next(case.at).state,
     };
-    let wanted = failure.retry_after.unwrap_or_default();
-    let pause = pause.max(wanted.min(LONGEST_PATIENCE));
-    let mut draft = case.draft();
-    if let Some(letter) = &letter {
-        draft.effect(Effect::PushGivenUp {
-            ven_id: state.ven_id.clone().unwrap_or_default(),
-            kind: letter.kind,
-            attempts: letter.attempts,
-            failure: failure.clone(),
-        });
+    match next(&Case { at: &at, ..*case }) {
+        Some(next) => decision.and_then(next),
+        None => decision,
     }
-    draft.change(Change::Push(PushChange::Failed(Box::new(FailedPush {
-        failure,
-        not_before: later(now, pause),
-        again_at: later(now, again_in),
-        letter,
-        given_up,
-    }))));
-    draft.decide(Reply::Empty)
 }
 
 /// The VEN said something: what could not be pushed is tried at once. A poll does not show that it can be
@@ -407,70 +265,4 @@ fn revive(
         failures: 0,
         not_before,
     }));
-}
-
-/// Whether the VEN is there and does not want this message, or not yet.
-fn is_about_message(fault: PushFault) -> bool {
-    match fault {
-        PushFault::Refused | PushFault::Broken | PushFault::Unreadable => true,
-        PushFault::AddressRefused
-        | PushFault::Unreachable
-        | PushFault::Offline
-        | PushFault::TimedOut
-        | PushFault::Untrusted
-        | PushFault::Redirected
-        | PushFault::Busy
-        | PushFault::NotRegistered => false,
-    }
-}
-
-/// How long to wait after so many failures: a tenth more or less, so that many VENs that went together do
-/// not come back together.
-fn pause(failures: u32, random: &mut Random) -> TimeDelta {
-    // Six doublings of the first pause are past the longest.
-    let factor = 1_i32 << failures.saturating_sub(1).min(6);
-    let pause = FIRST_PAUSE.checked_mul(factor).unwrap_or(LONGEST_PAUSE);
-    let tenth = pause.min(LONGEST_PAUSE) / 10;
-    let spread = u64::try_from(tenth.num_milliseconds()).unwrap_or(0);
-    let more = random.up_to(spread.saturating_mul(2));
-    let more = TimeDelta::milliseconds(i64::try_from(more).unwrap_or(0));
-    let least = pause.min(LONGEST_PAUSE).checked_sub(&tenth);
-    let sum = least.and_then(|least| least.checked_add(&more));
-    sum.unwrap_or(LONGEST_PAUSE)
-}
-
-fn nobody_told() -> PushFailure {
-    failure(PushFault::TimedOut, "nobody told in time how it went")
-}
-
-fn failure(fault: PushFault, why: &str) -> PushFailure {
-    PushFailure {
-        fault,
-        detail: Text::new(why).unwrap_or_default(),
-        retry_after: None,
-    }
-}
-
-/// As the VEN puts it.
-fn said(fault: PushFault, message: &Message) -> PushFailure {
-    let response = message.ei_response();
-    let code = response.map_or(0, |response| response.response_code.get());
-    let description = response.and_then(|response| response.response_description.as_ref());
-    let description = description.map_or("", Text::as_str);
-    let mut said = format!("{} {code}: {description}", message.kind());
-    if let Some((end, _)) = said.char_indices().nth(LONGEST_DETAIL) {
-        said.truncate(end);
-    }
-    failure(fault, said.trim_end_matches([':', ' ']))
-}
-
-fn event_id(item: &PushItem) -> Option<&EventId> {
-    match item {
-        PushItem::Event { event_id, .. } => Some(event_id),
-        PushItem::Removal
-        | PushItem::Reregistration
-        | PushItem::Metadata { .. }
-        | PushItem::Report { .. }
-        | PushItem::Cancellation { .. } => None,
-    }
 }

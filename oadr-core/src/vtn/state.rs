@@ -13,7 +13,7 @@ use super::opts::Opts;
 use super::push_link::{self, Link};
 use super::reports::Reports;
 use super::signature::UsedSignatures;
-use super::{Claim, Member, Opt, PushAddress, PushStatus, RequestedReport};
+use super::{Claim, Member, Opt, PushAddress, PushStatus, RequestedReport, push_change};
 use crate::payload::{Report, ReportDescription};
 use crate::rhythm::Rhythm;
 use crate::value::{
@@ -333,7 +333,7 @@ impl State {
     /// a VEN that did not forget its own would refuse an event that counts from 0 again (rule 58).
     pub(super) fn erase_registration(&mut self) {
         self.registration = None;
-        push_link::left(self);
+        push_change::left(self);
         self.offers.clear();
         self.removal = None;
         self.reregistration = None;

@@ -9,6 +9,7 @@ mod reporting;
 
 use super::*;
 use crate::CertificateHash;
+use crate::machine::Role as _;
 use crate::payload::{
     ActivePeriod, CreatePartyRegistration, CreatedEvent, CreatedPartyRegistration, EiCreatedEvent,
     EiResponse, EventResponse, EventResponses, EventSignal, Interval, Payload, Poll,
