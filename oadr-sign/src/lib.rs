@@ -8,7 +8,8 @@
 //!
 //! A signature is over a text, and servers of XMPP write the documents that they pass on anew: with other
 //! prefixes, and declarations of namespaces elsewhere. [`rebuild`] writes such a document as [`sign`]
-//! would have, and what it wrote is verified like any other. So this crate understands itself over XMPP.
+//! would have, and what it wrote is verified like any other
+//! ([`SignedDocument::verify_carried`]). So this crate understands itself over XMPP.
 //! A peer that signs in another form (exclusive canonical XML, other prefixes, the signature after the
 //! message) it does not, unless the servers between leave the text alone; that peer has the same trouble
 //! with everybody. The same holds of Green Button data with prefixes of their own, which are passed through
@@ -49,7 +50,7 @@ pub use certificate::{Certificate, CertificateError, KeyKind};
 pub use diagnose::{Finding, Severity, diagnose};
 pub use error::{Broken, Limit, Refusal, Role, Which};
 pub use key::{KeyError, SigningKey};
-pub use rebuilt::rebuild;
+pub use rebuilt::{Carried, rebuild};
 pub use replay::ReplayGuard;
 pub use sign::{SignError, sign};
 pub use verify::{Policy, SignedDocument, Verified, is_signed};

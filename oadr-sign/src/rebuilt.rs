@@ -5,11 +5,21 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oadr_core::codec::{self, DecodeOptions, decode_signed_object};
+use oadr_core::value::DateTime;
 
 use crate::algorithm::{Hash, Kind, Method, SignatureMethod};
 use crate::error::Which;
 use crate::sign::{self, Pieces};
-use crate::{Refusal, SignedDocument};
+use crate::{Certificate, Policy, Refusal, SignedDocument, Verified};
+
+/// How a document came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// As it was sent, over HTTP: any other text was not signed.
+    AsSent,
+    /// Over XMPP, perhaps with other prefixes.
+    Rewritten,
+}
 
 /// Writes a signed document in the form of [`sign`](crate::sign()), with the values of this one.
 ///
@@ -21,7 +31,33 @@ use crate::{Refusal, SignedDocument};
 /// [`Refusal::Rewritten`] if it was signed in another form, or its message cannot be read; otherwise
 /// whatever is wrong with its form.
 pub fn rebuild(document: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let signed = SignedDocument::parse(document)?;
+    rebuilt(&SignedDocument::parse(document)?)
+}
+
+impl SignedDocument<'_> {
+    /// Verifies a document as it came, or, if it may have been rewritten, what [`rebuild`] makes of it.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; [`Refusal::Rewritten`] if neither is what was signed, and nobody can tell whether
+    /// that is for the way that it came.
+    pub fn verify_carried(
+        &self,
+        carried: Carried,
+        signer: &Certificate,
+        policy: &Policy,
+        now: DateTime,
+    ) -> Result<Verified, Refusal> {
+        match (self.verify(signer, policy, now), carried) {
+            (Err(Refusal::Value | Refusal::Digest(_)), Carried::Rewritten) => {
+                let document = rebuilt(self)?;
+                SignedDocument::parse(&document)?.verify(signer, policy, now)
+            }
+            (verified, Carried::AsSent | Carried::Rewritten) => verified,
+        }
+    }
+}
+
+fn rebuilt(signed: &SignedDocument<'_>) -> Result<Vec<u8>, Refusal> {
     let parts = &signed.parts;
     let [object, properties] = &parts.references;
     if (object.which, properties.which) != (Which::SignedObject, Which::ReplayProtect) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use oadr_core::codec::{DecodeOptions, decode_signed_object};
 use oadr_core::payload::{Message, MessageKind, arbitrary, arbitrary::Draws};
-use oadr_sign::{Policy, Refusal, SignedDocument, Verified, is_signed, rebuild, sign};
+use oadr_sign::{Carried, Policy, Refusal, SignedDocument, Verified, is_signed, rebuild, sign};
 use proptest::prelude::*;
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
@@ -152,6 +152,13 @@ fn rule_514_what_a_server_wrote_anew_is_restored_to_the_letter() {
                 String::from_utf8(restored).unwrap(),
                 String::from_utf8(document.clone()).unwrap()
             );
+            let signed = SignedDocument::parse(&other).unwrap();
+            let verify = |carried, now| {
+                signed.verify_carried(carried, key.certificate(), &Policy::default(), now)
+            };
+            assert!(verify(Carried::AsSent, at(0)).is_err());
+            assert!(verify(Carried::Rewritten, at(0)).is_ok());
+            assert!(verify(Carried::Rewritten, at(100)).is_err());
             // What was left alone is the same.
             assert_eq!(rebuild(&document).unwrap(), document);
         }

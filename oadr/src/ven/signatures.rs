@@ -15,8 +15,8 @@ use oadr_core::{CertificateId, Fingerprint, Peer, SignaturePolicy};
 use oadr_http::tls::{CertificateDer, Roots, UnixTime, VerifyError};
 use oadr_http::{Seal, SealError, Unsealed};
 use oadr_sign::{
-    Certificate, CertificateError, Policy, Refusal, ReplayGuard, SignError, SignedDocument,
-    SigningKey, is_signed, sign,
+    Carried, Certificate, CertificateError, Policy, Refusal, ReplayGuard, SignError,
+    SignedDocument, SigningKey, is_signed, sign,
 };
 
 use crate::{clock, entropy};
@@ -159,7 +159,12 @@ impl Signatures {
             parsed => parsed?,
         };
         let signer = self.signer(server, &signed, now)?;
-        let verified = signed.verify(&signer, &self.verifying, now)?;
+        // Servers of XMPP write what they pass on anew.
+        let carried = match server {
+            Peer::Jid(_) => Carried::Rewritten,
+            Peer::Certificate(_) | Peer::Unproven | _ => Carried::AsSent,
+        };
+        let verified = signed.verify_carried(carried, &signer, &self.verifying, now)?;
         lock(&self.seen).admit(&verified.signature, now)?;
         *lock(&self.signer) = Some(signer);
         Ok(Unsealed {
@@ -412,6 +417,32 @@ mod tests {
         }
         let off = authority.signatures(SignaturePolicy::Off, &[]);
         assert_eq!(off.seal_at(&message, noon()).unwrap(), encode(&message));
+    }
+
+    #[test]
+    fn rules_507_514_what_a_server_of_xmpp_wrote_anew_counts_and_only_from_there() {
+        let authority = Authority::new("CA");
+        let vtn = authority.vtn();
+        let mut signatures = authority.signatures(SignaturePolicy::Required, &[]);
+        let document = signed(&vtn, noon(), 1);
+        let document = str::from_utf8(&document).unwrap();
+        let rewritten = document.replace("oadr:", "ns1:").replace(":oadr=", ":ns1=");
+        assert_ne!(rewritten, document);
+        let rewritten = Bytes::from(rewritten);
+        let over_http = signatures.unseal_at(&shown(&vtn), rewritten.clone(), noon());
+        assert_eq!(refusal(over_http), Refusal::Value);
+
+        signatures.name = Some(VtnName::Account);
+        let account = Peer::Jid(format!("vtn@{HOST}/EiEvent").parse().unwrap());
+        let tampered = str::from_utf8(&rewritten)
+            .unwrap()
+            .replace("req-1", "req-2");
+        let tampered = signatures.unseal_at(&account, tampered.into(), noon());
+        assert!(matches!(refusal(tampered), Refusal::Digest(_)));
+        let unsealed = signatures.unseal_at(&account, rewritten.clone(), noon());
+        assert_eq!(read(&unsealed.unwrap().octets), reply());
+        let again = signatures.unseal_at(&account, rewritten, noon());
+        assert_eq!(refusal(again), Refusal::Replayed);
     }
 
     #[test]

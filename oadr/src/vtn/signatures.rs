@@ -15,8 +15,8 @@ use oadr_core::vtn::{Admission, Claim};
 use oadr_core::{BareJid, CertificateHash, Peer, Signature, SignaturePolicy};
 use oadr_http::Unsealed;
 use oadr_sign::{
-    Certificate, KeyKind, Policy, Refusal, ReplayGuard, SignError, SignedDocument, SigningKey,
-    is_signed, sign,
+    Carried, Certificate, KeyKind, Policy, Refusal, ReplayGuard, SignError, SignedDocument,
+    SigningKey, is_signed, sign,
 };
 
 use super::peers::Peers;
@@ -188,7 +188,7 @@ impl Signatures {
             if !is_its && !ven.is_some_and(|ven| ven.state.has_certificate(&claimed)) {
                 return Err(not_its(peer, claimed));
             }
-            return self.verify(peers, &signed, claimed, now);
+            return self.verify(peers, &signed, claimed, carried(peer), now);
         }
         // Whose it is only the message says, which was not read yet: the machine knows whether the
         // message had to be signed.
@@ -213,7 +213,7 @@ impl Signatures {
         if ven.is_none() && !self.admits_strangers {
             return Err(Denied::UnknownSigner(claimed));
         }
-        self.verify(peers, &signed, claimed, now)
+        self.verify(peers, &signed, claimed, carried(peer), now)
     }
 
     /// The same for what a VEN replies to a push: `server` is whom the transport proved to be there.
@@ -251,7 +251,7 @@ impl Signatures {
         if !is_there && !own.is_some_and(|ven| ven.has_certificate(&claimed)) {
             return Err(Denied::UnknownSigner(claimed));
         }
-        self.verify(peers, &signed, claimed, now)
+        self.verify(peers, &signed, claimed, carried(server), now)
     }
 
     fn verify(
@@ -259,6 +259,7 @@ impl Signatures {
         peers: &Peers,
         signed: &SignedDocument<'_>,
         signer: CertificateHash,
+        carried: Carried,
         now: DateTime,
     ) -> Result<Unsealed, Denied> {
         let known = peers.get(&signer);
@@ -270,7 +271,7 @@ impl Signatures {
                 read.map_err(|_| Refusal::NoCertificate)?
             }
         };
-        let verified = signed.verify(&certificate, &self.accepted, now)?;
+        let verified = signed.verify_carried(carried, &certificate, &self.accepted, now)?;
         self.admit(&verified.signature, now)?;
         self.verified.fetch_add(1, Ordering::Relaxed);
         if is_new {
@@ -373,6 +374,14 @@ fn not_its(peer: &Peer, claimed: CertificateHash) -> Denied {
             claimed,
         },
         Peer::Unproven | _ => Denied::UnknownSigner(claimed),
+    }
+}
+
+/// How the document of a peer came: servers of XMPP write what they pass on anew.
+fn carried(peer: &Peer) -> Carried {
+    match peer {
+        Peer::Jid(_) => Carried::Rewritten,
+        Peer::Certificate(_) | Peer::Unproven | _ => Carried::AsSent,
     }
 }
 
