@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -28,6 +29,8 @@ use tokio_xmpp::xmlstream::{
     ReadError, RecvFeaturesError, StreamHeader, Timeouts, XmlStream, XmppStreamElement,
     initiate_stream,
 };
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 use crate::{Config, Login};
 
@@ -37,6 +40,13 @@ const MOST_ITERATIONS: u32 = 1_000_000;
 /// A connection, whatever is between us and the server.
 pub(crate) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
+
+/// A connection that is logged in.
+pub(crate) struct Connected {
+    pub(crate) connection: Box<dyn Connection>,
+    /// For how long the server's certificate is still valid, if it showed one (rule 516).
+    pub(crate) valid_for: Option<Duration>,
+}
 
 /// Why there is no stream.
 #[derive(Debug)]
@@ -56,7 +66,7 @@ type Stream<Io> = XmlStream<Io, XmppStreamElement>;
 
 /// Connects and logs in. What the server says next begins with the start tag of a new stream, once it has
 /// got one.
-pub(crate) async fn connect(config: &Config) -> Result<Box<dyn Connection>, ConnectError> {
+pub(crate) async fn connect(config: &Config) -> Result<Connected, ConnectError> {
     let (host, port) = &config.server;
     let tcp = TcpStream::connect((host.as_str(), *port)).await?;
     // Without it each exchange waits for an acknowledgement that the other side delays.
@@ -64,7 +74,10 @@ pub(crate) async fn connect(config: &Config) -> Result<Box<dyn Connection>, Conn
     let domain = config.jid.account().domain();
     let (features, stream) = open(BufReader::new(tcp), domain).await?;
     let Some(tls) = &config.tls else {
-        return log_in(stream, &features, config).await;
+        return Ok(Connected {
+            connection: log_in(stream, &features, config).await?,
+            valid_for: None,
+        });
     };
     if !features.can_starttls() {
         return Err(failed("the server offers no TLS").into());
@@ -73,8 +86,21 @@ pub(crate) async fn connect(config: &Config) -> Result<Box<dyn Connection>, Conn
     let name = ServerName::try_from(domain.to_owned())
         .map_err(|_| failed("the JID's domain is no name that a certificate could have"))?;
     let tls = TlsConnector::from(tls()).connect(name, plain).await?;
+    let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
+    let valid_for = shown.first().and_then(|first| valid_for(first));
     let (features, stream) = open(BufReader::new(tls), domain).await?;
-    log_in(stream, &features, config).await
+    Ok(Connected {
+        connection: log_in(stream, &features, config).await?,
+        valid_for,
+    })
+}
+
+/// For how long a certificate, which is valid now, still is.
+fn valid_for(certificate: &[u8]) -> Option<Duration> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let until = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(Duration::from_secs(until).saturating_sub(now))
 }
 
 async fn open<Io>(io: Io, domain: &str) -> Result<(StreamFeatures, Stream<Io>), io::Error>

@@ -91,11 +91,11 @@ pub(crate) async fn keep<H: Handler>(
 async fn bind(link: &Link) -> Result<Bound, Down> {
     let config = &link.config;
     let bound = async {
-        let connection = connect(config).await.map_err(|error| match error {
+        let connected = connect(config).await.map_err(|error| match error {
             ConnectError::Io(error) => Down::Lost(error),
             ConnectError::Refused(why) => Down::Refused(why),
         })?;
-        Bound::new(connection, link)
+        Bound::new(connected, link)
             .await
             .map_err(|ended| match ended {
                 Ended::Lost(error) => Down::Lost(error),

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 
 use crate::SendError;
-use crate::connect::{Connection, failed};
+use crate::connect::{Connected, Connection, failed};
 use crate::frame::{Frame, Framer};
 use crate::link::{Addressee, Link, Outgoing, Session};
 use crate::stanza::{Failure, Head, Iq, Stanza};
@@ -57,11 +57,16 @@ pub(crate) struct Bound {
     writing: WriteHalf<Box<dyn Connection>>,
     session: Session,
     waiting: mpsc::Receiver<Outgoing>,
+    valid_for: Option<Duration>,
 }
 
 impl Bound {
     /// Opens the stream, binds the resource and announces itself. From then on it can be sent to.
-    pub(crate) async fn new(connection: Box<dyn Connection>, link: &Link) -> Result<Self, Ended> {
+    pub(crate) async fn new(connected: Connected, link: &Link) -> Result<Self, Ended> {
+        let Connected {
+            connection,
+            valid_for,
+        } = connected;
         let jid = &link.config.jid;
         let (reading, mut writing) = tokio::io::split(connection);
         let mut reading = Reading::new(reading, link.config.longest_stanza);
@@ -116,6 +121,7 @@ impl Bound {
             writing,
             session,
             waiting,
+            valid_for,
         })
     }
 
@@ -132,6 +138,7 @@ impl Bound {
             ended = self.reading.read_all(link, requests, session) => ended,
             outcome = writing => outcome.err().map_or(Ended::Closed, Ended::Lost),
             error = ping(link) => Ended::Lost(error),
+            error = expiry(self.valid_for) => Ended::Lost(error),
             // Goes on until what was said is written, and the server has closed its side.
             () = async {
                 closing.await;
@@ -286,6 +293,15 @@ async fn ping(link: &Link) -> io::Error {
             return failed("the server does not answer pings");
         }
     }
+}
+
+/// rule 516: nothing is said to a server whose certificate has expired, whenever that happens.
+async fn expiry(valid_for: Option<Duration>) -> io::Error {
+    match valid_for {
+        Some(valid_for) => tokio::time::sleep(valid_for).await,
+        None => std::future::pending().await,
+    }
+    failed("the server's certificate has expired")
 }
 
 /// What the session ended with, as the server says.

@@ -1,6 +1,7 @@
 //! How an account logs in: SASL EXTERNAL and SCRAM, with TLS and without.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use oadr_xmpp::{Config, Endpoint, Login, Role, Status};
 use rcgen::{CertificateParams, Issuer, KeyPair};
@@ -10,7 +11,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sasl::common::Password;
 use sasl::common::scram::{ScramProvider, Sha1, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::peer::Host;
 use crate::server::{Server, VEN, Wire, down, up, within};
@@ -43,7 +46,7 @@ async fn rule_515_a_certificate_logs_in_as_whom_the_server_takes_it_for() {
 async fn a_login_that_is_refused_is_told_apart() {
     let (server, host) = (Server::new().await, Host::new());
     let mut config = server.config(Role::Ven);
-    config.back_off.1 = std::time::Duration::from_secs(3600);
+    config.back_off.1 = Duration::from_secs(3600);
     let endpoint = Endpoint::start(config.clone(), host.clone());
     let mut wire = server.accept().await;
     wire.offer("EXTERNAL").await;
@@ -219,6 +222,9 @@ async fn a_server_cannot_have_a_password_hashed_for_ever() {
     assert!(down(&endpoint).await.contains("hashed too often"));
 }
 
+/// How long certificates are valid here.
+const VALID: Duration = Duration::from_secs(3600);
+
 /// A CA, and what it issued to a server and to a VEN.
 struct Pki {
     server: Arc<ServerConfig>,
@@ -234,7 +240,8 @@ impl Pki {
         let issuer = Issuer::new(params, key);
         let issue = |name: &str| {
             let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new([name.to_owned()]).unwrap();
+            let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+            params.not_after = (SystemTime::now() + VALID).into();
             let certificate = params.signed_by(&key, &issuer).unwrap();
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
             (vec![CertificateDer::from(certificate)], key)
@@ -269,6 +276,39 @@ impl Pki {
 const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>";
 const PROCEED: &str = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 
+/// A session with TLS.
+async fn secured(server: &Server, pki: &Pki) -> Wire<TlsStream<TcpStream>> {
+    let mut wire = server.accept().await;
+    wire.open(STARTTLS).await;
+    wire.until("<starttls").await;
+    wire.until(">").await;
+    wire.say(PROCEED).await;
+    let acceptor = TlsAcceptor::from(Arc::clone(&pki.server));
+    let tls = within(acceptor.accept(wire.io)).await.unwrap();
+    let mut wire = Wire::over(tls);
+    wire.let_in().await;
+    wire.bind(VEN).await;
+    wire.until("<presence/>").await;
+    wire
+}
+
+#[tokio::test]
+async fn rule_516_a_session_ends_with_the_servers_certificate() {
+    let (server, host) = (Server::new().await, Host::new());
+    let pki = Pki::new("d.example");
+    let mut config = server.config(Role::Ven);
+    let client = Arc::clone(&pki.client);
+    config.tls = Some(Arc::new(move || Arc::clone(&client)));
+    config.ping_every = 2 * VALID;
+    let endpoint = Endpoint::start(config, host.clone());
+    let _wire = secured(&server, &pki).await;
+    up(&endpoint).await;
+    tokio::time::pause();
+    tokio::time::advance(VALID).await;
+    tokio::time::resume();
+    assert!(host.noticed("Disconnected").await.contains("has expired"));
+}
+
 #[tokio::test]
 async fn spec_5_6_tls_comes_before_anything_else() {
     let (server, host) = (Server::new().await, Host::new());
@@ -277,19 +317,10 @@ async fn spec_5_6_tls_comes_before_anything_else() {
     let client = Arc::clone(&pki.client);
     config.tls = Some(Arc::new(move || Arc::clone(&client)));
     let endpoint = Endpoint::start(config.clone(), host.clone());
-    let mut wire = server.accept().await;
-    wire.open(STARTTLS).await;
-    wire.until("<starttls").await;
-    wire.until(">").await;
-    wire.say(PROCEED).await;
-    let acceptor = TlsAcceptor::from(Arc::clone(&pki.server));
-    let tls = within(acceptor.accept(wire.io)).await.unwrap();
-    assert_eq!(tls.get_ref().1.server_name(), Some("d.example"));
-    assert_eq!(tls.get_ref().1.peer_certificates().unwrap().len(), 1);
-    let mut wire = Wire::over(tls);
-    wire.let_in().await;
-    wire.bind(VEN).await;
-    wire.until("<presence/>").await;
+    let mut wire = secured(&server, &pki).await;
+    let tls = wire.io.get_ref().1;
+    assert_eq!(tls.server_name(), Some("d.example"));
+    assert_eq!(tls.peer_certificates().unwrap().len(), 1);
     up(&endpoint).await;
     let ((), ()) = tokio::join!(within(endpoint.close()), async {
         wire.until("</stream:stream>").await;
