@@ -8,6 +8,8 @@
     reason = "there is more in XML than is looked for, and more to come"
 )]
 
+use std::collections::BTreeSet;
+
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::QName;
 use quick_xml::{Reader, XmlVersion};
@@ -290,15 +292,13 @@ fn child(
     let (name, rest) = element.split_at_checked(at).ok_or(Malformed)?;
     let mut document = Vec::with_capacity(element.len());
     document.extend_from_slice(name.as_bytes());
+    let is_prefix = |key: &str| key.starts_with("xmlns:");
+    let mut attributes = start.attributes();
+    let own = attributes.with_checks(false).flatten().map(|own| own.key.0);
+    let own: BTreeSet<&str> = own.filter(|key| is_prefix(key)).collect();
     for attribute in parent.attributes().with_checks(false).flatten() {
         let key = attribute.key.as_ref();
-        let is_own = || {
-            let mut own = start.attributes();
-            own.with_checks(false)
-                .flatten()
-                .any(|own| own.key.as_ref() == key)
-        };
-        if key.starts_with("xmlns:") && !is_own() {
+        if is_prefix(key) && !own.contains(key) {
             let quote = if attribute.value.contains('"') {
                 '\''
             } else {
