@@ -45,6 +45,9 @@ use crate::vtn::{self, Config};
 /// A VEN that does not want to poll is pushed to at the address that it registers with: over TLS, and only
 /// at public addresses, unless --push-allow names others.
 ///
+/// With --xmpp-jid VENs are served over XMPP, too, through an XMPP server. The VTN starts without its
+/// XMPP server and connects when that is there.
+///
 /// Every option is also a key of the file given with --config, and a variable. There a flag is true or
 /// false, as in `--dev=false`.
 #[derive(Debug, Args)]
@@ -131,6 +134,7 @@ Examples:
   oadr vtn --dev --listen 127.0.0.1:0 --api-listen 127.0.0.1:0 --data /tmp/vtn --poll-interval PT1S
   oadr vtn --tls-certificate pki/vtn.pem --tls-client-ca pki/ca.pem --signatures required
   oadr vtn --push-allow 10.20.0.0/16 --push-give-up-after PT4H
+  oadr vtn --tls-certificate pki/vtn.pem --tls-client-ca pki/ca.pem --xmpp-jid vtn@xmpp.example/openadr
   oadr vtn --report-policy meters:report=TELEMETRY_USAGE,granularity=PT1M,back=PT15M
   oadr vtn --poll-interval PT30S --print-config > vtn.toml
   oadr vtn --config vtn.toml";
