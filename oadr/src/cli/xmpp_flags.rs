@@ -4,11 +4,11 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
 use oadr_core::Jid;
 
+use super::xmpp_server::XmppServer;
 use crate::vtn::{Config, XmppConfig};
 
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(super) struct XmppArgs {
     xmpp_jid: Option<Jid>,
     /// The XMPP server [default: the JID's domain, port 5222]
     #[arg(long, value_name = "HOST:PORT")]
-    xmpp_server: Option<Server>,
+    xmpp_server: Option<XmppServer>,
     /// The file with the account's password: log in with it (SCRAM) instead of the certificate
     #[arg(long, value_name = "FILE")]
     xmpp_password_file: Option<PathBuf>,
@@ -31,40 +31,6 @@ pub(super) struct XmppArgs {
     /// Speak XMPP without encryption, to a server on this machine
     #[arg(long)]
     insecure_plain_xmpp: bool,
-}
-
-/// A host and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Server {
-    host: String,
-    port: u16,
-}
-
-/// It is not of the form HOST:PORT.
-#[derive(Debug, thiserror::Error)]
-#[error("is not of the form HOST:PORT")]
-struct NoServer;
-
-impl FromStr for Server {
-    type Err = NoServer;
-
-    fn from_str(text: &str) -> Result<Self, NoServer> {
-        let (host, port) = text.rsplit_once(':').ok_or(NoServer)?;
-        let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-        let host = match inner {
-            Some(address) => address,
-            None if host.contains(':') => return Err(NoServer),
-            None => host,
-        };
-        let port = port.parse().ok().filter(|port| *port > 0);
-        match port {
-            Some(port) if !host.is_empty() => Ok(Self {
-                host: host.to_owned(),
-                port,
-            }),
-            Some(_) | None => Err(NoServer),
-        }
-    }
 }
 
 impl XmppArgs {
@@ -127,21 +93,6 @@ mod tests {
         let xmpp = config.xmpp.unwrap();
         assert_eq!(xmpp.jid.to_string(), "vtn@xmpp.example/vtn");
         assert!(xmpp.server.is_none() && xmpp.password_file.is_none());
-    }
-
-    #[test]
-    fn a_server_is_a_host_and_a_port() {
-        for (text, host, port) in [
-            ("xmpp.example:5222", "xmpp.example", 5222),
-            ("127.0.0.1:15222", "127.0.0.1", 15222),
-            ("[::1]:1", "::1", 1),
-        ] {
-            let server: Server = text.parse().unwrap();
-            assert_eq!((server.host.as_str(), server.port), (host, port), "{text}");
-        }
-        for bad in ["xmpp.example", ":5222", "xmpp.example:0", "::1:5222", "a:b"] {
-            assert!(bad.parse::<Server>().is_err(), "{bad}");
-        }
     }
 
     #[test]
