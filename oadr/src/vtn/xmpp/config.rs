@@ -125,3 +125,68 @@ impl XmppConfig {
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Prepared;
+    use super::*;
+    use crate::temp_dir::TempDir;
+
+    fn with(change: impl FnOnce(&mut XmppConfig)) -> Config {
+        let mut xmpp = XmppConfig::new("vtn@xmpp.example/openadr".parse().unwrap());
+        change(&mut xmpp);
+        Config {
+            xmpp: Some(xmpp),
+            ..Config::default()
+        }
+    }
+
+    fn refusal(change: impl FnOnce(&mut XmppConfig)) -> String {
+        Prepared::open(&with(change), None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let folder = TempDir::new("xmpp").unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let (password, empty) = (file("password", "sesame\n"), file("empty", "\n"));
+        assert!(refusal(|_| {}).contains("whose CN is vtn"));
+        let said = refusal(|xmpp| xmpp.password_file = Some(password.clone()));
+        assert!(said.contains("--xmpp-ca"), "{said}");
+        let said = refusal(|xmpp| xmpp.password_file = Some(empty));
+        assert!(said.contains("there is no password in "), "{said}");
+        let said = refusal(|xmpp| xmpp.password_file = Some(folder.path().join("none")));
+        assert!(said.contains("cannot read the password in "), "{said}");
+    }
+
+    #[test]
+    fn without_tls_the_server_is_on_this_machine_and_wants_a_password() {
+        let folder = TempDir::new("xmpp").unwrap();
+        let password = folder.path().join("password");
+        fs::write(&password, "sesame").unwrap();
+        let plain = |server: Option<&str>, password: Option<&PathBuf>| {
+            Prepared::open(
+                &with(|xmpp| {
+                    xmpp.insecure_plain = true;
+                    xmpp.server = server.map(|host| (host.to_owned(), 5222));
+                    xmpp.password_file = password.cloned();
+                }),
+                None,
+            )
+        };
+        for others in [None, Some("192.0.2.1"), Some("xmpp.example")] {
+            let error = plain(others, Some(&password)).unwrap_err();
+            assert!(matches!(error, XmppError::PlainToOthers(_)), "{error}");
+        }
+        for here in ["127.0.0.1", "::1", "localhost"] {
+            let error = plain(Some(here), None).unwrap_err();
+            assert!(matches!(error, XmppError::NoLogin(_)), "{error}");
+            let prepared = plain(Some(here), Some(&password)).unwrap().unwrap();
+            assert!(!format!("{prepared:?}").contains("sesame"));
+        }
+    }
+}

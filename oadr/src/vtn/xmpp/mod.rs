@@ -6,6 +6,8 @@
 mod config;
 mod figures;
 mod handler;
+#[cfg(test)]
+mod handler_tests;
 mod push;
 mod waiting;
 

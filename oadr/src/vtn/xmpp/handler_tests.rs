@@ -1,0 +1,232 @@
+//! Accounts before the whole VTN but for the XMPP server, which would say who they are.
+
+use std::sync::Arc;
+
+use oadr_core::codec::Drifts;
+use oadr_core::payload::{CreatePartyRegistration, Message, QueryRegistration, ResponseCode};
+use oadr_core::value::{ProfileName, RequestId, Text, TransportName};
+use oadr_core::vtn::{Admission, Command};
+use oadr_core::{BareJid, Jid, Peer, Profile};
+use oadr_xmpp::{Handler as _, Notice, Refused};
+
+use super::figures::Figures;
+use super::handler::XmppHandler;
+use crate::clock;
+use crate::store::Audit;
+use crate::temp_dir::TempDir;
+use crate::vtn::reception::{Arrived, Outcome, Reception};
+use crate::vtn::{Config, Running, Stage};
+
+fn jid(text: &str) -> Jid {
+    text.parse().unwrap()
+}
+
+struct Place {
+    vtn: Running,
+    handler: XmppHandler,
+    reception: Reception,
+    figures: Arc<Figures>,
+    folder: TempDir,
+}
+
+impl Place {
+    async fn new(admission: Admission) -> Self {
+        Self::over(TempDir::new("xmpp").unwrap(), admission).await
+    }
+
+    /// The same VTN in another process.
+    async fn again(self, admission: Admission) -> Self {
+        let Self {
+            vtn,
+            handler,
+            reception,
+            folder,
+            ..
+        } = self;
+        drop((handler, reception));
+        vtn.stop().await;
+        Self::over(folder, admission).await
+    }
+
+    async fn over(folder: TempDir, admission: Admission) -> Self {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            api: ([127, 0, 0, 1], 0).into(),
+            data: folder.path().to_owned(),
+            admission,
+            ..Config::default()
+        };
+        let vtn = crate::vtn::start(config).await.unwrap();
+        let figures = Arc::new(Figures::default());
+        let account = "vtn@xmpp.example".parse().unwrap();
+        let reception = Reception::new(Arc::clone(&vtn.host));
+        Self {
+            handler: XmppHandler::new(reception.clone(), account, Arc::clone(&figures)),
+            reception,
+            vtn,
+            figures,
+            folder,
+        }
+    }
+
+    async fn enrol(&self, name: &str, jid: &str) {
+        let command = Command::Enrol {
+            ven_name: Text::new(name).unwrap(),
+            ven_id: None,
+            groups: Vec::new(),
+            resources: Vec::new(),
+            certificates: Vec::new(),
+            signatures: None,
+            jid: Some(jid.parse::<BareJid>().unwrap()),
+        };
+        let audit = Audit {
+            at: clock::now(),
+            who: "test".to_owned(),
+            what: "test",
+            subject: name.to_owned(),
+            detail: None,
+        };
+        self.vtn.host.command(None, &command, audit).await.unwrap();
+    }
+
+    async fn send(&self, from: &str, message: Message) -> Message {
+        let arrived = Arrived {
+            peer: Peer::Jid(jid(from)),
+            address: None,
+            profile: Profile::B,
+            message,
+            signature: None,
+            drifts: Drifts::default(),
+        };
+        match self.reception.receive(arrived).await {
+            Outcome::Message(message) => *message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(&self) -> Vec<(Stage, &'static str, Option<String>)> {
+        let latest = self.vtn.host.trust.refusals.latest().into_iter();
+        let told = latest.map(|it| (it.stage, it.code, it.jid.map(|jid| jid.to_string())));
+        told.collect()
+    }
+}
+
+fn create(address: Option<&str>) -> Message {
+    let create = CreatePartyRegistration {
+        request_id: RequestId::new("r1").unwrap(),
+        registration_id: None,
+        ven_id: None,
+        profile_name: ProfileName::B,
+        transport_name: TransportName::Xmpp,
+        transport_address: address.and_then(|address| Text::new(address).ok()),
+        report_only: false,
+        xml_signature: false,
+        ven_name: Text::new("house").ok(),
+        http_pull_model: Some(false),
+    };
+    create.into()
+}
+
+fn code(message: &Message) -> ResponseCode {
+    message
+        .ei_response()
+        .map_or(ResponseCode::OK, |response| response.response_code)
+}
+
+#[tokio::test]
+async fn rule_515_only_accounts_that_a_ven_was_enrolled_with_are_heard() {
+    let place = Place::new(Admission::Enrolled).await;
+    place.enrol("house", "house@xmpp.example").await;
+    place.enrol("plant", "plant@elsewhere.example").await;
+    for (from, is_heard) in [
+        ("house@xmpp.example/client", true),
+        ("house@xmpp.example/other", true),
+        ("plant@elsewhere.example/client", true),
+        ("barn@xmpp.example/client", false),
+        ("house@elsewhere.example/client", false),
+        ("vtn@xmpp.example/other", false),
+    ] {
+        assert_eq!(place.handler.admits(&jid(from)), is_heard, "{from}");
+    }
+    place.vtn.stop().await;
+}
+
+#[tokio::test]
+async fn where_anyone_may_register_that_is_anyone_of_our_own_domain() {
+    let place = Place::new(Admission::Open).await;
+    for (from, is_heard) in [
+        ("barn@xmpp.example/client", true),
+        ("barn@elsewhere.example/client", false),
+        ("vtn@xmpp.example/other", false),
+    ] {
+        assert_eq!(place.handler.admits(&jid(from)), is_heard, "{from}");
+    }
+    place.vtn.stop().await;
+}
+
+#[tokio::test]
+async fn a_ven_registers_with_its_account_and_is_shown_with_it() {
+    let place = Place::new(Admission::Enrolled).await;
+    place.enrol("house", "house@xmpp.example").await;
+    let from = "house@xmpp.example/client";
+    let reply = place.send(from, create(None)).await;
+    let Message::CreatedPartyRegistration(created) = reply else {
+        panic!("{reply:?}");
+    };
+    assert!(created.ven_id.is_some(), "{created:?}");
+    let account = from.parse::<Jid>().unwrap().account().clone();
+    let place = place.again(Admission::Enrolled).await;
+    assert!(place.handler.admits(&jid(from)));
+    let found = place.vtn.host.registry.named("house");
+    let [slot] = &found[..] else {
+        panic!("one VEN has the name");
+    };
+    let ven = slot.current().unwrap();
+    assert_eq!(ven.state.jid(), Some(&account));
+    let registration = ven.state.registration().unwrap();
+    assert_eq!(registration.transport, TransportName::Xmpp);
+    let address = registration.transport_address.as_ref();
+    assert_eq!(address.map(|address| address.as_str()), Some(from));
+    place.vtn.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_of_another_account_is_refused() {
+    let place = Place::new(Admission::Enrolled).await;
+    place.enrol("house", "house@xmpp.example").await;
+    let other = create(Some("plant@xmpp.example/client"));
+    let reply = place.send("house@xmpp.example/client", other).await;
+    assert!(!code(&reply).is_success(), "{reply:?}");
+    place.vtn.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_refused_is_told_with_its_account() {
+    let place = Place::new(Admission::Enrolled).await;
+    let from = "barn@xmpp.example/client";
+    let stranger = Refused::Stranger;
+    place.handler.notice(Notice::Refused {
+        from,
+        why: &stranger,
+    });
+    let account = Some("barn@xmpp.example".to_owned());
+    assert_eq!(place.refused(), [(Stage::Account, "unknown", account)]);
+    let latest = place.vtn.host.trust.refusals.latest();
+    let reason = latest.first().map(|refused| refused.reason.as_str());
+    let advice = "oadr vens enrol NAME --jid barn@xmpp.example";
+    assert!(reason.is_some_and(|reason| reason.contains(advice)));
+    assert_eq!(place.figures.refusals().next(), Some(("stranger", 1)));
+    place.vtn.stop().await;
+}
+
+#[tokio::test]
+async fn a_query_is_answered_as_over_http() {
+    let place = Place::new(Admission::Enrolled).await;
+    place.enrol("house", "house@xmpp.example").await;
+    let query = QueryRegistration {
+        request_id: RequestId::new("q1").unwrap(),
+    };
+    let reply = place.send("house@xmpp.example/client", query.into()).await;
+    assert!(matches!(reply, Message::CreatedPartyRegistration(_)));
+    place.vtn.stop().await;
+}
