@@ -76,3 +76,5 @@ mod wire;
 mod working_operator;
 #[cfg(test)]
 mod xmpp_server;
+#[cfg(test)]
+mod xmpp_vtn;
