@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use oadr_core::codec::{DecodeError, Decoded, decode};
+use oadr_core::codec::{DecodeError, Decoded};
 use oadr_core::payload::Message;
 use oadr_core::{Jid, Signature};
 use tokio::sync::watch;
@@ -163,9 +163,10 @@ impl Endpoint {
             });
         };
         let unsealed = self.seals.unseal(to, child.document);
-        let Unsealed { octets, signature } = unsealed.map_err(|Forbidden| SendError::Forbidden)?;
-        let decoded = decode(&octets, &self.link.config.decode);
+        let unsealed = unsealed.map_err(|Forbidden| SendError::Forbidden)?;
+        let decoded = unsealed.decode(&self.link.config.decode);
         let reply = decoded.map_err(|error| SendError::Undecodable(Arc::new(error)))?;
+        let Unsealed { octets, signature } = unsealed;
         Ok(Answer {
             reply: Some(reply),
             signature,

@@ -8,7 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oadr_core::codec::Drifts;
+use oadr_core::codec::{
+    DecodeError, DecodeOptions, Decoded, Drifts, decode, decode_signed_object,
+};
 use oadr_core::payload::Message;
 use oadr_core::{Jid, Profile, Signature};
 
@@ -61,6 +63,19 @@ pub struct Unsealed {
     pub octets: Vec<u8>,
     /// What the signature proves.
     pub signature: Option<Signature>,
+}
+
+impl Unsealed {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It is no OpenADR message.
+    pub(crate) fn decode(&self, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+        match self.signature {
+            Some(_) => decode_signed_object(&self.octets, options),
+            None => decode(&self.octets, options),
+        }
+    }
 }
 
 /// A message that arrived.

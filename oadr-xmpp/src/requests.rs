@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use oadr_core::codec::{decode, encode};
+use oadr_core::codec::encode;
 use oadr_core::payload::MessageKind;
 use oadr_core::{BareJid, Jid};
 
@@ -169,10 +169,10 @@ impl<H: Handler> Inbox<H> {
             Answer::Error(error, None)
         };
         let unsealed = self.handler.unseal(&from, document);
-        let Ok(Unsealed { octets, signature }) = unsealed else {
+        let Ok(unsealed) = unsealed else {
             return refused(StanzaError::FORBIDDEN, Refused::Forbidden);
         };
-        let decoded = match decode(&octets, &self.config.decode) {
+        let decoded = match unsealed.decode(&self.config.decode) {
             Ok(decoded) => decoded,
             Err(error) => {
                 let why = error.to_string();
@@ -180,6 +180,7 @@ impl<H: Handler> Inbox<H> {
                 return Answer::Error(StanzaError::BAD_REQUEST, Some(why));
             }
         };
+        let Unsealed { octets, signature } = unsealed;
         let kind = decoded.message.kind();
         if !is_for(&self.config.role, kind) {
             return refused(StanzaError::NOT_ALLOWED, Refused::NotForUs(kind));
