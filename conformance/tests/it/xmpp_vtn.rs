@@ -1,6 +1,7 @@
 //! One `oadr vtn` that serves VENs over HTTP and over XMPP, through a real Prosody.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use conformance::authority::{Authority, Issued, KeyKind, Order, Usage};
@@ -106,6 +107,13 @@ impl House<'_> {
         self.start(&format!("xmpp:{DOMAIN}"), &session)
     }
 
+    fn opt(&self, words: &[&str]) {
+        let mut command = Command::new(program::binary().unwrap());
+        let output = command.arg("opt").args(words).arg("--data");
+        let output = output.arg(self.folder.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     fn start(&self, vtn: &str, more: &[&str]) -> Process {
         let (folder, own) = (self.folder.path(), &self.certificate);
         program::ven_secured(vtn, &self.name, folder, own, self.authority, more).unwrap()
@@ -198,6 +206,24 @@ fn a_ven_goes_from_http_to_xmpp_and_back_and_keeps_what_it_has() {
     ven.wait_for("registered").unwrap();
     place.create("First", "house");
     operator::wait_for_answer(&place.vtn, "First", "house", "optIn");
+    ven.wait_for("opt_sent").unwrap();
+    house.opt(&[
+        "out",
+        "--start",
+        "+P1D",
+        "--duration",
+        "PT1H",
+        "--id",
+        "Away",
+    ]);
+    let opts = || {
+        let path = "/api/v1/vens/house/opts";
+        place.vtn.call("GET", path, None, &[200]).unwrap()["in_force"].clone()
+    };
+    let opted = wait::until("the opt", wait::PATIENCE, || {
+        Some(opts()).filter(|opts| opts.as_array().is_some_and(|opts| !opts.is_empty()))
+    });
+    let opted = opted.unwrap_or_else(|failure| panic!("{failure}: {:#}", opts()));
     let before = place.show("house");
     drop(ven);
 
@@ -223,9 +249,12 @@ fn a_ven_goes_from_http_to_xmpp_and_back_and_keeps_what_it_has() {
         before["registration"]["since"],
         after["registration"]["since"]
     );
+    assert_eq!(opts(), opted);
     // What it answered before is not asked of it again.
     let told = ven.happenings();
-    let again = told.iter().filter(|line| line["event_id"] == "First");
+    let is_again =
+        |line: &&Value| line["happening"] == "event_received" && line["event_id"] == "First";
+    let again = told.iter().filter(is_again);
     assert_eq!(again.count(), 0, "{told:#?}");
     drop(ven);
 
