@@ -359,7 +359,10 @@ impl Vens {
             } else if state.registration().is_some() {
                 vens.registered += 1;
                 let heard = slot.heard().is_some_and(|heard| heard >= online_since);
-                vens.online += usize::from(heard);
+                // Who is pushed to says nothing for as long as there is nothing to say.
+                let pushed = state.push_status();
+                let is_reached = pushed.is_some_and(|status| status.failures == 0);
+                vens.online += usize::from(heard || is_reached);
             } else {
                 vens.known += 1;
             }
@@ -408,7 +411,7 @@ impl Vens {
         text.one(
             "oadr_vens_online",
             Kind::Gauge,
-            "Registered VENs that were heard within three poll intervals.",
+            "Registered VENs that were heard within three poll intervals, or to which the last push did not fail.",
             self.online,
         );
         text.one(

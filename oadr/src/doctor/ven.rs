@@ -4,7 +4,7 @@
 
 use chrono::TimeDelta;
 use oadr_core::value::DateTime;
-use oadr_core::{CertificateHash, CertificateId, SignaturePolicy};
+use oadr_core::{BareJid, CertificateHash, CertificateId, SignaturePolicy};
 use serde::Deserialize;
 
 use super::finding::Finding;
@@ -38,8 +38,20 @@ pub(crate) struct Ven {
     certificates: Vec<CertificateId>,
     #[serde(default)]
     signatures: Option<SignaturePolicy>,
+    /// Its XMPP account.
+    #[serde(default)]
+    jid: Option<BareJid>,
+    #[serde(default)]
+    registration: Option<Registration>,
     #[serde(default)]
     last_seen: Option<DateTime>,
+}
+
+/// Its registration.
+#[derive(Debug, Clone, Deserialize)]
+struct Registration {
+    /// Whether it polls. One that is pushed to says nothing for as long as there is nothing to say.
+    pull: bool,
 }
 
 /// One of `GET /api/v1/refusals`.
@@ -56,6 +68,8 @@ pub(crate) struct Refusal {
     #[serde(default)]
     subject: Option<String>,
     #[serde(default)]
+    jid: Option<BareJid>,
+    #[serde(default)]
     ven: Option<String>,
     /// How often, one after the other.
     #[serde(default)]
@@ -65,10 +79,9 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// `at 2026-01-31 16:00 UTC from 192.0.2.7:1234, 3 times`
     fn when(&self) -> String {
-        let from = self
-            .address
-            .as_ref()
-            .map_or_else(String::new, |address| format!(" from {address}"));
+        let jid = self.jid.as_ref().map(ToString::to_string);
+        let from = self.address.clone().or(jid);
+        let from = from.map_or_else(String::new, |from| format!(" from {from}"));
         let times = if self.times > 1 {
             format!(", {} times", self.times)
         } else {
@@ -130,7 +143,10 @@ fn enrolment(record: &Record, ven: &Ven, now: DateTime, found: &mut Vec<Finding>
             format!("{name} is enrolled ({id}), and not registered yet"),
         )),
     }
-    if record.tls && ven.certificates.is_empty() {
+    if let Some(jid) = &ven.jid {
+        found.push(Finding::ok("jid", format!("its XMPP account: {jid}")));
+    }
+    if record.tls && ven.certificates.is_empty() && ven.jid.is_none() {
         found.push(Finding::problem(
             "enrolled_without_certificate",
             format!("{name} is enrolled without a certificate, and this VTN speaks TLS: it cannot be recognised"),
@@ -154,6 +170,7 @@ fn enrolment(record: &Record, ven: &Ven, now: DateTime, found: &mut Vec<Finding>
             format!("its signatures are {words}"),
         ));
     }
+    let is_to_poll = ven.registration.as_ref().is_none_or(|it| it.pull);
     found.push(match ven.last_seen {
         None => Finding::problem(
             "never_seen",
@@ -161,7 +178,7 @@ fn enrolment(record: &Record, ven: &Ven, now: DateTime, found: &mut Vec<Finding>
             "Where it is installed: oadr doctor vtn URL, with the options of its `oadr ven`; that says how far \
              it comes.",
         ),
-        Some(seen) if now - seen > SILENCE => Finding::problem(
+        Some(seen) if now - seen > SILENCE && is_to_poll => Finding::problem(
             "silent",
             format!("{name} was last heard {} ago ({})", span(now - seen), day(seen)),
             "Where it is installed: does it run, and what does oadr doctor vtn URL say?",
@@ -212,7 +229,9 @@ fn concerns(refusal: &Refusal, record: &Record) -> bool {
         .as_deref()
         .and_then(common_name)
         .is_some_and(named);
-    held || called || refusal.ven.as_deref().is_some_and(named)
+    let same_account = ven.and_then(|ven| ven.jid.as_ref());
+    let same_account = refusal.jid.is_some() && refusal.jid.as_ref() == same_account;
+    held || called || same_account || refusal.ven.as_deref().is_some_and(named)
 }
 
 /// The common name of `CN=house, O=Example`.
@@ -287,6 +306,14 @@ fn explain(refusal: &Refusal, record: &Record) -> Finding {
             what,
             format!("oadr vens modify {name} --add-certificate FILE, if it is the right one"),
         ),
+        ("account", _) => Finding::problem(
+            "account_refused",
+            what,
+            match &refusal.jid {
+                Some(jid) => format!("oadr vens modify {name} --jid {jid}, if that is its account"),
+                None => format!("oadr vens modify {name} --jid JID"),
+            },
+        ),
         _ => Finding::problem("request_refused", what, "See the VTN's log at that time."),
     }
 }
@@ -335,7 +362,10 @@ fn strangers(record: &Record, found: &mut Vec<Finding>) {
             (Some(subject), Some(hash)) => format!("{subject}, fingerprint {}", hash.fingerprint()),
             (Some(subject), None) => subject.clone(),
             (None, Some(hash)) => format!("fingerprint {}", hash.fingerprint()),
-            (None, None) => "somebody without a certificate".to_owned(),
+            (None, None) => refusal.jid.as_ref().map_or_else(
+                || "somebody without a certificate".to_owned(),
+                |jid| format!("the XMPP account {jid}"),
+            ),
         };
         found.push(Finding::hint(
             "stranger_refused",
@@ -374,6 +404,8 @@ mod tests {
             status: "registered".to_owned(),
             certificates: vec![CertificateId::Hash(CertificateHash(ENROLLED))],
             signatures: None,
+            jid: None,
+            registration: None,
             last_seen: last_seen.map(|ago| now() - ago),
         }
     }
@@ -388,6 +420,7 @@ mod tests {
             reason: "in words".to_owned(),
             certificate: Some(CertificateHash(certificate)),
             subject: Some("CN=house, O=Example".to_owned()),
+            jid: None,
             ven: None,
         }
     }
@@ -421,6 +454,27 @@ mod tests {
         let mut bare = ven(Some(TimeDelta::zero()));
         bare.certificates.clear();
         assert_eq!(codes(Some(bare), &[]), ["enrolled_without_certificate"]);
+    }
+
+    #[test]
+    fn an_account_proves_it_too_and_who_is_pushed_to_may_be_silent() {
+        let mut bare = ven(Some(TimeDelta::hours(2)));
+        bare.certificates.clear();
+        bare.jid = "house@xmpp.example".parse().ok();
+        bare.registration = Some(Registration { pull: false });
+        assert!(codes(Some(bare.clone()), &[]).is_empty());
+        bare.registration = Some(Registration { pull: true });
+        assert_eq!(codes(Some(bare), &[]), ["silent"]);
+        let stranger = Refusal {
+            jid: "barn@xmpp.example".parse().ok(),
+            address: None,
+            certificate: None,
+            ven: Some("house".to_owned()),
+            ..refusal("account", "unknown", SHOWN)
+        };
+        assert!(stranger.when().contains(" from barn@xmpp.example"));
+        let seen = Some(TimeDelta::minutes(10));
+        assert_eq!(codes(Some(ven(seen)), &[stranger]), ["account_refused"]);
     }
 
     #[test]

@@ -178,6 +178,52 @@ async fn a_ven_is_enrolled_and_found_by_its_certificates() {
 }
 
 #[tokio::test]
+async fn a_ven_is_enrolled_and_found_by_its_account() {
+    let folder = Folder::new();
+    let vtn = start(folder.path(), Admission::Enrolled).await;
+    let api = vtn.api_url();
+    let vens = "/api/v1/vens";
+    let new = json!({"ven_name": "Pump1", "jid": "Pump1@XMPP.example"});
+    let made = call(&api, Method::POST, vens, Some(&new)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert_eq!(made.body["jid"], "pump1@xmpp.example");
+    let found = call(
+        &api,
+        Method::GET,
+        &format!("{vens}/pump1@xmpp.example"),
+        None,
+    )
+    .await;
+    assert_eq!(found.body, made.body);
+
+    let taken = json!({"ven_name": "Pump2", "jid": "pump1@xmpp.example"});
+    let answer = call(&api, Method::POST, vens, Some(&taken)).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
+    let bad = json!({"ven_name": "Pump2", "jid": "pump1"});
+    let answer = call(&api, Method::POST, vens, Some(&bad)).await;
+    assert!(answer.status.is_client_error(), "{answer:?}");
+
+    let modify = async |change: Value| {
+        let path = format!("{vens}/Pump1");
+        call(&api, Method::PATCH, &path, Some(&change)).await.body["jid"].clone()
+    };
+    let other = json!("pump@xmpp.example");
+    assert_eq!(modify(json!({"jid": other})).await, other);
+    assert_eq!(modify(json!({"add_groups": ["g1"]})).await, other);
+    assert_eq!(modify(json!({"jid": null})).await, Value::Null);
+    let made = call(&api, Method::POST, vens, Some(&taken)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    vtn.stop().await;
+
+    // As it was before the restart.
+    let vtn = start(folder.path(), Admission::Enrolled).await;
+    let path = format!("{vens}/pump1@xmpp.example");
+    let shown = call(&vtn.api_url(), Method::GET, &path, None).await;
+    assert_eq!(shown.body, made.body);
+    vtn.stop().await;
+}
+
+#[tokio::test]
 async fn the_certificates_of_a_ven_are_changed_and_that_is_recorded() {
     let folder = Folder::new();
     let vtn = start(folder.path(), Admission::Enrolled).await;

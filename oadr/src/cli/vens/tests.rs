@@ -144,6 +144,43 @@ async fn a_ven_is_enrolled_with_groups_and_resources() {
     assert_eq!(most.body, expected);
 }
 
+#[tokio::test]
+async fn a_ven_gets_an_account_another_one_and_none() {
+    let ven = r#"{"ven_id":null,"ven_name":"barn","status":"known","known_by":"operator","groups":[],
+        "resources":[],"learnt_resources":[],"reregistration_requested":false,"registration":null,
+        "jid":"barn@xmpp.example","reports":[],"last_seen":null}"#;
+    let api = ScriptedApi::new([(201, ven), (200, ven), (200, KNOWN), (200, ven)]).await;
+    let jid = ["--jid", "Barn@XMPP.example"];
+    let told = answer(&api, &[&["enrol", "barn"], &jid[..]].concat()).await;
+    assert_eq!(told.unwrap(), "barn: enrolled; JID barn@xmpp.example\n");
+    let told = answer(&api, &[&["modify", "barn"], &jid[..]].concat()).await;
+    assert!(told.unwrap().ends_with("; JID barn@xmpp.example\n"));
+    answer(&api, &["modify", "barn", "--no-jid"]).await.unwrap();
+    let shown = answer(&api, &["show", "barn"]).await.unwrap();
+    assert!(
+        shown.contains("JID               barn@xmpp.example\n"),
+        "{shown}"
+    );
+    let bodies: Vec<_> = api.asked().into_iter().map(|asked| asked.body).collect();
+    assert_eq!(
+        bodies[..3],
+        [
+            json!({"ven_name": "barn", "jid": "barn@xmpp.example"}),
+            json!({"jid": "barn@xmpp.example"}),
+            json!({"jid": null}),
+        ]
+    );
+    let both = [
+        "vens",
+        "modify",
+        "barn",
+        "--no-jid",
+        "--jid=barn@xmpp.example",
+    ];
+    assert!(Line::try_parse_from(both).is_err());
+    assert!(Line::try_parse_from(["vens", "enrol", "barn", "--jid=barn"]).is_err());
+}
+
 /// A folder with a certificate for each of these common names; empty is none.
 fn certificates(names: &[&str]) -> (TempDir, Vec<(String, CertificateHash)>) {
     let folder = TempDir::new("vens").unwrap();
