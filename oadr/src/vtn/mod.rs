@@ -213,7 +213,7 @@ async fn launch(
 
     let push_terms = push_terms(config.push.as_ref())?;
     let secured = Secured::open(&config)?;
-    let xmpp = Prepared::open(&config, secured.xmpp.clone())?;
+    let xmpp = Prepared::open(&config, secured.xmpp.clone(), secured.shown.as_deref())?;
     let proxied = Proxied::open(&config)?;
     let data = DataDir::open(&config.data)?;
     let gate = Gate {

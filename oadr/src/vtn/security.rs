@@ -88,8 +88,8 @@ pub(super) struct Secured {
     /// What the session with the XMPP server is encrypted with.
     pub(super) xmpp: Option<TlsClient>,
     pub(super) trust: Trust,
-    /// The certificate that clients see, for the names in it.
-    shown: Option<Arc<Certificate>>,
+    /// The certificate that clients see, for the names in it, and servers of XMPP, too.
+    pub(super) shown: Option<Arc<Certificate>>,
     pub(super) watches: Vec<(Watch, Purpose)>,
     pub(super) policy: SignaturePolicy,
     pub(super) window: TimeDelta,
@@ -351,6 +351,7 @@ mod tests {
     use super::*;
     use crate::credentials::made::{Authority, Days, VALID};
     use crate::temp_dir::TempDir;
+    use crate::vtn::XmppConfig;
 
     fn refusal(config: &Config) -> String {
         Secured::open(config).unwrap_err().to_string()
@@ -436,6 +437,28 @@ mod tests {
         }
         let plain = Secured::open(&Config::default()).unwrap();
         assert_eq!(plain.origin(bound), "http://127.0.0.1:8443");
+    }
+
+    #[test]
+    fn the_xmpp_server_has_a_ca_of_its_own_where_that_is_said() {
+        let temp = TempDir::new("security").unwrap();
+        let ca = Authority::new(temp.path());
+        let other = TempDir::new("security").unwrap();
+        Authority::new(other.path());
+        let held = |config: &Config| {
+            let secured = Secured::open(config).unwrap();
+            (secured.xmpp.is_some(), secured.trust.own().len())
+        };
+        let mut config = of(&ca, VALID, &["localhost"]);
+        let mut xmpp = XmppConfig::new("vtn@xmpp.example/openadr".parse().unwrap());
+        config.xmpp = Some(xmpp.clone());
+        assert_eq!(held(&config), (true, 2));
+        xmpp.server_cas = vec![other.path().join("ca.pem")];
+        config.xmpp = Some(xmpp);
+        assert_eq!(held(&config), (true, 3));
+        // With a password there need not be a certificate.
+        config.tls = None;
+        assert_eq!(held(&config), (true, 1));
     }
 
     #[test]

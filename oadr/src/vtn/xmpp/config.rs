@@ -142,7 +142,9 @@ mod tests {
     }
 
     fn refusal(change: impl FnOnce(&mut XmppConfig)) -> String {
-        Prepared::open(&with(change), None).unwrap_err().to_string()
+        Prepared::open(&with(change), None, None)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -175,6 +177,7 @@ mod tests {
                     xmpp.server = server.map(|host| (host.to_owned(), 5222));
                     xmpp.password_file = password.cloned();
                 }),
+                None,
                 None,
             )
         };

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use oadr_core::Jid;
 use oadr_http::tls::TlsClient;
-use oadr_xmpp::{Endpoint, Role, Status};
+use oadr_sign::Certificate;
+use oadr_xmpp::{Endpoint, Login, Role, Status};
 
 pub use self::config::{XmppConfig, XmppError};
 use self::figures::Figures;
@@ -39,15 +40,31 @@ pub(crate) struct Session {
 }
 
 impl Prepared {
-    /// What the configuration comes to; `tls` is what the session is encrypted with.
+    /// What the configuration comes to; `tls` is what the session is encrypted with, and `own` what it
+    /// shows.
     ///
     /// # Errors
     /// See [`XmppError`].
-    pub(super) fn open(config: &Config, tls: Option<TlsClient>) -> Result<Option<Self>, XmppError> {
+    pub(super) fn open(
+        config: &Config,
+        tls: Option<TlsClient>,
+        own: Option<&Certificate>,
+    ) -> Result<Option<Self>, XmppError> {
         let Some(xmpp) = &config.xmpp else {
             return Ok(None);
         };
         let login = xmpp.login(config)?;
+        let called = own.and_then(Certificate::common_name);
+        let account = xmpp.jid.account().local();
+        if let (Login::Certificate, Some(called)) = (&login, called)
+            && !called.eq_ignore_ascii_case(account)
+        {
+            tracing::warn!(
+                called,
+                account,
+                "the CN of the VTN's certificate is not the name of its XMPP account: the server will hardly let it in"
+            );
+        }
         let mut prepared = oadr_xmpp::Config::new(xmpp.jid.clone(), login, Role::Vtn);
         if let Some(server) = &xmpp.server {
             prepared.server.clone_from(server);
