@@ -7,6 +7,7 @@ local add_filter = require "util.filters".add_filter
 local jid = require "util.jid"
 local st = require "util.stanza"
 
+local LIMITS = "urn:xmpp:stream-limits:0"
 local FEATURE = "http://openadr.org/openadr2"
 -- Peers spell it both ways, so it is compared in lower case, and answered in the spelling that was asked.
 local NODE = "http://openadr.org/openadr2#services"
@@ -40,6 +41,16 @@ module:hook("host-disco-items-node", function (event)
 	end
 	event.exists = true
 end)
+
+-- Who knows the longest stanza (XEP-0478) does not lose its session over a longer one. Prosody says it by
+-- itself from 0.13 on.
+local longest = module:context("*"):get_option_number("c2s_stanza_size_limit", 256 * 1024, 10000)
+
+module:hook("stream-features", function (event)
+	if event.origin.username and not event.features:get_child("limits", LIMITS) then
+		event.features:tag("limits", { xmlns = LIMITS }):text_tag("max-bytes", tostring(longest)):up()
+	end
+end, -1)
 
 -- Whether a stanza may go from one JID to the other: with the VTN, with this server, with oneself.
 local function allowed(from, to)
