@@ -75,6 +75,12 @@ mod wire;
 #[cfg(test)]
 mod working_operator;
 #[cfg(test)]
+mod xmpp_peers;
+#[cfg(test)]
+mod xmpp_place;
+#[cfg(test)]
+mod xmpp_refusals;
+#[cfg(test)]
 mod xmpp_server;
 #[cfg(test)]
 mod xmpp_vtn;

@@ -2,96 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use conformance::authority::{Authority, Issued, KeyKind, Order, Usage};
-use conformance::peers::{Account, Login, Peers};
-use conformance::process::{Mark, Process};
+use conformance::authority::{Authority, KeyKind, Order, Usage};
+use conformance::peers::{Login, Peers};
+use conformance::process::Mark;
 use conformance::prosody::{self, DOMAIN, Prosody, VTN, VTN_ACCOUNT};
 use serde_json::{Value, json};
 
-/// An element that means nothing to anybody.
-const NONSENSE: &str = "<nonsense xmlns='urn:example:nonsense'/>";
-
-/// A Prosody whose accounts are the certificates of an authority.
-struct Place {
-    prosody: Prosody,
-    authority: Authority,
-    peers: Peers,
-}
-
-impl Place {
-    fn new(test: &str) -> Option<Self> {
-        Self::changed(test, |text| text)
-    }
-
-    fn changed(test: &str, change: impl Fn(String) -> String) -> Option<Self> {
-        let peers = Peers::or_skip(test)?;
-        let authority = Authority::new(KeyKind::P256).unwrap();
-        let prosody = Prosody::changed(&authority, change).unwrap();
-        Some(Self {
-            prosody,
-            authority,
-            peers,
-        })
-    }
-
-    fn client(&self, jid: &str, login: Login<'_>) -> Process {
-        let account = Account {
-            server: self.prosody.address(),
-            authority: &self.authority,
-            jid,
-            login,
-        };
-        self.peers.xmpp_client(&account).unwrap()
-    }
-
-    /// Somebody with a certificate for this account who is in.
-    fn online(&self, account: &str, resource: &str) -> Process {
-        let own = self.authority.client(account).unwrap();
-        let jid = prosody::jid(account, resource);
-        let client = self.client(&jid, Login::Certificate(&own));
-        assert_eq!(client.wait_for("online").unwrap()["jid"], jid);
-        client
-    }
-
-    /// Somebody with this certificate, who must not get in.
-    fn refuse(&self, own: &Issued, account: &str) {
-        let jid = prosody::jid(account, "client");
-        let client = self.client(&jid, Login::Certificate(own));
-        require_refused(&client);
-    }
-}
-
-/// Waits until this client has given up, and sees to it that it never was in.
-fn require_refused(client: &Process) -> Value {
-    // In TLS 1.3 a client learns only after its handshake that its certificate was refused.
-    let over = |line: &Value| matches!(line["happening"].as_str(), Some("refused" | "offline"));
-    let said = conformance::wait::until("a refusal", conformance::wait::PATIENCE, || {
-        client.happenings().into_iter().find(over)
-    });
-    let said = said.unwrap_or_else(|failure| panic!("{}", client.failure(&failure.to_string())));
-    assert_ne!(said["was_online"], true, "{said}");
-    assert!(
-        client
-            .happenings()
-            .iter()
-            .all(|line| line["happening"] != "online")
-    );
-    said
-}
-
-fn ask(client: &mut Process, to: &str, child: &str, kind: &str) -> Value {
-    let mark = client.mark();
-    client
-        .send(&json!({"command": "ask", "to": to, "child": child, "type": kind}))
-        .unwrap();
-    client.wait_after(mark, "answered", |_| true).unwrap()
-}
-
-fn send(client: &mut Process, stanza: &str) {
-    client
-        .send(&json!({"command": "send", "stanza": stanza}))
-        .unwrap();
-}
+use crate::xmpp_place::{NONSENSE, Place, ask, require_refused, send};
 
 /// Sends a stanza from one VEN to the other; it must come back as forbidden, and nothing arrive.
 fn require_forbidden(test: &str, stanza: &str) {
