@@ -27,7 +27,7 @@ impl Authority {
     pub(crate) fn new(folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
         let key = KeyPair::generate().unwrap();
-        let mut params = params("Test CA");
+        let mut params = params("Test CA", &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
         fs::write(folder.join("ca.pem"), certificate.pem()).unwrap();
@@ -39,8 +39,18 @@ impl Authority {
 
     /// Writes `NAME.pem` and `NAME-key.pem`, for this machine.
     pub(crate) fn issue(&self, name: &str, kind: &'static SignatureAlgorithm) -> PathBuf {
+        self.issue_for(name, &["localhost", "127.0.0.1"], kind)
+    }
+
+    /// The same, for these hosts.
+    pub(crate) fn issue_for(
+        &self,
+        name: &str,
+        hosts: &[&str],
+        kind: &'static SignatureAlgorithm,
+    ) -> PathBuf {
         let key = KeyPair::generate_for(kind).unwrap();
-        let certificate = params(name).signed_by(&key, &self.issuer).unwrap();
+        let certificate = params(name, hosts).signed_by(&key, &self.issuer).unwrap();
         let key_path = self.folder.join(format!("{name}-key.pem"));
         fs::write(key_path, key.serialize_pem()).unwrap();
         let path = self.folder.join(format!("{name}.pem"));
@@ -67,9 +77,9 @@ impl Authority {
     }
 }
 
-fn params(name: &str) -> CertificateParams {
-    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-    let mut params = CertificateParams::new(names).unwrap();
+fn params(name: &str, hosts: &[&str]) -> CertificateParams {
+    let hosts: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let mut params = CertificateParams::new(hosts).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     params
 }

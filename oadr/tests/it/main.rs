@@ -38,6 +38,7 @@ mod ven_example;
 mod ven_handlers;
 mod ven_library;
 mod ven_opts;
+mod ven_push;
 mod ven_reports;
 mod vtn_directory;
 mod vtn_events;
