@@ -148,7 +148,19 @@ impl Host {
 
     async fn pause(&mut self, trouble: &Trouble) {
         tracing::error!(%trouble, "cannot go on; trying again soon");
-        let _ = tokio::time::timeout(PAUSE, told_to_stop(&mut self.stopping)).await;
+        let pushes = &mut self.pushes;
+        let turned_away = async {
+            // Whoever pushes meanwhile is not kept waiting: without an answer he is to come back.
+            while let Some(push) = pushes.recv().await {
+                drop(push);
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = told_to_stop(&mut self.stopping) => {}
+            () = tokio::time::sleep(PAUSE) => {}
+            () = turned_away => {}
+        }
     }
 
     /// Sends what is to be sent; says when to wake.
