@@ -21,13 +21,13 @@
 //! }
 //! ```
 //!
-//! By itself the VEN registers, polls as often as its VTN asks for, answers events, runs them by the
-//! clock and tries again what fails. It needs a tokio runtime, and one with several threads if its
-//! handlers block.
+//! By itself the VEN registers, polls as often as its VTN asks for, unless it is [pushed](#being-pushed-to)
+//! to, answers events, runs them by the clock and tries again what fails. It needs a tokio runtime, and one
+//! with several threads if its handlers block.
 //!
 //! # TLS and signatures
 //!
-//! With a URL that begins with `https` the VEN talks TLS and shows its VTN a certificate; it signs what
+//! With a URL that begins with `https`, and over XMPP, the VEN talks TLS and shows its VTN a certificate; it signs what
 //! it says, and what its VTN has signed wrongly it has not heard. Files that change are read again.
 //!
 //! ```no_run
@@ -42,6 +42,46 @@
 //!         ..Files::default()
 //!     })
 //!     .signatures(SignaturePolicy::Required);
+//! # Ok(ven)
+//! # }
+//! ```
+//!
+//! # Being pushed to
+//!
+//! A VEN that [listens](Ven::push_listener) does not poll: its VTN says by itself what there is. Over TLS it
+//! hears its VTN and nobody else.
+//!
+//! ```no_run
+//! use oadr::credentials::Files;
+//! use oadr::ven::Ven;
+//!
+//! # fn ven() -> Result<Ven, Box<dyn std::error::Error>> {
+//! let ven = Ven::new("house", "https://vtn.example.com", "house")?
+//!     .tls(Files {
+//!         certificates: vec!["house.pem".into()],
+//!         roots: vec!["ca.pem".into()],
+//!         ..Files::default()
+//!     })
+//!     .push_listener("0.0.0.0:8443".parse()?, "https://house.example.com:8443")?;
+//! # Ok(ven)
+//! # }
+//! ```
+//!
+//! Over XMPP it has an [`Account`] of a server, which tells it where the VTN is. [`Running::link`] says
+//! whether there is a session.
+//!
+//! ```no_run
+//! use oadr::credentials::Files;
+//! use oadr::ven::{Account, Ven};
+//!
+//! # fn ven() -> Result<Ven, Box<dyn std::error::Error>> {
+//! let ven = Ven::new("house", "xmpp:example.com", "house")?
+//!     .tls(Files {
+//!         certificates: vec!["house.pem".into()],
+//!         roots: vec!["ca.pem".into()],
+//!         ..Files::default()
+//!     })
+//!     .xmpp(Account::new("house@example.com/oadr".parse()?));
 //! # Ok(ven)
 //! # }
 //! ```
