@@ -8,9 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oadr_core::codec::{
-    DecodeError, DecodeOptions, Decoded, Drifts, decode, decode_signed_object,
-};
+use oadr_core::codec::{DecodeError, DecodeOptions, Decoded, Drifts, decode, decode_signed_object};
 use oadr_core::payload::Message;
 use oadr_core::{Jid, Profile, Signature};
 
