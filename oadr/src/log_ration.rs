@@ -20,17 +20,20 @@ pub(crate) enum Subject {
     Connection,
     /// A peer whose certificate or signature does not count.
     Peer,
+    /// A push that failed.
+    Push,
     /// What a VEN did: it registered, answered, and the like.
     Happening,
 }
 
 impl Subject {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Request,
         Self::Message,
         Self::Unanswered,
         Self::Connection,
         Self::Peer,
+        Self::Push,
         Self::Happening,
     ];
 
@@ -42,6 +45,7 @@ impl Subject {
             Self::Unanswered => "messages not answered",
             Self::Connection => "connections not accepted",
             Self::Peer => "peers refused",
+            Self::Push => "pushes failed",
             Self::Happening => "what VENs did",
         }
     }
@@ -49,7 +53,12 @@ impl Subject {
     /// Lines a minute: enough to see what goes on, and no more than some 50 MB a day.
     fn lines(self) -> u32 {
         match self {
-            Self::Request | Self::Message | Self::Unanswered | Self::Connection | Self::Peer => 20,
+            Self::Request
+            | Self::Message
+            | Self::Unanswered
+            | Self::Connection
+            | Self::Peer
+            | Self::Push => 20,
             // What is left out when 10,000 VENs answer at once is in the database.
             Self::Happening => 200,
         }

@@ -70,11 +70,9 @@ impl Teller {
     }
 
     fn log(&self, effect: &Effect) {
-        // What somebody should look at is no peer's to multiply: an operator made the event.
-        let is_alarm = matches!(
-            effect,
-            Effect::DeliveryGivenUp { .. } | Effect::PushGivenUp { .. }
-        );
+        // What somebody should look at is no peer's to multiply: an operator made the event. A VEN can give
+        // addresses in vain as often as it likes.
+        let is_alarm = matches!(effect, Effect::DeliveryGivenUp { .. });
         if is_alarm || self.ration.admits(Subject::Happening, Instant::now()) {
             log(effect);
         }

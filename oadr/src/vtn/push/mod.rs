@@ -18,7 +18,7 @@ use oadr_core::payload::MessageKind;
 use oadr_core::vtn::{Push, PushAddress, PushFault, PushOutcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 pub(super) use self::failure::failed;
 pub(crate) use self::figures::Figures;
@@ -29,6 +29,8 @@ use super::host::{Failure, Host};
 use super::registry::Slot;
 use super::timer;
 use super::xmpp::XmppPush;
+use crate::log_ration::Subject;
+use crate::logging;
 use crate::store::Key;
 
 /// How many pushes may be under way at once.
@@ -168,12 +170,13 @@ async fn carry(host: Arc<Host>, transports: Arc<Transports>, key: Key) {
         };
         host.pushes.figures.count(&outcome);
         let kind = push.message.kind();
-        log(key, kind, &outcome);
+        log(&host, &slot, kind, &outcome);
         next = report(&host, key, &push, outcome).await;
     }
 }
 
-fn log(key: Key, kind: MessageKind, outcome: &PushOutcome) {
+fn log(host: &Host, slot: &Slot, kind: MessageKind, outcome: &PushOutcome) {
+    let key = slot.key;
     match outcome {
         PushOutcome::Replied { message, .. } => {
             tracing::trace!(partition = key.0, push = %kind, reply = %message.kind(), "pushed");
@@ -182,8 +185,14 @@ fn log(key: Key, kind: MessageKind, outcome: &PushOutcome) {
             tracing::trace!(partition = key.0, push = %kind, "pushed");
         }
         PushOutcome::Failed(failure) => {
-            let (fault, detail) = (failure.fault, failure.detail.as_str());
-            tracing::debug!(partition = key.0, push = %kind, ?fault, detail, "not pushed");
+            if !host.ration.admits(Subject::Push, Instant::now()) {
+                return;
+            }
+            let at = slot.current();
+            let ven_id = at.as_ref().and_then(|ven| ven.state.ven_id());
+            let ven_id = ven_id.map_or("", |id| id.as_str());
+            let (fault, detail) = (failure.fault, logging::cut(failure.detail.as_str()));
+            tracing::info!(ven_id, push = %kind, ?fault, detail, "not pushed");
         }
     }
 }
