@@ -11,7 +11,7 @@ use oadr_core::payload::{
     CanceledPartyRegistration, CreatePartyRegistration, EiResponse, Message, MessageKind,
     RegisteredReport, Response,
 };
-use oadr_core::value::Text;
+use oadr_core::value::{RequestId, Text};
 use oadr_core::vtn::Admission;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -215,33 +215,32 @@ fn well(message: &Message, manner: Manner) -> Vec<u8> {
 
 /// What a VEN replies (spec §1.4).
 pub(crate) fn reply(message: &Message) -> Option<Message> {
-    match message {
-        Message::DistributeEvent(_) => None,
-        Message::RegisterReport(offer) => {
-            let reply = RegisteredReport {
-                ei_response: EiResponse::ok(offer.request_id.clone()),
-                report_requests: Vec::new(),
-                ven_id: offer.ven_id.clone(),
-            };
-            Some(reply.into())
-        }
-        Message::CancelPartyRegistration(cancel) => {
-            let reply = CanceledPartyRegistration {
-                ei_response: EiResponse::ok(cancel.request_id.clone()),
-                registration_id: Some(cancel.registration_id.clone()),
-                ven_id: cancel.ven_id.clone(),
-            };
-            Some(reply.into())
-        }
-        Message::RequestReregistration(again) => {
-            let reply = Response {
-                ei_response: EiResponse::ok(Default::default()),
-                ven_id: Some(again.ven_id.clone()),
-            };
-            Some(reply.into())
-        }
-        other => panic!("not pushed in these tests: {other:?}"),
+    if let Message::RegisterReport(offer) = message {
+        let reply = RegisteredReport {
+            ei_response: EiResponse::ok(offer.request_id.clone()),
+            report_requests: Vec::new(),
+            ven_id: offer.ven_id.clone(),
+        };
+        return Some(reply.into());
     }
+    if let Message::CancelPartyRegistration(cancel) = message {
+        let reply = CanceledPartyRegistration {
+            ei_response: EiResponse::ok(cancel.request_id.clone()),
+            registration_id: Some(cancel.registration_id.clone()),
+            ven_id: cancel.ven_id.clone(),
+        };
+        return Some(reply.into());
+    }
+    if let Message::RequestReregistration(again) = message {
+        let reply = Response {
+            ei_response: EiResponse::ok(RequestId::default()),
+            ven_id: Some(again.ven_id.clone()),
+        };
+        return Some(reply.into());
+    }
+    let is_event = matches!(message, Message::DistributeEvent(_));
+    assert!(is_event, "not pushed in these tests: {message:?}");
+    None
 }
 
 /// Settings of a VTN that pushes to this machine, and gives up soon.
