@@ -1,25 +1,31 @@
 //! A VTN and a VEN, both in memory, with a line between them that loses messages in both directions
-//! and processes that die. Every message goes through the codec. Seeds are in the panic messages.
+//! and processes that die; polled, pushed over HTTP or over XMPP. Every message goes through the codec.
+//! Seeds are in the panic messages.
+
+use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 use oadr_core::codec::{DecodeOptions, decode, encode};
 use oadr_core::memory::{VenHost, VtnConfig, VtnHost};
 use oadr_core::payload::{
-    EventSignal, Interval, Message, MessageKind, Payload, ResponseCode, StreamPayload,
+    EventSignal, Interval, Message, MessageKind, Payload, ResponseCode, StreamPayload, Transport,
 };
 use oadr_core::value::{
     DateTime, Duration, EventId, Float, NonEmpty, OptType, ResponseRequired, SignalId, SignalName,
-    SignalType, Text, VtnId,
+    SignalType, Text, TransportName, VtnId,
 };
-use oadr_core::ven::{Command, Context, Effect, EndReason, Failure, Outgoing, Registration};
-use oadr_core::vtn::{Audience, DeliveryStatus, EventBody, EventDraft, Reply};
-use oadr_core::{Peer, Profile, vtn};
+use oadr_core::ven::{Context, Effect, Failure, Outgoing, PushReply, Registration};
+use oadr_core::vtn::{
+    Audience, DeliveryStatus, EventBody, EventDraft, Push, PushFailure, PushFault, PushOutcome,
+    Reply,
+};
+use oadr_core::{Peer, Profile};
 
 pub(super) fn noon() -> DateTime {
     "2026-01-05T12:00:00Z".parse().unwrap()
 }
 
-fn secs(n: i64) -> TimeDelta {
+pub(super) fn secs(n: i64) -> TimeDelta {
     TimeDelta::seconds(n)
 }
 
@@ -42,33 +48,81 @@ pub(super) const STORM: Weather = Weather {
     crashes: 10,
 };
 
+/// How the two reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Pull,
+    Push,
+    Xmpp,
+}
+
+impl Way {
+    pub(super) const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Xmpp];
+
+    pub(super) fn context(self) -> Context {
+        let mut context = Context::new(Text::new("pair").unwrap());
+        let address = match self {
+            Self::Pull => None,
+            Self::Push => Some("https://pair.example"),
+            Self::Xmpp => {
+                context.transport = TransportName::Xmpp;
+                Some("pair@vtn.example/client")
+            }
+        };
+        context.transport_address = address.map(|text| Text::new(text).unwrap());
+        context
+    }
+
+    /// Who the VTN sees.
+    fn peer(self) -> Peer {
+        match self {
+            Self::Pull | Self::Push => Peer::Unproven,
+            Self::Xmpp => Peer::Jid("pair@vtn.example/client".parse().unwrap()),
+        }
+    }
+}
+
 pub(super) struct Pair {
     pub(super) vtn: VtnHost,
     pub(super) ven: VenHost,
     pub(super) now: DateTime,
     pub(super) weather: Weather,
+    pub(super) way: Way,
     seed: u64,
     draws: u64,
+    /// What the VTN wants pushed.
+    pushing: VecDeque<(u64, Push)>,
     /// What the VEN wants sent.
     sending: Option<Outgoing>,
     /// What the VEN's application was told.
-    told: Vec<Effect>,
+    pub(super) told: Vec<Effect>,
     /// The kinds of request and reply that were exchanged.
-    dialogue: Vec<(MessageKind, Option<MessageKind>)>,
+    pub(super) dialogue: Vec<(MessageKind, Option<MessageKind>)>,
 }
 
 impl Pair {
     pub(super) fn new(seed: u64, weather: Weather) -> Self {
-        let context = Context::new(Text::new("pair").unwrap());
-        let mut ven = VenHost::new(context);
+        Self::by(Way::Pull, seed, weather)
+    }
+
+    pub(super) fn by(way: Way, seed: u64, weather: Weather) -> Self {
+        let mut ven = VenHost::new(way.context());
+        let mut config = VtnConfig::new(VtnId::new("Vtn").unwrap());
+        for profile in config.profiles.iter_mut() {
+            profile.transports.push(Transport {
+                name: TransportName::Xmpp,
+            });
+        }
         ven.on_event(|_| (OptType::OptIn, None));
         let mut pair = Self {
-            vtn: VtnHost::new(VtnConfig::new(VtnId::new("Vtn").unwrap())),
+            vtn: VtnHost::new(config),
             ven,
             now: noon(),
             weather,
+            way,
             seed,
             draws: seed,
+            pushing: VecDeque::new(),
             sending: None,
             told: Vec::new(),
             dialogue: Vec::new(),
@@ -100,7 +154,7 @@ impl Pair {
         self.draw() % 100 < percent
     }
 
-    fn heard(&mut self, sending: Option<Outgoing>) {
+    pub(super) fn heard(&mut self, sending: Option<Outgoing>) {
         if sending.is_some() {
             self.sending = sending;
         }
@@ -111,6 +165,9 @@ impl Pair {
 
     /// The next thing that happens: a message travels, or time goes on to the next deadline.
     pub(super) fn step(&mut self) {
+        if !self.pushing.is_empty() && (self.sending.is_none() || self.happens(50)) {
+            return self.push();
+        }
         match self.sending.take() {
             Some(outgoing) => self.travel(outgoing),
             None => {
@@ -118,14 +175,71 @@ impl Pair {
                 let next = deadlines.into_iter().flatten().min();
                 let next = next.unwrap_or(self.now + secs(60));
                 self.now = self.now.max(next);
-                let entropy = self.entropy();
-                self.vtn.wake(self.now, entropy);
+                self.wake_vtn();
                 if self.ven.next_deadline().is_some_and(|due| due <= self.now) {
                     let entropy = self.entropy();
                     let sending = self.ven.wake(self.now, entropy);
                     self.heard(sending);
                 }
             }
+        }
+    }
+
+    fn wake_vtn(&mut self) {
+        let entropy = self.entropy();
+        let pushes = self.vtn.wake(self.now, entropy);
+        self.pushing.extend(pushes);
+    }
+
+    /// What the VTN wants pushed first arrives or does not, and the VTN hears of it or does not.
+    fn push(&mut self) {
+        let Some((key, push)) = self.pushing.pop_front() else {
+            return;
+        };
+        let failed = |fault| {
+            PushOutcome::Failed(PushFailure {
+                fault,
+                detail: Text::default(),
+                retry_after: None,
+            })
+        };
+        let ven_dies = self.happens(self.weather.crashes);
+        let push_lost = self.happens(self.weather.requests_lost);
+        let reply_lost = self.happens(self.weather.replies_lost);
+        self.now += TimeDelta::milliseconds(20);
+        let mut outcome = failed(PushFault::Unreachable);
+        if !push_lost {
+            let entropy = self.entropy();
+            let message = over_the_wire(&push.message);
+            let (reply, sending) = self.ven.pushed(message, self.now, entropy);
+            self.heard(sending);
+            let reply = match reply {
+                PushReply::Message(message) => Some(over_the_wire(&message)),
+                PushReply::Empty => None,
+            };
+            let kinds = (push.message.kind(), reply.as_ref().map(Message::kind));
+            self.dialogue.push(kinds);
+            outcome = match reply {
+                _ if reply_lost || ven_dies => failed(PushFault::TimedOut),
+                Some(message) => PushOutcome::Replied {
+                    profile: Profile::B,
+                    message: Box::new(message),
+                    signature: None,
+                },
+                None => PushOutcome::Acknowledged,
+            };
+        }
+        if ven_dies {
+            self.now += secs(1);
+            let entropy = self.entropy();
+            self.sending = self.ven.start(self.now, entropy);
+            self.heard(None);
+        }
+        // A VTN that died does not know how it went, but for the time that it took.
+        if !self.happens(self.weather.crashes) {
+            let entropy = self.entropy();
+            let next = self.vtn.pushed(key, push.id, outcome, self.now, entropy);
+            self.pushing.extend(next.map(|push| (key, push)));
         }
     }
 
@@ -136,6 +250,13 @@ impl Pair {
         let reply_lost = self.happens(self.weather.replies_lost);
         self.now += TimeDelta::milliseconds(20);
         let reply = (!request_lost).then(|| self.ask_vtn(&outgoing.message));
+        // What is pushed meanwhile overtakes the reply.
+        if self.way != Way::Pull && !ven_dies && self.happens(self.weather.requests_lost) {
+            self.wake_vtn();
+            let crashes = std::mem::take(&mut self.weather.crashes);
+            self.push();
+            self.weather.crashes = crashes;
+        }
         let entropy = self.entropy();
         let sending = match reply {
             _ if ven_dies => {
@@ -162,7 +283,7 @@ impl Pair {
         let kind = request.kind();
         let reply = self
             .vtn
-            .handle(Peer::Unproven, Profile::B, request, self.now, entropy);
+            .handle(self.way.peer(), Profile::B, request, self.now, entropy);
         let reply = match reply {
             Reply::Message(message) => Some(over_the_wire(&message)),
             Reply::Empty | Reply::Push(_) | Reply::Forbidden => None,
@@ -193,11 +314,11 @@ impl Pair {
         }
     }
 
-    fn has(&self, word: &str) -> bool {
+    pub(super) fn has(&self, word: &str) -> bool {
         words(&self.told).iter().any(|told| told == word)
     }
 
-    fn create(&mut self, body: EventBody) -> EventId {
+    pub(super) fn create(&mut self, body: EventBody) -> EventId {
         let entropy = self.entropy();
         let audience = Audience::by_target();
         let campaign = self
@@ -207,7 +328,7 @@ impl Pair {
     }
 
     /// Whether the VTN has this answer to its latest version of an event.
-    fn answered(&self, event_id: &EventId, opt: OptType) -> bool {
+    pub(super) fn answered(&self, event_id: &EventId, opt: OptType) -> bool {
         let (key, _) = self.vtn.ven("pair").unwrap();
         self.vtn.delivery(key, event_id).is_some_and(|delivery| {
             delivery.status == DeliveryStatus::Answered
@@ -229,7 +350,7 @@ fn over_the_wire(message: &Message) -> Message {
 }
 
 /// Levels 1 and 2, so many seconds each.
-fn body(start: DateTime, seconds: u32) -> EventDraft {
+pub(super) fn body(start: DateTime, seconds: u32) -> EventDraft {
     let interval = |value: f64| Interval {
         start: None,
         duration: Some(Duration::seconds(seconds)),
@@ -263,7 +384,7 @@ fn body(start: DateTime, seconds: u32) -> EventDraft {
     }
 }
 
-fn words(effects: &[Effect]) -> Vec<String> {
+pub(super) fn words(effects: &[Effect]) -> Vec<String> {
     effects
         .iter()
         .filter_map(|effect| match effect {
@@ -291,220 +412,4 @@ fn words(effects: &[Effect]) -> Vec<String> {
             Effect::RegistrationRefused { .. } | _ => None,
         })
         .collect()
-}
-
-#[test]
-fn rule_405_the_two_speak_in_the_order_of_the_specification() {
-    use MessageKind as K;
-    let mut pair = Pair::new(1, CALM);
-    pair.until("the first idle poll", |pair| {
-        pair.dialogue.last() == Some(&(K::Poll, Some(K::Response)))
-    });
-    assert_eq!(
-        pair.dialogue,
-        [
-            (K::QueryRegistration, Some(K::CreatedPartyRegistration)),
-            (
-                K::CreatePartyRegistration,
-                Some(K::CreatedPartyRegistration)
-            ),
-            (K::RegisterReport, Some(K::RegisteredReport)),
-            (K::RequestEvent, Some(K::DistributeEvent)),
-            (K::Poll, Some(K::RegisterReport)),
-            (K::RegisteredReport, Some(K::Response)),
-            (K::Poll, Some(K::Response)),
-        ]
-    );
-    pair.dialogue.clear();
-    let event_id = pair.create(EventBody::new(body(pair.now + secs(60), 30)).unwrap());
-    pair.until("the answer", |pair| {
-        pair.answered(&event_id, OptType::OptIn)
-    });
-    pair.until("the next idle poll", |pair| {
-        pair.dialogue.last() == Some(&(K::Poll, Some(K::Response)))
-    });
-    assert_eq!(
-        pair.dialogue,
-        [
-            (K::Poll, Some(K::DistributeEvent)),
-            (K::CreatedEvent, Some(K::Response)),
-            (K::Poll, Some(K::Response)),
-        ]
-    );
-    pair.dialogue.clear();
-    pair.live(secs(200));
-    // Idle but for the clock.
-    assert!(
-        pair.dialogue
-            .iter()
-            .all(|d| *d == (K::Poll, Some(K::Response)))
-    );
-    assert_eq!(
-        words(&pair.told),
-        [
-            "registered again=false",
-            "received 0",
-            "sent 0 optIn",
-            "started",
-            "interval 0=1",
-            "interval 1=2",
-            "ended Completed"
-        ]
-    );
-}
-
-/// Register, event, modification, cancellation, another event to its end, registration again, the
-/// end of the registration: in any weather everything happens, and is told once.
-fn whole_life(seed: u64, weather: Weather) {
-    let mut pair = Pair::new(seed, weather);
-    pair.until("the registration", Pair::registered);
-
-    let mut draft = body(pair.now + secs(7_200), 60);
-    draft.start_after = Some(Duration::minutes(30));
-    let first = pair.create(EventBody::new(draft.clone()).unwrap());
-    pair.until("the answer", |pair| pair.answered(&first, OptType::OptIn));
-    let offset = pair.ven.state().event(&first).unwrap().random_offset();
-
-    draft.vtn_comment = Some(Text::new("later & longer").unwrap());
-    draft.start += secs(600);
-    let modified = EventBody::new(draft).unwrap();
-    pair.vtn.modify_event(&first, modified, pair.now).unwrap();
-    pair.until("the modification", |pair| {
-        let version = pair
-            .ven
-            .state()
-            .event(&first)
-            .map(|e| e.modification_number());
-        version == Some(1) && pair.answered(&first, OptType::OptIn)
-    });
-    pair.until("its acknowledgement", |pair| pair.has("sent 1 optIn"));
-    let known = pair.ven.state().event(&first).unwrap();
-    assert_eq!(known.random_offset(), offset, "seed {seed}");
-
-    // The application thinks again.
-    let entropy = pair.entropy();
-    let change = Command::ChangeOpt {
-        event_id: first.clone(),
-        opt: OptType::OptOut,
-    };
-    let sending = pair.ven.command(&change, pair.now, entropy).unwrap();
-    pair.heard(sending);
-    pair.until("the change of mind", |pair| {
-        pair.answered(&first, OptType::OptOut)
-    });
-
-    pair.vtn.cancel_event(&first, pair.now).unwrap();
-    pair.until("the cancellation", |pair| {
-        pair.ven.state().event(&first).is_none() && pair.answered(&first, OptType::OptIn)
-    });
-    assert!(pair.has("event cancelled implied=false"), "seed {seed}");
-
-    let told = pair.told.len();
-    let second = pair.create(EventBody::new(body(pair.now + secs(600), 60)).unwrap());
-    pair.until("the end of the second event", |pair| {
-        pair.has("ended Completed")
-    });
-    assert!(pair.answered(&second, OptType::OptIn), "seed {seed}");
-    let life: Vec<_> = words(&pair.told[told..]);
-    assert_eq!(
-        life,
-        [
-            "received 0",
-            "sent 0 optIn",
-            "started",
-            "interval 0=1",
-            "interval 1=2",
-            "ended Completed"
-        ],
-        "seed {seed}"
-    );
-
-    // The VTN wants to see the VEN again.
-    let (key, _) = pair.vtn.ven("pair").unwrap();
-    let entropy = pair.entropy();
-    let command = vtn::Command::RequestReregistration;
-    pair.vtn
-        .command(Some(key), &command, pair.now, entropy)
-        .unwrap();
-    pair.until("the registration again", |pair| {
-        pair.has("registered again=true")
-    });
-    pair.live(secs(300));
-
-    let entropy = pair.entropy();
-    let cancel = Command::CancelRegistration;
-    let sending = pair.ven.command(&cancel, pair.now, entropy).unwrap();
-    pair.heard(sending);
-    pair.until("the end", |pair| pair.has("cancelled"));
-    assert_eq!(pair.ven.state().events().count(), 0);
-    let at_vtn = pair
-        .vtn
-        .ven("pair")
-        .is_some_and(|(_, ven)| ven.registration().is_some());
-    assert!(
-        !at_vtn,
-        "seed {seed}: the VTN still thinks it is registered"
-    );
-
-    // Nothing was told twice.
-    let told = words(&pair.told);
-    for word in [
-        "registered again=false",
-        "modified 1",
-        "sent 1 optIn",
-        "sent 1 optOut",
-        "event cancelled implied=false",
-        "started",
-        "ended Completed",
-        "cancelled",
-    ] {
-        let times = told.iter().filter(|told| *told == word).count();
-        assert_eq!(times, 1, "seed {seed}: {word}: {told:#?}");
-    }
-    assert_eq!(told.iter().filter(|told| *told == "received 0").count(), 2);
-}
-
-#[test]
-fn a_whole_life_in_calm_weather() {
-    whole_life(0, CALM);
-}
-
-#[test]
-fn a_whole_life_with_messages_lost_and_processes_dying() {
-    for seed in 1..=40 {
-        whole_life(seed, STORM);
-    }
-}
-
-/// The VTN ends the registration while an event runs.
-#[test]
-fn rule_407_the_vtn_ends_the_registration_in_any_weather() {
-    for seed in 1..=25 {
-        let mut pair = Pair::new(seed, STORM);
-        pair.until("the registration", Pair::registered);
-        let now = pair.now;
-        pair.create(EventBody::new(body(now + secs(1), 3_600)).unwrap());
-        pair.until("the start", |pair| pair.has("started"));
-        let (key, _) = pair.vtn.ven("pair").unwrap();
-        let entropy = pair.entropy();
-        let remove = vtn::Command::Remove;
-        pair.vtn
-            .command(Some(key), &remove, pair.now, entropy)
-            .unwrap();
-        // A process that starts again registers again, and gets the event once more.
-        pair.weather.crashes = 0;
-        pair.until("the end", |pair| pair.has("cancelled"));
-        let ended = |effect: &&Effect| matches!(effect, Effect::EventEnded { .. });
-        let unregistered = EndReason::Unregistered;
-        assert!(
-            matches!(
-                pair.told.iter().rfind(ended),
-                Some(Effect::EventEnded { reason, .. }) if *reason == unregistered
-            ),
-            "seed {seed}"
-        );
-        pair.live(secs(600));
-        assert_eq!(*pair.ven.state().registration(), Registration::None);
-        assert!(pair.vtn.ven("pair").is_none(), "seed {seed}");
-    }
 }
