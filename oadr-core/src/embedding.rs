@@ -204,7 +204,7 @@
 //! #
 //! # use oadr_core::payload::{CreatePartyRegistration, Message, Poll, Profile as Offered, Transport};
 //! # use oadr_core::value::{Duration, NonEmpty, OptType, ProfileName, RequestId, Text, TransportName, VtnId};
-//! # use oadr_core::vtn::{Admission, Asks, UnregisteredPoll};
+//! # use oadr_core::vtn::{Admission, Asks, PushTerms, UnregisteredPoll};
 //! # use oadr_core::{Peer, Profile, SignaturePolicy};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let context = Context {
@@ -218,6 +218,8 @@
 //! #     resend_after: chrono::TimeDelta::seconds(5),
 //! #     admission: Admission::Ask,
 //! #     asks: Asks::default(),
+//! #     http_push: true,
+//! #     push: PushTerms::default(),
 //! #     unregistered_poll: UnregisteredPoll::NotRegistered,
 //! #     opt_precedence: OptType::OptOut,
 //! #     campaigns: Vec::new(),
