@@ -14,7 +14,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::QName;
 use quick_xml::{Reader, XmlVersion};
 
-use crate::write::{Kind, STANZAS};
+use crate::write::{Kind, STANZAS, is_legal};
 
 /// The namespace of a stanza, and of what is in it without one.
 const CLIENT: &str = "jabber:client";
@@ -330,14 +330,15 @@ fn longest_stanza(xml: &mut Reader<&[u8]>) -> Result<Option<usize>, Malformed> {
     }
 }
 
-/// The value of an attribute; the first of this name counts.
+/// The value of an attribute; the first of this name counts. One with characters that XML does not have
+/// is none: it could not be said in an answer.
 fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = start.attributes();
     // Looking for doubles takes time that grows with the square of their number.
     let mut attributes = attributes.with_checks(false).flatten();
     let attribute = attributes.find(|attribute| attribute.key.as_ref() == name)?;
     let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
-    Some(value.into_owned())
+    value.chars().all(is_legal).then(|| value.into_owned())
 }
 
 /// The text up to the end tag of this name, cut.
@@ -429,6 +430,15 @@ mod tests {
         assert_eq!((head.id.as_str(), head.kind), ("1", Kind::Set));
         assert_eq!(Head::of_beginning(b"<iq id='1' type='set"), None);
         assert_eq!(Head::of_beginning(b"<message id='1' type='set'>"), None);
+    }
+
+    /// It was answered under another ID.
+    #[test]
+    fn an_id_that_xml_does_not_have_is_none() {
+        for id in ["a\u{16}", "&#1;", "\u{FFFF}"] {
+            let stanza = format!("<iq type='set' id='{id}'><a/></iq>");
+            assert_eq!(Stanza::read(stanza.as_bytes()), Ok(Stanza::Other), "{id}");
+        }
     }
 
     #[test]

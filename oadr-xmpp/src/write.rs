@@ -96,10 +96,15 @@ pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
             '\'' => push(out, "&apos;"),
             '"' => push(out, "&quot;"),
             '\t' | '\n' | '\r' => push(out, &format!("&#{};", u32::from(c))),
-            '\0'..' ' | '\u{FFFE}' | '\u{FFFF}' => push(out, "\u{FFFD}"),
+            c if !is_legal(c) => push(out, "\u{FFFD}"),
             c => push(out, c.encode_utf8(&mut [0; 4])),
         }
     }
+}
+
+/// Whether XML has this character.
+pub(crate) fn is_legal(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
 }
 
 fn push(out: &mut Vec<u8>, text: &str) {
