@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::connect::{ConnectError, connect, failed};
@@ -34,9 +35,17 @@ pub(crate) async fn keep<H: Handler>(
     let mut attempts = 0;
     loop {
         let begun = Instant::now();
+        // A task of its own, which ends when it is not waited for: what a library makes of a server that is
+        // none must not end all attempts.
+        let mut binding = JoinSet::new();
+        binding.spawn(bind(Arc::clone(&link)));
         let bound = tokio::select! {
-            bound = bind(&link) => bound,
+            bound = binding.join_next() => bound,
             () = closed(&closing) => break,
+        };
+        let bound = match bound {
+            Some(Ok(bound)) => bound,
+            Some(Err(_)) | None => Err(Down::Lost(failed("connecting failed by a fault of ours"))),
         };
         let down = match bound {
             Ok(bound) => {
@@ -88,14 +97,14 @@ pub(crate) async fn keep<H: Handler>(
 }
 
 /// Connects, logs in and binds, within the time that it may take.
-async fn bind(link: &Link) -> Result<Bound, Down> {
+async fn bind(link: Arc<Link>) -> Result<Bound, Down> {
     let config = &link.config;
     let bound = async {
         let connected = connect(config).await.map_err(|error| match error {
             ConnectError::Io(error) => Down::Lost(error),
             ConnectError::Refused(why) => Down::Refused(why),
         })?;
-        Bound::new(connected, link)
+        Bound::new(connected, &link)
             .await
             .map_err(|ended| match ended {
                 Ended::Lost(error) => Down::Lost(error),
