@@ -73,9 +73,11 @@ function external:clean_clone()
 end
 
 function external:process(authzid)
-	if not authzid then
+	if not authzid and not self.asked then
+		self.asked = true
 		return "challenge", ""
 	end
+	authzid = authzid or ""
 	local session = self.session
 	local certificate, account, why
 	certificate, why = proven_certificate(session)

@@ -70,24 +70,20 @@ local function refuse(origin, stanza)
 	return true
 end
 
--- What an account of this host sends, wherever to.
-module:hook("pre-stanza", function (event)
-	local stanza = event.stanza
-	local to = stanza.attr.to
-	if to and not allowed(event.origin.full_jid, to) then
-		return refuse(event.origin, stanza)
+local function keep_apart(event)
+	local from, to = event.stanza.attr.from, event.stanza.attr.to
+	if from and to and not allowed(from, to) then
+		return refuse(event.origin, event.stanza)
 	end
-end, 1000)
+end
+
+-- What an account of this host sends, wherever to. Its sender is the server's own word here.
+module:hook("pre-stanza", keep_apart, 1000)
 
 -- What comes to an account of this host from other hosts of the same server.
 for _, name in ipairs { "iq", "message", "presence" } do
 	for _, kind in ipairs { "bare", "full" } do
-		module:hook(name.."/"..kind, function (event)
-			local from, to = event.stanza.attr.from, event.stanza.attr.to
-			if from and to and not allowed(from, to) then
-				return refuse(event.origin, event.stanza)
-			end
-		end, 1000)
+		module:hook(name.."/"..kind, keep_apart, 1000)
 	end
 end
 
