@@ -92,6 +92,12 @@ impl Process {
         self.output.said().happenings.clone()
     }
 
+    /// The last lines that it wrote to stderr.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.output.said().log.iter().cloned().collect()
+    }
+
     /// The end of the output as it is now.
     #[must_use]
     pub fn mark(&self) -> Mark {

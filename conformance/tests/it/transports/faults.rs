@@ -15,7 +15,9 @@ const LATER: Duration = Duration::from_secs(3600);
 
 #[test]
 fn a_vtn_that_is_killed_has_told_each_ven_everything_in_the_end() {
-    let mut rig = Rig::start();
+    let Some(mut rig) = Rig::or_skip() else {
+        return;
+    };
     let mut vens = Transport::ALL.map(|transport| rig.ven(transport, &[]));
     let make = |rig: &Rig, what: &str| {
         for transport in Transport::ALL {
@@ -52,7 +54,9 @@ fn a_vtn_that_is_killed_has_told_each_ven_everything_in_the_end() {
 
 #[test]
 fn a_ven_that_is_killed_hears_afterwards_what_it_missed() {
-    let rig = &Rig::start();
+    let Some(rig) = &Rig::or_skip() else {
+        return;
+    };
     each(Transport::ALL, |transport| {
         let mut ven = rig.ven(transport, &[]);
         let vtn = &rig.vtn;
@@ -63,7 +67,7 @@ fn a_ven_that_is_killed_hears_afterwards_what_it_missed() {
         ven.process.kill().unwrap();
         operator::create(vtn, &operator::event(missed, &[ven.name], LATER, &[1]));
         operator::modify(vtn, known, &json!({"vtn_comment": "changed"}));
-        rig.restart_ven(&mut ven, &[]);
+        rig.restart_ven(&mut ven, transport, &[]);
         operator::wait_for_answer(vtn, missed, ven.name, "optIn");
         wait_for_version(vtn, &ven, known, 1);
         ven.wait("event_received", "event_id", missed);

@@ -4,5 +4,6 @@
 //! No scenario knows which transport it runs over. One process of the VTN serves all of them at once.
 
 mod faults;
+mod outages;
 mod rig;
 mod scenarios;

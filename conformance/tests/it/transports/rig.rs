@@ -2,14 +2,16 @@
 //!
 //! Knows nothing of what is said.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
 
 use conformance::authority::{Authority, Issued, KeyKind, Order, Usage};
 use conformance::folder::Folder;
+use conformance::peers::Peers;
 use conformance::process::{Mark, Process};
 use conformance::program::{self, Vtn};
+use conformance::prosody::{self, DOMAIN, Prosody};
 use conformance::relay::Relay;
 use serde_json::{Value, json};
 
@@ -17,15 +19,19 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     HttpPull,
+    HttpPush,
+    Xmpp,
 }
 
 impl Transport {
-    pub(crate) const ALL: [Self; 1] = [Self::HttpPull];
+    pub(crate) const ALL: [Self; 3] = [Self::HttpPull, Self::HttpPush, Self::Xmpp];
 
-    /// The name of its VEN, which is its venID and its certificate's CN too.
+    /// The name of its VEN, which is its venID, its certificate's CN and its XMPP account too.
     pub(crate) fn ven(self) -> &'static str {
         match self {
-            Self::HttpPull => "puller",
+            Self::HttpPull => "polls",
+            Self::HttpPush => "listens",
+            Self::Xmpp => "chats",
         }
     }
 }
@@ -38,24 +44,41 @@ pub(crate) struct Rig {
     pub(crate) vtn: Vtn,
     /// The way to the VTN's HTTP server, which stays while the VTN does not.
     pub(crate) to_vtn: Relay,
+    pub(crate) prosody: Prosody,
+    /// The VENs' way to the XMPP server, and the VTN's.
+    pub(crate) vens_to_prosody: Relay,
+    pub(crate) vtn_to_prosody: Relay,
+    silent: Vec<Relay>,
 }
 
 /// A VEN and what stays of it while it is down.
 pub(crate) struct Ven {
     pub(crate) name: &'static str,
-    transport: Transport,
     certificate: Issued,
+    /// Where it listens, if it does.
+    listens: SocketAddr,
     folder: Folder,
     pub(crate) process: Process,
 }
 
 impl Rig {
-    pub(crate) fn start() -> Self {
+    /// `None` where there are no peers: `conformance/run` installs Prosody along with them. Then a line on
+    /// stderr says that the test is skipped.
+    pub(crate) fn or_skip() -> Option<Self> {
+        let test = thread::current();
+        Peers::or_skip(test.name().unwrap_or_default())?;
+        Some(Self::start())
+    }
+
+    fn start() -> Self {
         let authority = Authority::new(KeyKind::P256).unwrap();
         let order = Order::server(&["vtn", "localhost", "127.0.0.1"], KeyKind::P256);
         let own = authority.issue(&order.usage(Usage::Both)).unwrap();
         let data = Folder::new("vtn").unwrap();
-        let vtn = start_vtn(&data, &own, &authority);
+        let prosody = Prosody::start(&authority).unwrap();
+        let [vens_to_prosody, vtn_to_prosody] =
+            [(); 2].map(|()| Relay::start(prosody.address()).unwrap());
+        let vtn = start_vtn(&data, &own, &authority, &vtn_to_prosody);
         let to_vtn = Relay::start(vtn.endpoint.address).unwrap();
         Self {
             authority,
@@ -63,6 +86,10 @@ impl Rig {
             data,
             vtn,
             to_vtn,
+            prosody,
+            vens_to_prosody,
+            vtn_to_prosody,
+            silent: Vec::new(),
         }
     }
 
@@ -72,8 +99,16 @@ impl Rig {
         self.to_vtn.cut();
     }
 
+    /// Lets VENs that start now reach the XMPP server, while those that were there still do not. What
+    /// those had on its way is kept from it for good.
+    pub(crate) fn around_the_silence(&mut self) {
+        let around = Relay::start(self.prosody.address()).unwrap();
+        self.silent
+            .push(std::mem::replace(&mut self.vens_to_prosody, around));
+    }
+
     pub(crate) fn restart_vtn(&mut self) {
-        self.vtn = start_vtn(&self.data, &self.own, &self.authority);
+        self.vtn = start_vtn(&self.data, &self.own, &self.authority, &self.vtn_to_prosody);
         self.to_vtn.redirect(self.vtn.endpoint.address);
         self.to_vtn.mend();
     }
@@ -87,52 +122,95 @@ impl Rig {
             "ven_name": name,
             "ven_id": name,
             "certificates": [certificate.hash()],
+            "jid": format!("{name}@{DOMAIN}"),
         });
         self.vtn
             .call("POST", "/api/v1/vens", Some(&new), &[201])
             .unwrap();
+        // Nobody else listens there for as long as it takes.
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listens = free.local_addr().unwrap();
+        drop(free);
         let folder = Folder::new("ven").unwrap();
-        let process = self.start_ven(transport, &certificate, &folder, options);
+        let process = self.run(transport, name, &certificate, listens, &folder, options);
         process.wait_for("registered").unwrap();
         Ven {
             name,
-            transport,
             certificate,
+            listens,
             folder,
             process,
         }
     }
 
-    /// Starts it again, whatever became of its process.
-    pub(crate) fn restart_ven(&self, ven: &mut Ven, options: &[&str]) {
-        ven.process = self.start_ven(ven.transport, &ven.certificate, &ven.folder, options);
+    /// Starts it again, whatever became of its process, and over whichever transport.
+    pub(crate) fn restart_ven(&self, ven: &mut Ven, transport: Transport, options: &[&str]) {
+        ven.process = self.run(
+            transport,
+            ven.name,
+            &ven.certificate,
+            ven.listens,
+            &ven.folder,
+            options,
+        );
     }
 
-    fn start_ven(
+    fn run(
         &self,
         transport: Transport,
+        name: &str,
         certificate: &Issued,
+        listens: SocketAddr,
         folder: &Folder,
         more: &[&str],
     ) -> Process {
         let https = |address: SocketAddr| format!("https://{address}");
-        let (vtn, own): (String, Vec<String>) = match transport {
+        let (vtn, own) = match transport {
             Transport::HttpPull => (https(self.to_vtn.address()), Vec::new()),
+            Transport::HttpPush => (
+                https(self.to_vtn.address()),
+                vec![
+                    "--push-listen".to_owned(),
+                    listens.to_string(),
+                    "--public-url".to_owned(),
+                    https(listens),
+                ],
+            ),
+            Transport::Xmpp => (
+                format!("xmpp:{DOMAIN}"),
+                vec![
+                    "--xmpp-jid".to_owned(),
+                    prosody::jid(name, "client"),
+                    "--xmpp-server".to_owned(),
+                    self.vens_to_prosody.address().to_string(),
+                ],
+            ),
         };
         let own: Vec<&str> = own.iter().map(String::as_str).collect();
         let options = [&own[..], more].concat();
-        let (name, data) = (transport.ven(), folder.path());
+        let data = folder.path();
         program::ven_secured(&vtn, name, data, certificate, &self.authority, &options).unwrap()
     }
 }
 
-fn start_vtn(data: &Folder, own: &Issued, authority: &Authority) -> Vtn {
-    Vtn::start_secured(data.path(), &[own], authority, &[]).unwrap()
+fn start_vtn(data: &Folder, own: &Issued, authority: &Authority, to_prosody: &Relay) -> Vtn {
+    let server = to_prosody.address().to_string();
+    let options = [
+        "--push-allow",
+        "127.0.0.0/8",
+        "--xmpp-jid",
+        prosody::VTN,
+        "--xmpp-server",
+        &server,
+    ];
+    Vtn::start_secured(data.path(), &[own], authority, &options).unwrap()
 }
 
 /// Plays a scenario over each transport, at the same time, with one VTN.
 pub(crate) fn over_each(options: &[&str], scenario: impl Fn(&Vtn, &mut Ven) + Sync) {
-    let rig = Rig::start();
+    let Some(rig) = Rig::or_skip() else {
+        return;
+    };
     let (rig, scenario) = (&rig, &scenario);
     each(Transport::ALL, |transport| {
         scenario(&rig.vtn, &mut rig.ven(transport, options));

@@ -9,7 +9,7 @@ use conformance::program::Vtn;
 use conformance::wait;
 use serde_json::{Value, json};
 
-use super::rig::{Ven, over_each};
+use super::rig::{Rig, Transport, Ven, over_each};
 use crate::{operator, readings};
 
 /// Long after the test.
@@ -129,16 +129,13 @@ fn a_report_is_requested_delivered_and_cancelled() {
             .unwrap();
         ven.wait("report_requested", "report_request_id", id);
         ven.wait("report_sent", "report_request_id", id);
-        let rows = wait::until("readings", wait::PATIENCE, || {
+        // The first interval may have begun before it was known.
+        let is_measured = |row: &Value| row["r_id"] == "Power" && row["value"] == json!(7.0);
+        wait::until("a reading", wait::PATIENCE, || {
             let rows = readings::rows(vtn, &format!("report_request={id}"));
-            (!rows.is_empty()).then_some(rows)
-        });
-        let rows =
-            rows.unwrap_or_else(|failure| panic!("{}", ven.process.failure(&failure.to_string())));
-        assert_eq!(
-            (&rows[0]["r_id"], &rows[0]["value"]),
-            (&json!("Power"), &json!(7.0))
-        );
+            rows.iter().any(is_measured).then_some(())
+        })
+        .unwrap_or_else(|failure| panic!("{}", ven.process.failure(&failure.to_string())));
         wait_for_progress(vtn, id, "accepted");
 
         let path = format!("/api/v1/report-requests/{id}");
@@ -209,7 +206,48 @@ fn the_operator_cancels_a_registration() {
     });
 }
 
-fn wait_for_offers(vtn: &Vtn, ven: &Ven) {
+#[test]
+fn a_ven_that_changes_its_transport_keeps_its_events_and_opts() {
+    let Some(rig) = Rig::or_skip() else {
+        return;
+    };
+    let vtn = &rig.vtn;
+    let mut ven = rig.ven(Transport::HttpPull, &METER);
+    wait_for_offers(vtn, &ven);
+    let id = &ven.id("Kept");
+    operator::create(vtn, &operator::event(id, &[ven.name], LATER, &[1]));
+    operator::wait_for_answer(vtn, id, ven.name, "optIn");
+    let times = ["--start", "+P1D", "--duration", "PT1H", "--id", "Away"];
+    ven.opt(&[&["out"], &times[..]].concat());
+    let before = ven.view(vtn)["registration"]["registration_id"].clone();
+    for (number, transport) in [Transport::HttpPush, Transport::Xmpp, Transport::HttpPull]
+        .into_iter()
+        .enumerate()
+    {
+        assert!(ven.process.terminate().unwrap().success());
+        rig.restart_ven(&mut ven, transport, &METER);
+        ven.process.wait_for("registered").unwrap();
+        operator::modify(vtn, id, &json!({"vtn_comment": format!("{transport:?}")}));
+        let modified = ven.wait("event_modified", "event_id", id);
+        assert_eq!(modified["vtn_comment"], format!("{transport:?}"));
+        wait_for_version(vtn, &ven, id, number as u64 + 1);
+        assert_eq!(ven.count("event_received", "event_id", id), 0);
+        assert_eq!(schedules(vtn, &ven).len(), 1);
+        wait_for_offers(vtn, &ven);
+        let registration = ven.view(vtn)["registration"].clone();
+        assert_eq!(registration["registration_id"], before);
+        let how = (
+            transport == Transport::HttpPull,
+            transport == Transport::Xmpp,
+        );
+        let is_xmpp = registration["transport"] == "xmpp";
+        assert_eq!((registration["pull"] == true, is_xmpp), how);
+    }
+    assert_eq!(operator::vens(vtn).len(), 1);
+}
+
+/// Waits until the VTN knows what the VEN offers.
+pub(super) fn wait_for_offers(vtn: &Vtn, ven: &Ven) {
     let path = format!("/api/v1/vens/{}/reports", ven.name);
     let offered = wait::until("what it offers", wait::PATIENCE, || {
         let view = vtn.call("GET", &path, None, &[200]).unwrap();
