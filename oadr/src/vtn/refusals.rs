@@ -3,7 +3,7 @@
 //! Knows nothing of why; a few lines of memory, which a restart empties.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oadr_core::value::{DateTime, Text};
@@ -112,16 +112,7 @@ fn is_same(one: &Refused, other: &Refused) -> bool {
 
 /// What the same peer has with the same fault. Who has a certificate or an account can say of itself what
 /// it likes, and still has one place only.
-fn same(
-    refused: &Refused,
-) -> (
-    Stage,
-    &str,
-    Option<IpAddr>,
-    Option<&CertificateHash>,
-    Option<&BareJid>,
-    Option<&Text>,
-) {
+fn same(refused: &Refused) -> impl PartialEq + '_ {
     let ip = refused.address.map(|address| address.ip());
     let certificate = refused.certificate.as_ref();
     let jid = refused.jid.as_ref();

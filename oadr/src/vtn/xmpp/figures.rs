@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use oadr_xmpp::Refused;
 
 /// Why stanzas are refused, as the metrics name it.
-const REASONS: [&str; 7] = [
+const REASONS: [&str; 8] = [
     "stranger",
     "unreadable",
     "too_long",
     "not_for_us",
     "too_many",
     "forbidden",
+    "reply_too_long",
     "other",
 ];
 
@@ -67,6 +68,8 @@ fn name(why: &Refused) -> &'static str {
         Refused::NotForUs(_) => "not_for_us",
         Refused::TooMany => "too_many",
         Refused::Forbidden => "forbidden",
+        Refused::ReplyTooLong { .. } => "reply_too_long",
+        // What the endpoint may come to tell apart some day.
         _ => "other",
     }
 }

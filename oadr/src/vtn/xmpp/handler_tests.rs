@@ -1,5 +1,6 @@
 //! Accounts before the whole VTN but for the XMPP server, which would say who they are.
 
+use std::fs;
 use std::sync::Arc;
 
 use oadr_core::codec::Drifts;
@@ -9,6 +10,7 @@ use oadr_core::vtn::{Admission, Command};
 use oadr_core::{BareJid, Jid, Peer, Profile};
 use oadr_xmpp::{Handler as _, Notice, Refused};
 
+use super::XmppConfig;
 use super::figures::Figures;
 use super::handler::XmppHandler;
 use crate::clock;
@@ -49,10 +51,20 @@ impl Place {
     }
 
     async fn over(folder: TempDir, admission: Admission) -> Self {
+        // Nobody listens there: what the server would say is said here.
+        let password = folder.path().join("password");
+        fs::write(&password, "sesame").unwrap();
+        let xmpp = XmppConfig {
+            server: Some(("127.0.0.1".to_owned(), 1)),
+            password_file: Some(password),
+            insecure_plain: true,
+            ..XmppConfig::new(jid("vtn@xmpp.example/openadr"))
+        };
         let config = Config {
+            xmpp: Some(xmpp),
             listen: ([127, 0, 0, 1], 0).into(),
             api: ([127, 0, 0, 1], 0).into(),
-            data: folder.path().to_owned(),
+            data: folder.path().join("data"),
             admission,
             ..Config::default()
         };
@@ -100,7 +112,11 @@ impl Place {
         };
         match self.reception.receive(arrived).await {
             Outcome::Message(message) => *message,
-            other => panic!("{other:?}"),
+            other @ (Outcome::Signed { .. }
+            | Outcome::Empty
+            | Outcome::Forbidden
+            | Outcome::Unavailable { .. }
+            | Outcome::Failed) => panic!("{other:?}"),
         }
     }
 
@@ -196,7 +212,7 @@ async fn an_address_of_another_account_is_refused() {
     place.enrol("house", "house@xmpp.example").await;
     let other = create(Some("plant@xmpp.example/client"));
     let reply = place.send("house@xmpp.example/client", other).await;
-    assert!(!code(&reply).is_success(), "{reply:?}");
+    assert_eq!(code(&reply), ResponseCode::INVALID_DATA, "{reply:?}");
     place.vtn.stop().await;
 }
 
@@ -220,13 +236,18 @@ async fn who_is_refused_is_told_with_its_account() {
 }
 
 #[tokio::test]
-async fn a_query_is_answered_as_over_http() {
+async fn rule_403_a_query_is_answered_with_what_is_set_up() {
     let place = Place::new(Admission::Enrolled).await;
     place.enrol("house", "house@xmpp.example").await;
     let query = QueryRegistration {
         request_id: RequestId::new("q1").unwrap(),
     };
     let reply = place.send("house@xmpp.example/client", query.into()).await;
-    assert!(matches!(reply, Message::CreatedPartyRegistration(_)));
+    let Message::CreatedPartyRegistration(created) = reply else {
+        panic!("{reply:?}");
+    };
+    let offered = created.profiles.first().transports.iter();
+    let offered: Vec<_> = offered.map(|transport| transport.name).collect();
+    assert_eq!(offered, [TransportName::SimpleHttp, TransportName::Xmpp]);
     place.vtn.stop().await;
 }
