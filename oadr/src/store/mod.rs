@@ -9,6 +9,8 @@ mod campaigns;
 mod figures;
 mod opts;
 mod partitions;
+#[cfg(test)]
+mod push_tests;
 mod read;
 #[cfg(test)]
 mod reading_page_tests;
