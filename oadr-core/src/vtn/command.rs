@@ -50,12 +50,13 @@ pub enum Command {
         /// What becomes of its XMPP account. Without it nothing is pushed there any more.
         jid: JidChange,
     },
-    /// Cancels its registration (`oadrCancelPartyRegistration` at its next poll) and forgets it.
+    /// Cancels its registration (`oadrCancelPartyRegistration` at its next poll, or pushed) and forgets
+    /// it.
     Remove,
-    /// Asks it to register again (`oadrRequestReregistration` at its next poll).
+    /// Asks it to register again (`oadrRequestReregistration` at its next poll, or pushed).
     RequestReregistration,
-    /// Requests a report (`oadrCreateReport` at its next poll), until it is cancelled: whenever the VEN
-    /// says anew what it offers, the request is made again (rule 306).
+    /// Requests a report (`oadrCreateReport` at its next poll, or pushed), until it is cancelled:
+    /// whenever the VEN says anew what it offers, the request is made again (rule 306).
     RequestReport {
         /// The request's ID, drawn by the caller; the same once more with the same wish changes
         /// nothing.

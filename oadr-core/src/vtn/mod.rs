@@ -9,6 +9,9 @@
 //!
 //! Reports are requested of a VEN when it says what it offers, as policies, operators and the
 //! application want them; what comes are [facts](ReadingsFact).
+//!
+//! A VEN that does not poll gets by [`Push`] what a poll would bring: [`Input::Deadline`] picks it,
+//! [`Input::Pushed`] tells how it went.
 
 mod assignment;
 mod audience;
