@@ -7,8 +7,11 @@ use oadr_core::codec::Drifts;
 use oadr_core::payload::{CreatePartyRegistration, Message, QueryRegistration, ResponseCode};
 use oadr_core::value::{ProfileName, RequestId, Text, TransportName};
 use oadr_core::vtn::{Admission, Command};
-use oadr_core::{BareJid, Jid, Peer, Profile};
+use oadr_core::{BareJid, CertificateId, Jid, Peer, Profile, SignaturePolicy};
+use oadr_sign::{Certificate, SigningKey, sign};
 use oadr_xmpp::{Handler as _, Notice, Refused};
+use rcgen::{CertificateParams, KeyPair};
+use rustls_pki_types::PrivateKeyDer;
 
 use super::XmppConfig;
 use super::figures::Figures;
@@ -82,13 +85,20 @@ impl Place {
     }
 
     async fn enrol(&self, name: &str, jid: &str) {
+        self.enrol_with(name, jid, None).await;
+    }
+
+    /// With a certificate that it has to sign with, if there is one.
+    async fn enrol_with(&self, name: &str, jid: &str, certificate: Option<&Certificate>) {
+        let required = certificate.map(|_| SignaturePolicy::Required);
+        let certificate = certificate.map(|it| CertificateId::Fingerprint(it.fingerprint()));
         let command = Command::Enrol {
             ven_name: Text::new(name).unwrap(),
             ven_id: None,
             groups: Vec::new(),
             resources: Vec::new(),
-            certificates: Vec::new(),
-            signatures: None,
+            certificates: certificate.into_iter().collect(),
+            signatures: required,
             jid: Some(jid.parse::<BareJid>().unwrap()),
         };
         let audit = Audit {
@@ -249,5 +259,58 @@ async fn rule_403_a_query_is_answered_with_what_is_set_up() {
     let offered = created.profiles.first().transports.iter();
     let offered: Vec<_> = offered.map(|transport| transport.name).collect();
     assert_eq!(offered, [TransportName::SimpleHttp, TransportName::Xmpp]);
+    place.vtn.stop().await;
+}
+
+fn key(name: &str) -> SigningKey {
+    let pair = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let certificate = params.self_signed(&pair).unwrap();
+    let certificate = Certificate::from_der(certificate.der()).unwrap();
+    let der = PrivateKeyDer::try_from(pair.serialize_der()).unwrap();
+    SigningKey::new(&der, certificate).unwrap()
+}
+
+#[tokio::test]
+async fn rule_514_what_an_account_says_is_signed_with_a_certificate_of_its_ven() {
+    let place = Place::new(Admission::Enrolled).await;
+    let (house, plant) = (key("house"), key("plant"));
+    for (name, key) in [("house", &house), ("plant", &plant)] {
+        let account = format!("{name}@xmpp.example");
+        place
+            .enrol_with(name, &account, Some(key.certificate()))
+            .await;
+    }
+    let message = create(None);
+    // As a server writes it that has other prefixes.
+    let rewritten = |key: &SigningKey, nonce: u8| {
+        let document = sign(&message, key, clock::now(), [nonce; 16]).unwrap();
+        let document = String::from_utf8(document).unwrap();
+        let other = document.replace("oadr:", "ns1:").replace(":oadr=", ":ns1=");
+        assert_ne!(other, document);
+        other
+    };
+    let unseal = |from: &str, document: &str| {
+        let unsealed = place.handler.unseal(&jid(from), document.into());
+        unsealed.ok().and_then(|unsealed| unsealed.signature)
+    };
+    let from = "house@xmpp.example/client";
+    let document = rewritten(&house, 1);
+    let signature = unseal(from, &document).expect("a signature that counts");
+    assert_eq!(signature.signer, house.certificate().hash());
+    assert_eq!(unseal(from, &document), None, "once");
+    assert_eq!(unseal(from, &rewritten(&plant, 2)), None);
+    let tampered = rewritten(&house, 3).replace(">r1<", ">r2<");
+    assert_eq!(unseal(from, &tampered), None);
+    let unsigned = oadr_core::codec::encode(&message);
+    assert_eq!(unseal(from, str::from_utf8(&unsigned).unwrap()), None);
+    let mut codes: Vec<_> = place
+        .refused()
+        .into_iter()
+        .map(|(_, code, _)| code)
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes, ["digest", "other_signer", "replayed", "unsigned"]);
     place.vtn.stop().await;
 }
