@@ -35,7 +35,8 @@ pub struct Config {
     /// The first and the longest back-off between two attempts to connect. Default: 1 s and 60 s.
     pub back_off: (Duration, Duration),
     /// The longest stanza that is read or sent, in bytes; less is sent if the server says so (XEP-0478).
-    /// Servers end a session over a longer one than they allow. Default: 1 MiB.
+    /// Servers end a session over a longer one than they allow. Default: 4 MiB, which is what documents may
+    /// have.
     pub longest_stanza: usize,
     /// How many requests of peers may be worked off at the same time. Default: 256.
     pub most_at_once: usize,
@@ -84,7 +85,7 @@ impl Config {
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(10),
             back_off: (Duration::from_secs(1), Duration::from_secs(60)),
-            longest_stanza: 1 << 20,
+            longest_stanza: 4 << 20,
             most_at_once: 256,
             decode: DecodeOptions::default(),
         }

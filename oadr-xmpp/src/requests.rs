@@ -19,6 +19,8 @@ use crate::{Config, Handler, Notice, Refused, Reply, Request, Role, Unsealed};
 
 /// How many requests of one account may wait or be worked off, so that nobody takes the place of all.
 const MOST_PER_PEER: usize = 16;
+/// How much those of all may take, in bytes; there is always room for one.
+const MOST_MEMORY: usize = 64 << 20;
 /// The namespaces of OpenADR 2.0a and 2.0b begin with this.
 const OPENADR: &str = "http://openadr.org/oadr-2.0";
 
@@ -36,6 +38,8 @@ struct Queues {
     /// How many wait or are worked off, in all and of each account that is in `waiting`.
     count: usize,
     counts: BTreeMap<BareJid, usize>,
+    /// The bytes of their documents.
+    memory: usize,
 }
 
 /// A request of a peer that may ask.
@@ -94,10 +98,15 @@ impl<H: Handler> Inbox<H> {
         let account = work.from.account().clone();
         let mut queues = lock(&self.queues);
         let own = queues.counts.get(&account).copied().unwrap_or_default();
-        if queues.count >= self.config.most_at_once || own >= MOST_PER_PEER {
+        let memory = queues.memory.saturating_add(work.document.len());
+        if queues.count >= self.config.most_at_once
+            || own >= MOST_PER_PEER
+            || (memory > MOST_MEMORY && queues.count > 0)
+        {
             return false;
         }
         queues.count = queues.count.saturating_add(1);
+        queues.memory = memory;
         queues.counts.insert(account.clone(), own.saturating_add(1));
         if let Some(queue) = queues.waiting.get_mut(&account) {
             queue.push_back(work);
@@ -114,6 +123,7 @@ impl<H: Handler> Inbox<H> {
     /// One after the other, until this account's queue is empty.
     async fn work_off(self: Arc<Self>, account: BareJid) {
         while let Some(work) = self.next(&account) {
+            let length = work.document.len();
             let Work { from, id, .. } = &work;
             let (session, to, id) = (work.session.clone(), from.to_string(), id.clone());
             let inbox = Arc::clone(&self);
@@ -137,7 +147,7 @@ impl<H: Handler> Inbox<H> {
                 Answer::Error(error, text) => write::error(&id, Some(&to), *error, text.as_deref()),
             };
             let _ = session.send(stanza).await;
-            self.done(&account);
+            self.done(&account, length);
         }
     }
 
@@ -151,9 +161,10 @@ impl<H: Handler> Inbox<H> {
         next
     }
 
-    fn done(&self, account: &BareJid) {
+    fn done(&self, account: &BareJid, length: usize) {
         let mut queues = lock(&self.queues);
         queues.count = queues.count.saturating_sub(1);
+        queues.memory = queues.memory.saturating_sub(length);
         if let Some(own) = queues.counts.get_mut(account) {
             *own = own.saturating_sub(1);
             if *own == 0 {
