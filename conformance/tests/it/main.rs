@@ -83,4 +83,6 @@ mod xmpp_refusals;
 #[cfg(test)]
 mod xmpp_server;
 #[cfg(test)]
+mod xmpp_signatures;
+#[cfg(test)]
 mod xmpp_vtn;
