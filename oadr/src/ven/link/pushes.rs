@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of how either travels.
 
+use std::time::Duration;
+
 use oadr_core::payload::Message;
 use oadr_core::ven::PushReply;
 use tokio::sync::{mpsc, oneshot};
@@ -9,6 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 /// How many messages may wait for the host: it works off one after the other, and may ask the application
 /// meanwhile. A VTN pushes one at a time.
 const MOST: usize = 16;
+
+/// How long a message may take: whoever pushes waits ten seconds as a rule, and hears before that it is to
+/// come again. It is worked off all the same, and its repetition is none the worse for it.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A message, and where to say what is said to it once that is committed.
 pub(in crate::ven) struct Push {
@@ -42,7 +48,8 @@ impl Pushes {
         let message = Box::new(message);
         let push = Push { message, reply };
         self.0.try_send(push).map_err(|_| NotTaken)?;
-        replied.await.map_err(|_| NotTaken)
+        let replied = tokio::time::timeout(PATIENCE, replied).await;
+        replied.map_err(|_| NotTaken)?.map_err(|_| NotTaken)
     }
 }
 

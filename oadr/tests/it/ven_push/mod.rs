@@ -2,9 +2,11 @@
 
 mod vtn;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use oadr::ven::{OptType, SignaturePolicy, StartError};
+use oadr::vtn::{Admission, PushConfig};
 use oadr_core::payload::{Message, MessageKind, ResponseCode};
 use oadr_core::value::{EventId, ServiceName};
 use oadr_http::ClientError;
@@ -13,7 +15,8 @@ use tokio::sync::mpsc;
 use self::vtn::{Pusher, Vtn, address, event, message};
 use crate::authority::{Authority, P256};
 use crate::folder::Folder;
-use crate::served::{Ven, ven_config, within};
+use crate::life::{self, answered, create};
+use crate::served::{Ven, settings, until, ven_config, within};
 
 /// What the VTN is told; the tests know better where the VEN listens.
 const URL: &str = "http://127.0.0.1:1/house/";
@@ -202,10 +205,20 @@ async fn a_push_that_is_not_worked_off_is_to_come_again() {
     let folder = Folder::new();
     let mut vtn = Vtn::start().await;
     let config = listening(&vtn, &folder);
-    let ven = settled(config.clone(), &mut vtn).await;
+    let mut ven = settled(config.clone(), &mut vtn).await;
     let pusher = Pusher::below(&ven.running, "/house");
+    pusher.push(event("Event0")).await.unwrap();
+    vtn.next(MessageKind::CreatedEvent).await;
+    ven.next("opt_sent").await;
     let path = folder.path().join("ven").join("ven.db");
     let database = rusqlite::Connection::open(path).unwrap();
+    let outbox = || async {
+        let pending = "SELECT count(*) FROM outbox";
+        let count: i64 = database.query_row(pending, [], |row| row.get(0)).unwrap();
+        count.into()
+    };
+    // The next one who writes is who takes the push, in this process or the next.
+    until("everything is told", outbox, |pending| *pending == 0).await;
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(pusher.refused(event("Event1")).await, 503);
     database.execute_batch("ROLLBACK").unwrap();
@@ -217,11 +230,12 @@ async fn a_push_that_is_not_worked_off_is_to_come_again() {
         Err(ClientError::Connect { .. })
     ));
     let config = config.push_listener(address, URL).unwrap();
-    let mut ven = Ven::start(config).await;
+    let ven = Ven::start(config).await;
     vtn.next(MessageKind::RequestEvent).await;
     pusher.push(event("Event1")).await.unwrap();
     vtn.next(MessageKind::CreatedEvent).await;
-    ven.next("event_received").await;
+    let id = EventId::new("Event1").unwrap();
+    assert!(ven.running.status().event(&id).is_some());
     ven.stop().await;
     assert!(!vtn.asked().contains(&MessageKind::CreatePartyRegistration));
     vtn.stop().await;
@@ -363,4 +377,43 @@ async fn over_plain_http_services_are_where_they_belong() {
     }
     ven.stop().await;
     vtn.stop().await;
+}
+
+/// A port that nobody has, or had when it was looked at.
+fn free() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn an_event_is_pushed_by_our_own_vtn_and_by_a_poll_when_the_ven_changes_over() {
+    let folder = Folder::new();
+    let mut config = settings(&folder.path().join("vtn"), Admission::Open);
+    let mut push = PushConfig::default();
+    push.networks = vec!["127.0.0.0/8".parse().unwrap()];
+    push.plain_http = true;
+    config.push = Some(push);
+    let server = oadr::vtn::start(config).await.unwrap();
+    let api = server.api_url();
+    crate::token::learn(&api, &server.api_token_file());
+    let data = folder.path().join("ven");
+    let polling = ven_config(&server.vtn_url(), "Pump1", &data, OptType::OptIn);
+    let place = free();
+    let url = format!("http://{place}");
+    let pushed = polling.clone().push_listener(place, &url).unwrap();
+    let begin = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let mut ven_ids = Vec::new();
+    for (turn, config) in [pushed.clone(), polling, pushed].into_iter().enumerate() {
+        // Where it is reached is another place now: it registers again.
+        let mut ven = Ven::start(config).await;
+        ven_ids.push(ven.next("registered").await["ven_id"].clone());
+        let id = format!("Event{turn}");
+        create(&api, &life::event(&id, begin, 600)).await;
+        assert_eq!(answered(&api, &id).await["opt"], "optIn");
+        ven.next("opt_sent").await;
+        ven.stop().await;
+    }
+    assert_eq!(ven_ids[0], ven_ids[1]);
+    assert_eq!(ven_ids[0], ven_ids[2]);
+    server.stop().await;
 }
