@@ -317,8 +317,13 @@ mod tests {
         }
 
         fn key(&self, host: &str, usage: ExtendedKeyUsagePurpose) -> Arc<SigningKey> {
+            self.named("somebody", host, usage)
+        }
+
+        fn named(&self, name: &str, host: &str, usage: ExtendedKeyUsagePurpose) -> Arc<SigningKey> {
             let key = KeyPair::generate().unwrap();
             let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
             params.extended_key_usages = vec![usage];
             let certificate = params.signed_by(&key, &self.issuer).unwrap();
             let certificate = Certificate::from_der(certificate.der()).unwrap();
@@ -443,6 +448,25 @@ mod tests {
         assert_eq!(read(&unsealed.unwrap().octets), reply());
         let again = signatures.unseal_at(&account, rewritten, noon());
         assert_eq!(refusal(again), Refusal::Replayed);
+    }
+
+    #[test]
+    fn rule_515_over_xmpp_a_signer_bears_the_name_of_the_account() {
+        let authority = Authority::new("CA");
+        let mut signatures = authority.signatures(SignaturePolicy::Required, &[]);
+        signatures.name = Some(VtnName::Account);
+        let usage = ExtendedKeyUsagePurpose::ServerAuth;
+        let account = Peer::Jid("vtn@xmpp.example.com/oadr".parse().unwrap());
+        for (nonce, name, host, counts) in [
+            (1, "VTN", "vtn.example.com", true),
+            (2, "somebody", "xmpp.example.com", true),
+            // Another VEN of the same CA, whose certificate is for servers, too.
+            (3, "house", "house", false),
+        ] {
+            let signer = authority.named(name, host, usage.clone());
+            let unsealed = signatures.unseal_at(&account, signed(&signer, noon(), nonce), noon());
+            assert_eq!(unsealed.is_ok(), counts, "{name}: {unsealed:?}");
+        }
     }
 
     #[test]

@@ -148,6 +148,7 @@ impl Handler for PushHandler {
     }
 
     fn notice(&self, notice: Notice<'_>) {
+        let _entered = self.0.span.enter();
         match notice {
             // Whoever refused it has said so.
             Notice::Refused {

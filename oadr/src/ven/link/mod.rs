@@ -21,6 +21,7 @@ use oadr_http::Client;
 use oadr_http::tls::{TlsClient, TlsServer};
 use oadr_xmpp::Login;
 use tokio::sync::{Notify, mpsc, watch};
+use tracing::Span;
 
 pub use account::Account;
 pub use address::{VtnAddress, VtnAddressError};
@@ -115,6 +116,7 @@ impl Plan {
             pushes,
             seal,
             ration: Arc::clone(&ration),
+            span: Span::current(),
         });
         let connected = Arc::new(Notify::new());
         let (tell, status) = watch::channel(LinkStatus::Polling);

@@ -13,6 +13,7 @@ use oadr_core::payload::Message;
 use oadr_core::ven::PushReply;
 use oadr_http::{Seal as _, SealError, Unsealed};
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::pushes::Pushes;
 use crate::log_ration::{LogRation, Subject};
@@ -25,6 +26,8 @@ pub(super) struct Reception {
     pub(super) pushes: Pushes,
     pub(super) seal: Option<Arc<Signatures>>,
     pub(super) ration: Arc<LogRation>,
+    /// Whose log lines these are: transports answer in tasks of their own.
+    pub(super) span: Span,
 }
 
 /// What is said to a push.
@@ -56,14 +59,25 @@ impl Reception {
             return Ok(Unsealed::unsigned(document));
         };
         seal.unseal(peer, document).inspect_err(|error| {
+            let _entered = self.span.enter();
             if self.may_log(Subject::Peer) {
-                tracing::warn!(%error, "refused what was pushed");
+                tracing::warn!(%error, "what came does not count");
             }
         })
     }
 
     /// Has a message worked off.
     pub(super) async fn answer(
+        &self,
+        from: &(dyn Display + Sync),
+        message: Message,
+        drifts: &Drifts,
+    ) -> Said {
+        let working = self.work_off(from, message, drifts);
+        working.instrument(self.span.clone()).await
+    }
+
+    async fn work_off(
         &self,
         from: &(dyn Display + Sync),
         message: Message,

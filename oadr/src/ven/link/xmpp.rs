@@ -21,6 +21,7 @@ use oadr_xmpp::{
 };
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::LinkStatus;
 use super::account::Account;
@@ -104,7 +105,7 @@ impl XmppLink {
         Self {
             endpoint,
             found,
-            finding: tokio::spawn(finder.run()),
+            finding: tokio::spawn(finder.run().in_current_span()),
         }
     }
 
@@ -141,7 +142,15 @@ impl XmppLink {
             Ok(answer) => Ok(answer.reply),
             Err(error) => {
                 let text = error.to_string();
-                tracing::warn!(%request, error = logging::cut(&text), "no answer");
+                let error_text = logging::cut(&text);
+                if is_refusal(&error) {
+                    tracing::warn!(
+                        %request, error = error_text,
+                        "no answer: the VTN refuses the VEN's account or signature, or the lack of one"
+                    );
+                } else {
+                    tracing::warn!(%request, error = error_text, "no answer");
+                }
                 Err(failure(&error))
             }
         }
@@ -315,6 +324,7 @@ impl Handler for PushHandler {
     }
 
     fn notice(&self, notice: Notice<'_>) {
+        let _entered = self.reception.span.enter();
         match notice {
             Notice::Connected { jid } => tracing::info!(%jid, "logged in to the XMPP server"),
             Notice::Disconnected { error, again_in } if self.may_log(Subject::Connection) => {
@@ -355,6 +365,11 @@ impl PushHandler {
     fn may_log(&self, subject: Subject) -> bool {
         self.reception.may_log(subject)
     }
+}
+
+/// Whether the VTN refuses the VEN, and not what it says (rule 517).
+fn is_refusal(error: &SendError) -> bool {
+    matches!(error, SendError::Stanza { condition, .. } if condition == "forbidden")
 }
 
 /// What a failure means for the machine.
