@@ -155,6 +155,7 @@ pub(super) async fn start(ven: Ven, first: Option<Command>) -> Result<Running, S
 }
 
 /// How a VEN and its VTN are to reach each other, once that was looked at.
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each VEN")]
 enum Ways {
     Http {
         vtn: BaseUrl,

@@ -12,6 +12,7 @@ use oadr_http::{BaseUrl, UrlError};
 /// Where a VEN's VTN is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each VEN")]
 pub enum VtnAddress {
     /// At a URL, with or without `/OpenADR2/Simple/2.0b`.
     Http(BaseUrl),

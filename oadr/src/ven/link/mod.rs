@@ -66,6 +66,7 @@ pub(super) struct Link {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each VEN")]
 enum Transport {
     Http(HttpLink, Option<Listening>),
     Xmpp(XmppLink),
@@ -73,6 +74,7 @@ enum Transport {
 
 /// What a line is made of.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each VEN")]
 pub(super) enum Plan {
     /// Requests to a URL, and perhaps a place for pushes.
     Http {
