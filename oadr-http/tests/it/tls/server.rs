@@ -227,7 +227,7 @@ async fn rule_517_a_server_with_one_client_refuses_others_of_the_same_ca() {
         ),
         (
             None,
-            vec![fingerprint.clone()],
+            vec![fingerprint],
             vec![pinned.clone()],
             vec![other.clone(), house()],
         ),
