@@ -5,7 +5,9 @@
 //! Twice: after the VENs have done all that over the wire, and after a restart on what is on the disk
 //! and one poll of each, which is what a VTN looks like most of the time.
 
+mod answers;
 mod how_many;
+mod posts;
 mod vens;
 
 use std::fs;
@@ -30,7 +32,7 @@ fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(compare(how_many::how_many()))
+    runtime.block_on(compare(how_many::how_many(10_000)))
 }
 
 async fn compare(count: usize) -> Outcome<()> {

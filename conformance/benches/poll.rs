@@ -7,8 +7,10 @@
 //! (`TMPDIR`), which must be on a real disk for the figures to mean something. On a machine that does
 //! something else beside, only the processor time that a poll takes is worth comparing.
 
+mod answers;
 mod contest;
 mod how_many;
+mod posts;
 mod vens;
 
 use std::net::SocketAddr;
@@ -30,10 +32,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use oadr_core::payload::{Message, Poll};
 use oadr_core::value::VenId;
+use posts::head;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use vens::{CONNECTIONS, Outcome, head};
+use vens::{CONNECTIONS, Outcome};
 
 fn main() -> Outcome<()> {
     let mut arguments = env::args().skip(1);
@@ -49,7 +52,7 @@ fn main() -> Outcome<()> {
             println!("{rate}");
             Ok(())
         }
-        Some(_) | None => runtime.block_on(compare(how_many::how_many())),
+        Some(_) | None => runtime.block_on(compare(how_many::how_many(10_000))),
     }
 }
 
@@ -112,7 +115,7 @@ async fn compare(count: usize) -> Outcome<()> {
 }
 
 fn poll(ven_id: VenId) -> Vec<u8> {
-    vens::request("OadrPoll", &Message::from(Poll { ven_id }))
+    posts::request("OadrPoll", &Message::from(Poll { ven_id }))
 }
 
 /// The requests of all VENs over and over, for one round; returns requests per second.

@@ -6,7 +6,9 @@
 //! the folder for temporary files (`TMPDIR`), which must be on a real disk for the figures to mean
 //! something.
 
+mod answers;
 mod contest;
+mod posts;
 mod vens;
 
 use std::ffi::OsString;
@@ -215,7 +217,7 @@ struct Template {
 
 impl Template {
     fn new(ven_id: &VenId, request_id: &ReportRequestId, start: DateTime<Utc>) -> Outcome<Self> {
-        let request = vens::request("EiReport", &update(ven_id, request_id, start)?);
+        let request = posts::request("EiReport", &update(ven_id, request_id, start)?);
         // The report's own start comes first, its making last.
         let seconds = iter::once(0).chain(0..READINGS).chain(iter::once(0));
         let mut places = Vec::new();

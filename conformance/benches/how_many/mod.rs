@@ -4,8 +4,8 @@
 
 use std::env;
 
-/// `OADR_BENCH_VENS`, or 10,000.
-pub(crate) fn how_many() -> usize {
+/// `OADR_BENCH_VENS`, or so many.
+pub(crate) fn how_many(otherwise: usize) -> usize {
     let wanted = env::var("OADR_BENCH_VENS").ok();
-    wanted.and_then(|n| n.parse().ok()).unwrap_or(10_000)
+    wanted.and_then(|n| n.parse().ok()).unwrap_or(otherwise)
 }

@@ -5,16 +5,17 @@
 use std::io;
 use std::net::SocketAddr;
 
-use oadr_core::codec::{DecodeOptions, decode, encode};
+use oadr_core::codec::{DecodeOptions, decode};
 use oadr_core::payload::{
-    CreatePartyRegistration, CreatedEvent, DistributeEvent, EiCreatedEvent, EiResponse,
-    EventResponse, EventResponses, Message, MessageKind, Poll, QualifiedEventId, RegisteredReport,
-    ResponseCode,
+    CreatePartyRegistration, EiResponse, Message, MessageKind, Poll, RegisteredReport,
 };
-use oadr_core::value::{OptType, ProfileName, RequestId, Text, TransportName, VenId};
+use oadr_core::value::{ProfileName, RequestId, Text, TransportName, VenId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+
+use crate::answers::opt_in;
+use crate::posts::{head, request};
 
 /// How many connections the VENs share.
 pub(crate) const CONNECTIONS: usize = 32;
@@ -110,31 +111,6 @@ async fn settle_one(stream: &mut TcpStream, ven_id: &VenId) -> Outcome<()> {
     }
 }
 
-/// Taking part in all of them.
-fn opt_in(distributed: DistributeEvent, ven_id: VenId) -> CreatedEvent {
-    let request_id = distributed.request_id;
-    let events = distributed.events.into_iter();
-    let responses = events.map(|event| EventResponse {
-        response_code: ResponseCode::OK,
-        response_description: None,
-        request_id: request_id.clone(),
-        qualified_event_id: QualifiedEventId {
-            event_id: event.ei_event.descriptor.event_id,
-            modification_number: event.ei_event.descriptor.modification_number,
-        },
-        opt_type: OptType::OptIn,
-    });
-    CreatedEvent {
-        created: EiCreatedEvent {
-            ei_response: EiResponse::ok(RequestId::default()),
-            event_responses: Some(EventResponses {
-                responses: responses.collect(),
-            }),
-            ven_id,
-        },
-    }
-}
-
 /// One message and its reply.
 pub(crate) async fn ask(
     stream: &mut TcpStream,
@@ -143,18 +119,6 @@ pub(crate) async fn ask(
 ) -> Outcome<Message> {
     let reply = exchange(stream, &request(service, message)).await?;
     Ok(decode(&reply, &DecodeOptions::default())?.message)
-}
-
-/// A message as it goes over the wire.
-pub(crate) fn request(service: &str, message: &Message) -> Vec<u8> {
-    let body = encode(message);
-    let mut request = format!(
-        "POST /OpenADR2/Simple/2.0b/{service} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    request.extend_from_slice(&body);
-    request
 }
 
 /// One request and the body of its reply, which must be a 200.
@@ -174,21 +138,4 @@ pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Resu
             return Ok(buffer.split_off(head));
         }
     }
-}
-
-/// Where the body begins and how long it is, once the head is complete.
-pub(crate) fn head(buffer: &[u8]) -> io::Result<Option<(usize, usize)>> {
-    let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-    if !head.starts_with("http/1.1 200") {
-        return Err(io::Error::other(head));
-    }
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-    length
-        .map(|length| Some((end + 4, length)))
-        .ok_or_else(|| io::Error::other("no content-length"))
 }
