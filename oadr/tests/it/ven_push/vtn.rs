@@ -160,6 +160,10 @@ impl Handler for Script {
 }
 
 /// What a VTN says that has nothing to say.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "to all that is not named the VTN says that it is fine"
+)]
 fn answer(message: &Message) -> Option<Message> {
     Some(match message {
         Message::CreatePartyRegistration(create) => CreatedPartyRegistration {
@@ -355,8 +359,9 @@ fn tls(authority: &Authority, name: Option<&str>) -> TlsClient {
 
 /// Where a VEN listens.
 pub(crate) fn address(ven: &ven::Running) -> SocketAddr {
-    match ven.link() {
-        ven::LinkStatus::Listening(address) => address,
-        other => panic!("{other:?}"),
-    }
+    let status = ven.link();
+    let ven::LinkStatus::Listening(address) = status else {
+        panic!("{status:?}");
+    };
+    address
 }
