@@ -17,8 +17,9 @@ c2s_direct_tls_ports = {}
 c2s_require_encryption = true
 
 -- Bytes of one stanza, and elements in it. A report is one stanza; Prosody's own limits (256 KiB, 25,000
--- elements) cut large ones off, and with them the whole session.
-c2s_stanza_size_limit = 4 * 1024 * 1024
+-- elements) cut large ones off, and with them the whole session. VTN and VEN answer what is longer than 4 MiB,
+-- so more than that has to get through.
+c2s_stanza_size_limit = 5 * 1024 * 1024
 c2s_max_child_elements = 200000
 
 -- What OpenADR needs and nothing else. There is no registration in-band (accounts are certificates), no

@@ -150,12 +150,12 @@ fn spec_5_5_an_oversized_stanza_is_a_policy_violation() {
     };
     let mut ven = known.ven();
     // More than the VTN takes, less than the server takes.
-    let long = "x".repeat(2 << 20);
+    let long = "x".repeat((4 << 20) + 1);
     let answer = ask(&mut ven, VTN, &QUERY.replace("request1", &long), "set");
     require_error(&answer, "modify", "policy-violation");
     known.require_alive(&mut ven);
     // More than the server takes.
-    let long = "x".repeat(5 << 20);
+    let long = "x".repeat(6 << 20);
     let stanza = QUERY.replace("request1", &long);
     send(
         &mut ven,

@@ -354,7 +354,7 @@ fn spec_5_5_what_is_sent_to_nobody_is_unavailable() {
 #[test]
 fn spec_5_5_a_stanza_without_end_ends_the_session() {
     let test = "spec_5_5_a_stanza_without_end_ends_the_session";
-    let change = |text: String| text.replace("4 * 1024 * 1024", "100 * 1024");
+    let change = |text: String| text.replace("5 * 1024 * 1024", "100 * 1024");
     let Some(place) = Place::changed(test, change) else {
         return;
     };
