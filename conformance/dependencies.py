@@ -84,11 +84,18 @@ def source_allowed(source, rules):
     return False
 
 
+def licences_of(package, rules):
+    """The licences that a package may have: those of all, and those that are excepted for it."""
+    excepted = rules["licenses"].get("exceptions", [])
+    own = [rule["allow"] for rule in excepted if rule["crate"] == package["name"]]
+    return sum(own, rules["licenses"]["allow"])
+
+
 def objections(packages, rules):
     for package in packages:
         name = f"{package['name']} {package['version']}"
         licence = package["license"]
-        if not licence or not allowed(licence, rules["licenses"]["allow"]):
+        if not licence or not allowed(licence, licences_of(package, rules)):
             yield f"{name}: licence {licence} is not allowed"
         for rule in rules["bans"]["deny"]:
             if banned(rule, package):
