@@ -142,7 +142,7 @@ pub(super) async fn cancel(
     })
     .await?;
     Ok(match view(&slot, &id) {
-        // The VEN is told at its next poll.
+        // The VEN is told at its next poll or by a push.
         Some(view) if !view.is_over() => (StatusCode::ACCEPTED, Json(view)).into_response(),
         Some(_) | None => StatusCode::NO_CONTENT.into_response(),
     })

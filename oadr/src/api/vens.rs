@@ -187,7 +187,7 @@ pub(super) async fn remove(
     let audit = caller.audit("remove", &id, None);
     carry_out(&host, Some(Arc::clone(&slot)), Command::Remove, audit).await?;
     Ok(match view(&host, &slot) {
-        // It is told at its next poll.
+        // It is told at its next poll or by a push.
         Some(view) => (StatusCode::ACCEPTED, Json(view)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })

@@ -159,7 +159,7 @@ struct Modify {
 /// Cancel an event
 #[derive(Debug, Args)]
 #[command(
-    after_help = "VENs hear of it with their next poll; `oadr event show ID` says which have."
+    after_help = "VENs hear of it with their next poll, or by a push; `oadr event show ID` says which have."
 )]
 struct Cancel {
     /// The event's ID

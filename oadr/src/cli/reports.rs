@@ -47,7 +47,7 @@ enum ReportsCommand {
 MIN and MAX are the sampling intervals between which one may be requested; ON CHANGE says whether
 --granularity PT0S may be.")]
     Offers(Ven),
-    /// Ask a VEN for what it offers, at its next poll; the policies are applied to its answer
+    /// Ask a VEN for what it offers, at its next poll or by a push; the policies are applied to its answer
     Refresh(Ven),
     Request(Box<Wanted>),
     Cancel(Cancel),
@@ -87,7 +87,7 @@ struct Request {
 /// Request a report of what a VEN offers; prints the request's ID
 ///
 /// Which report is said by its ID, or by what it is about: its name, what is measured, where. It is
-/// asked for with the VEN's next poll.
+/// asked for with the VEN's next poll, or by a push.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -151,7 +151,7 @@ struct Wanted {
     id: Option<ReportRequestId>,
 }
 
-/// Cancel a request; the VEN hears of it with its next poll
+/// Cancel a request; the VEN hears of it with its next poll or by a push
 #[derive(Debug, Args)]
 struct Cancel {
     #[command(flatten)]
@@ -197,7 +197,7 @@ impl ReportsArgs {
             (Format::Table, ReportsCommand::Refresh(ven)) => {
                 let ven = printable(&ven.ven).into_owned();
                 Ok(format!(
-                    "{ven}: asked for what it offers at its next poll\n"
+                    "{ven}: asked for what it offers at its next poll or by a push\n"
                 ))
             }
             (Format::Table, ReportsCommand::Request(_)) => report_view::requested(&answer),
@@ -206,7 +206,7 @@ impl ReportsArgs {
                 let done = if answer.text.is_empty() {
                     "cancelled"
                 } else {
-                    "to be cancelled; the VEN is told at its next poll"
+                    "to be cancelled; the VEN is told at its next poll or by a push"
                 };
                 Ok(format!("{}: {done}\n", printable(&cancel.request.request)))
             }
@@ -454,12 +454,15 @@ status  -                s           status        -            -     -     -
     async fn a_request_is_cancelled_and_a_ven_asked_for_its_offers() {
         let api = ScriptedApi::new([(202, ACCEPTED), (204, ""), (202, ACCEPTED)]).await;
         let told = answer(&api, &["cancel", "req-1", "--report-to-follow"]).await;
-        let expected = "req-1: to be cancelled; the VEN is told at its next poll\n";
+        let expected = "req-1: to be cancelled; the VEN is told at its next poll or by a push\n";
         assert_eq!(told.unwrap(), expected);
         let told = answer(&api, &["cancel", "req-2"]).await.unwrap();
         assert_eq!(told, "req-2: cancelled\n");
         let told = answer(&api, &["refresh", "house"]).await.unwrap();
-        assert_eq!(told, "house: asked for what it offers at its next poll\n");
+        assert_eq!(
+            told,
+            "house: asked for what it offers at its next poll or by a push\n"
+        );
         let lines: Vec<_> = api.asked().into_iter().map(|asked| asked.line).collect();
         let expected = [
             "DELETE /api/v1/report-requests/req-1?report_to_follow=true",

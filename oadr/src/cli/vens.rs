@@ -51,9 +51,9 @@ STATUS is known (enrolled, not registered), registered, or leaving (removed, and
     Opts(Named),
     Enrol(Enrol),
     Modify(Modify),
-    /// Remove a VEN; one that is registered is told at its next poll
+    /// Remove a VEN; one that is registered is told at its next poll or by a push
     Remove(Named),
-    /// Ask a VEN to register again, at its next poll
+    /// Ask a VEN to register again, at its next poll or by a push
     Reregister(Named),
     /// List the groups and the VENs in each
     Groups,
@@ -110,7 +110,7 @@ struct Enrol {
 /// Change the groups, resources, certificates and XMPP account of a VEN, and whether it signs; what is not
 /// named stays as it is
 ///
-/// Events follow: with its next poll the VEN gets those whose targets match it now, and a cancellation
+/// Events follow: with its next poll, or by a push, the VEN gets those whose targets match it now, and a cancellation
 /// of those that do so no more. A certificate that is removed is refused at once; add the new one before
 /// you remove the old one, and the VEN can change over whenever it likes.
 #[derive(Debug, Args)]
@@ -218,13 +218,15 @@ impl VensArgs {
                 let done = if answer.text.is_empty() {
                     "removed"
                 } else {
-                    "removed; it is told at its next poll"
+                    "removed; it is told at its next poll or by a push"
                 };
                 Ok(format!("{}: {done}\n", printable(&named.ven)))
             }
             (Format::Table, VensCommand::Reregister(named)) => {
                 let ven = printable(&named.ven);
-                Ok(format!("{ven}: asked to register again at its next poll\n"))
+                Ok(format!(
+                    "{ven}: asked to register again at its next poll or by a push\n"
+                ))
             }
         }
     }

@@ -392,7 +392,10 @@ async fn a_removal_is_done_or_to_be_told() {
     let told = answer(&api, &["remove", "barn"]).await.unwrap();
     assert_eq!(told, "barn: removed\n");
     let told = answer(&api, &["remove", "house"]).await.unwrap();
-    assert_eq!(told, "house: removed; it is told at its next poll\n");
+    assert_eq!(
+        told,
+        "house: removed; it is told at its next poll or by a push\n"
+    );
     assert_eq!(answer(&api, &["remove", "x", "--json"]).await.unwrap(), "");
     assert_eq!(api.asked()[0].line, "DELETE /api/v1/vens/barn");
 }
@@ -402,7 +405,10 @@ async fn a_ven_is_asked_to_register_again() {
     let problem = r#"{"title":"In conflict","detail":"is not registered"}"#;
     let api = ScriptedApi::new([(202, VEN), (409, problem)]).await;
     let told = answer(&api, &["reregister", "house"]).await.unwrap();
-    assert_eq!(told, "house: asked to register again at its next poll\n");
+    assert_eq!(
+        told,
+        "house: asked to register again at its next poll or by a push\n"
+    );
     assert_eq!(api.asked()[0].line, "POST /api/v1/vens/house/reregister");
     let error = answer(&api, &["reregister", "barn"]).await.unwrap_err();
     assert_eq!(
