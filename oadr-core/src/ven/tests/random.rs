@@ -16,8 +16,8 @@ use crate::payload::{
 };
 use crate::value::{Duration, EventStatus, NonEmpty, OptReason, OptType, ResponseRequired};
 use crate::ven::{
-    Change, Command, Context, Effect, Failure, Input, OptDraft, OptPolicy, Registration, Run,
-    State, Ven, decide,
+    Change, Command, Context, Effect, Failure, Input, OptDraft, OptPolicy, Question, Registration,
+    Run, State, Ven, decide,
 };
 
 /// A message of any kind, at most four levels of anything.
@@ -515,8 +515,16 @@ proptest! {
         let at = Loaded { state, ..Loaded::absent() };
         let env = Env { now: bench.now, entropy: [3; 32] };
         for input in [Input::Wake, Input::Started] {
-            let step = decide(&at, &bench.context, env, &input, &[]);
-            prop_assert!(matches!(step, Step::Decided(_)));
+            match decide(&at, &bench.context, env, &input, &[]) {
+                Step::Decided(_) => {}
+                // A report may be due, which is asked for once.
+                Step::Ask(Question::Readings(question)) => {
+                    let answers = [question.answer(Vec::new())];
+                    let step = decide(&at, &bench.context, env, &input, &answers);
+                    prop_assert!(matches!(step, Step::Decided(_)), "{:?}", step);
+                }
+                Step::Ask(Question::Opt(question)) => panic!("{question:?}"),
+            }
         }
     }
 }
