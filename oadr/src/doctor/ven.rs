@@ -135,7 +135,7 @@ fn enrolment(record: &Record, ven: &Ven, now: DateTime, found: &mut Vec<Finding>
         )),
         "leaving" => found.push(Finding::problem(
             "leaving",
-            format!("{name} was removed, and is told so at its next poll"),
+            format!("{name} was removed, and is told so at its next poll or by a push"),
             format!("To have it again: oadr vens enrol {name} --certificate FILE"),
         )),
         _ => found.push(Finding::ok(

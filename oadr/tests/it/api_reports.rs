@@ -160,7 +160,7 @@ async fn a_report_is_requested_taken_on_received_and_cancelled() {
         list.out
     );
     let cancelled = run(&["reports", "cancel", "mine", "--api", &api]).await;
-    let told = "mine: to be cancelled; the VEN is told at its next poll\n";
+    let told = "mine: to be cancelled; the VEN is told at its next poll or by a push\n";
     assert_eq!(cancelled.out, told);
     let Message::CancelReport(cancel) = poll(&client, &ven_id).await else {
         panic!("no oadrCancelReport")
