@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
@@ -131,43 +131,51 @@ fn write(
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
     figures: &StoreFigures,
 ) {
-    let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = jobs.blocking_recv() {
-        group.push(first);
-        while group.len() < GROUP
-            && let Ok(next) = jobs.try_recv()
-        {
-            group.push(next);
-        }
-        commit(&mut connection, &mut group, figures);
+        commit(&mut connection, first, &mut jobs, figures);
     }
     // Folds the log into the file; if that fails, the next start does it.
     let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
 }
 
-/// Runs the group in one transaction and answers everybody in it.
-fn commit(connection: &mut Connection, group: &mut Vec<Box<dyn Job>>, figures: &StoreFigures) {
-    let mut outcomes = Vec::with_capacity(group.len());
+/// Runs this job and those behind it in one transaction and answers all of them.
+fn commit(
+    connection: &mut Connection,
+    first: Box<dyn Job>,
+    jobs: &mut mpsc::Receiver<Box<dyn Job>>,
+    figures: &StoreFigures,
+) {
     let begun = Instant::now();
-    let committed = run_all(connection, group, &mut outcomes);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    // Only now: what came while somebody else had the database has waited as long, and is not to wait
+    // once more if it was in vain.
+    let mut group = vec![first];
+    while group.len() < GROUP
+        && let Ok(next) = jobs.try_recv()
+    {
+        group.push(next);
+    }
+    let mut outcomes = Vec::with_capacity(group.len());
+    let committed = transaction
+        .map_err(StoreError::from)
+        .and_then(|transaction| run_all(transaction, &mut group, &mut outcomes));
     match &committed {
         Ok(()) => figures.committed(group.len(), begun.elapsed()),
         Err(error) => figures.not_done(error),
     }
     let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
     failed.for_each(|error| figures.not_done(error));
-    for (index, job) in group.drain(..).enumerate() {
+    for (index, job) in group.into_iter().enumerate() {
         let own = outcomes.get(index).cloned().unwrap_or(Ok(()));
         job.answer(own.and(committed.clone()));
     }
 }
 
 fn run_all(
-    connection: &mut Connection,
+    transaction: Transaction<'_>,
     group: &mut [Box<dyn Job>],
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in group {
         transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
         let outcome = job.run(&transaction);
@@ -247,6 +255,29 @@ mod tests {
             one.await.unwrap();
         }
         assert_eq!(last.await.unwrap(), (100, 0));
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_somebody_else_has_the_database_waits_no_longer_than_the_first() {
+        let temp = TempDir::new("taken").unwrap();
+        let path = temp.path().join("a.db");
+        let table = "CREATE TABLE a (n INTEGER PRIMARY KEY) STRICT;";
+        let writer = Writer::start(crate::sqlite::open(&path, &[table]).unwrap()).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut all = vec![Box::pin(insert(&writer, 1))];
+        queue(&mut all).await;
+        while writer.waiting() > 0 {
+            tokio::task::yield_now().await;
+        }
+        all.push(Box::pin(insert(&writer, 2)));
+        queue(&mut all[1..]).await;
+        other.execute_batch("ROLLBACK").unwrap();
+        for one in all {
+            one.await.unwrap();
+        }
+        let (commits, jobs) = writer.figures().groups.read();
+        assert_eq!((commits.last().unwrap().1, jobs), (1, 2.0));
     }
 
     #[tokio::test]
