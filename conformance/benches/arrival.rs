@@ -2,7 +2,7 @@
 //! TLS, and over XMPP through a real Prosody. p50 and p99.
 //!
 //! `cargo bench -p conformance --bench arrival` (1,000 VENs of each kind; `OADR_BENCH_VENS` for another
-//! number). The VTN, Prosody and all VENs share this machine: the VENs are tasks of this process, each
+//! number; `-- push` or `-- xmpp` for one kind only). The VTN, Prosody and all VENs share this machine: the VENs are tasks of this process, each
 //! with a certificate and a connection of its own, and answer with oadrCreatedEvent.
 
 mod answers;
@@ -42,8 +42,15 @@ fn main() -> Outcome<()> {
         .enable_all()
         .build()?;
     let count = how_many::how_many(1_000);
-    runtime.block_on(over_push(count))?;
-    runtime.block_on(over_xmpp(count))
+    let chosen: Vec<_> = env::args().skip(1).filter(|a| a != "--bench").collect();
+    let is_wanted = |kind| chosen.is_empty() || chosen.iter().any(|chosen| chosen == kind);
+    if is_wanted("push") {
+        runtime.block_on(over_push(count))?;
+    }
+    if is_wanted("xmpp") {
+        runtime.block_on(over_xmpp(count))?;
+    }
+    Ok(())
 }
 
 async fn over_push(count: usize) -> Outcome<()> {
@@ -142,7 +149,7 @@ async fn measure(what: &str, vtn: &Vtn, arrivals: &Arrivals, count: usize) -> Ou
         let since = Instant::now();
         tokio::task::block_in_place(|| vtn.call("POST", "/api/v1/events", Some(&event), &[201]))?;
         let id: EventId = id.parse()?;
-        let came = tokio::time::timeout(LIMIT, arrivals.wait_for(&id, count, since)).await?;
+        let came = tokio::time::timeout(LIMIT, arrivals.wait_for(&id, 0, count, since)).await?;
         wait_for_answers(vtn, id.as_str(), count, since)?;
         println!(
             "{what}: event {round} at {count} VENs: p50 {:.0} ms, p99 {:.0} ms, all {:.0} ms, \
@@ -154,8 +161,11 @@ async fn measure(what: &str, vtn: &Vtn, arrivals: &Arrivals, count: usize) -> Ou
         );
         times.extend(came);
         let path = format!("/api/v1/events/{id}");
+        let since = Instant::now();
         tokio::task::block_in_place(|| vtn.call("DELETE", &path, None, &[200, 202, 204]))?;
-        wait_for_answers(vtn, id.as_str(), count, Instant::now())?;
+        // The next event is to be alone.
+        tokio::time::timeout(LIMIT, arrivals.wait_for(&id, 1, count, since)).await?;
+        tokio::time::timeout(LIMIT, arrivals.wait_until_replied()).await?;
     }
     times.sort_by(f64::total_cmp);
     println!(
@@ -167,7 +177,7 @@ async fn measure(what: &str, vtn: &Vtn, arrivals: &Arrivals, count: usize) -> Ou
     Ok(())
 }
 
-/// Waits until all have answered the event as it is now, so that the next one is alone.
+/// Waits until the VTN has the answers of all.
 fn wait_for_answers(vtn: &Vtn, id: &str, count: usize, since: Instant) -> Outcome<()> {
     tokio::task::block_in_place(|| {
         loop {

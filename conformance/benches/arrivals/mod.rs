@@ -17,10 +17,12 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>
 /// Everything that arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    /// When each event arrived at each VEN for the first time.
-    events: Mutex<HashMap<(EventId, usize), Instant>>,
+    /// When each version of an event (its modificationNumber) arrived at each VEN for the first time.
+    events: Mutex<HashMap<(EventId, u32, usize), Instant>>,
     /// To how many the VTN has said what it reports.
     offered: Mutex<usize>,
+    /// How many answers of VENs the VTN has not replied to yet.
+    unreplied: Mutex<usize>,
     changed: Notify,
 }
 
@@ -28,7 +30,7 @@ pub(crate) struct Arrivals {
 pub(crate) struct Said {
     /// At once, unless it is only acknowledged.
     pub(crate) reply: Option<Message>,
-    /// As a request of its own, after that.
+    /// As a request of its own, after that; what the VTN replies is for [`Arrivals::replied`].
     pub(crate) later: Option<Message>,
 }
 
@@ -43,11 +45,14 @@ impl Arrivals {
         if let Message::DistributeEvent(distributed) = message {
             let mut events = lock(&self.events);
             for event in &distributed.events {
-                let event_id = event.ei_event.descriptor.event_id.clone();
-                events.entry((event_id, ven)).or_insert(now);
+                let descriptor = &event.ei_event.descriptor;
+                let version = descriptor.modification_number;
+                let key = (descriptor.event_id.clone(), version, ven);
+                events.entry(key).or_insert(now);
             }
             drop(events);
             if !distributed.events.is_empty() {
+                *lock(&self.unreplied) += 1;
                 said.later = Some(opt_in(distributed, ven_id.clone()).into());
             }
         } else if let Message::RegisterReport(offer) = message {
@@ -63,17 +68,39 @@ impl Arrivals {
         said
     }
 
+    /// The VTN replied to a VEN's answer, or will not.
+    pub(crate) fn replied(&self, ven: usize, reply: Outcome<()>) {
+        if let Err(error) = reply {
+            eprintln!("VEN {ven}: {error}");
+        }
+        *lock(&self.unreplied) -= 1;
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until the VTN has replied to everything.
+    pub(crate) async fn wait_until_replied(&self) {
+        self.wait(|| *lock(&self.unreplied) == 0).await;
+    }
+
     /// Waits until the VTN has said to so many what it reports: then there is nothing else to say.
     pub(crate) async fn wait_until_settled(&self, vens: usize) {
         self.wait(|| *lock(&self.offered) >= vens).await;
     }
 
-    /// Waits until the event is everywhere, and says how long after `since` that was, in seconds, the
-    /// first first.
-    pub(crate) async fn wait_for(&self, event: &EventId, vens: usize, since: Instant) -> Vec<f64> {
+    /// Waits until this version of the event is everywhere, and says how long after `since` that was, in
+    /// seconds, the first first.
+    pub(crate) async fn wait_for(
+        &self,
+        event: &EventId,
+        version: u32,
+        vens: usize,
+        since: Instant,
+    ) -> Vec<f64> {
         let came = || -> Vec<f64> {
             let events = lock(&self.events);
-            let times = events.iter().filter(|((id, _), _)| id == event);
+            let times = events
+                .iter()
+                .filter(|((id, at, _), _)| id == event && *at == version);
             times
                 .map(|(_, at)| at.saturating_duration_since(since).as_secs_f64())
                 .collect()

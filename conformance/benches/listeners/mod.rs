@@ -106,7 +106,7 @@ async fn listen(
 async fn answer(
     request: Request<Incoming>,
     vens: &[Arc<Ven>],
-    arrivals: &Arrivals,
+    arrivals: &Arc<Arrivals>,
 ) -> Outcome<Response<Full<Bytes>>> {
     let number = request.uri().path().split('/').nth(1).unwrap_or_default();
     let number: usize = number.parse()?;
@@ -115,11 +115,10 @@ async fn answer(
     let message = decode(&body, &DecodeOptions::default())?.message;
     let said = arrivals.came(number, &ven.id, message);
     if let Some(later) = said.later {
-        let ven = Arc::clone(ven);
+        let (ven, arrivals) = (Arc::clone(ven), Arc::clone(arrivals));
         tokio::spawn(async move {
-            if let Err(error) = ven.ask("EiEvent", &later).await {
-                eprintln!("VEN {number}: {error}");
-            }
+            let reply = ven.ask("EiEvent", &later).await;
+            arrivals.replied(number, reply.map(drop));
         });
     }
     let body = said.reply.map(|reply| encode(&reply)).unwrap_or_default();

@@ -36,10 +36,10 @@ impl Handler for Ven {
         let said = self.arrivals.came(self.number, &self.id, request.message);
         if let (Some(later), Some(endpoint)) = (said.later, self.endpoint.get()) {
             let (endpoint, vtn, number) = (endpoint.clone(), self.vtn.clone(), self.number);
+            let arrivals = Arc::clone(&self.arrivals);
             tokio::spawn(async move {
-                if let Err(error) = endpoint.send(&vtn, &later).await {
-                    eprintln!("VEN {number}: {error}");
-                }
+                let reply = endpoint.send(&vtn, &later).await;
+                arrivals.replied(number, reply.map(drop).map_err(Into::into));
             });
         }
         match said.reply {
