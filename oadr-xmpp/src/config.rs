@@ -38,7 +38,8 @@ pub struct Config {
     /// Servers end a session over a longer one than they allow. Default: 4 MiB, which is what documents may
     /// have.
     pub longest_stanza: usize,
-    /// How many requests of peers may be worked off at the same time. Default: 256.
+    /// How many requests of peers may wait or be worked off at the same time: at a VTN that has an event for
+    /// all, as many VENs answer at once as it has. Default: 4,096.
     pub most_at_once: usize,
     /// How documents are decoded.
     pub decode: DecodeOptions,
@@ -86,7 +87,7 @@ impl Config {
             answer_timeout: Duration::from_secs(10),
             back_off: (Duration::from_secs(1), Duration::from_secs(60)),
             longest_stanza: 4 << 20,
-            most_at_once: 256,
+            most_at_once: 4_096,
             decode: DecodeOptions::default(),
         }
     }

@@ -33,7 +33,7 @@ pub(crate) struct Session {
 impl Session {
     /// With room for so many stanzas that wait to be written.
     pub(crate) fn new(room: usize, longest: usize) -> (Self, mpsc::Receiver<Outgoing>) {
-        let (outgoing, waiting) = mpsc::channel(room.max(1));
+        let (outgoing, waiting) = mpsc::channel(room);
         (Self { outgoing, longest }, waiting)
     }
 

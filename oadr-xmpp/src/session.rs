@@ -21,6 +21,8 @@ use crate::write::{self, Kind};
 const READ: usize = 16 * 1024;
 /// How much is gathered to be written at once, in bytes.
 const WRITE: usize = 64 * 1024;
+/// How many stanzas may wait to be written; who has another one waits for room.
+const ROOM: usize = 256;
 /// How long the server may take to close its side.
 const CLOSING: Duration = Duration::from_secs(2);
 const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
@@ -114,7 +116,7 @@ impl Bound {
         say(&mut writing, b"<presence/>").await?;
         let config = &link.config;
         let longest = longest.unwrap_or(usize::MAX).min(config.longest_stanza);
-        let (session, waiting) = Session::new(config.most_at_once, longest);
+        let (session, waiting) = Session::new(ROOM, longest);
         link.up(session.clone());
         Ok(Self {
             reading,
