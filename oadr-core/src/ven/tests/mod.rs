@@ -5,6 +5,7 @@
 mod answering;
 mod bench;
 mod correcting;
+mod documents;
 mod judging;
 mod leaving;
 mod linking;

@@ -13,6 +13,7 @@ mod campaigns;
 mod canceling;
 mod delivery;
 mod drafts;
+mod drawn;
 mod effective;
 mod events;
 mod identity;
