@@ -6,9 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::reach::Reach;
+
+/// How many names may be looked up at once. Each takes a thread of the runtime's pool until the name
+/// server answers or is given up, which nobody can cut short; others need threads from there, too.
+static LOOKUPS: Semaphore = Semaphore::const_new(64);
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -31,9 +36,9 @@ pub(super) async fn connect(
     reach: Option<&Reach>,
 ) -> Result<TcpStream, Unconnected> {
     let end = Instant::now() + limit;
-    let resolved = timeout_at(end, lookup_host((host, port))).await;
+    let resolved = timeout_at(end, resolve(host, port)).await;
     let resolved = resolved.unwrap_or_else(|_| Err(timed_out("the name server")));
-    let addresses = resolved.map_err(Unconnected::Failed)?.collect();
+    let addresses = resolved.map_err(Unconnected::Failed)?;
     let addresses = within(reach, addresses).map_err(Unconnected::NotAllowed)?;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
@@ -52,6 +57,21 @@ pub(super) async fn connect(
         }
     }
     Err(Unconnected::Failed(failure))
+}
+
+async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let place = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+    let host = host.to_owned();
+    // A task of its own keeps its place until the thread is free, also when nobody waits any more.
+    let looking = tokio::spawn(async move {
+        let found = lookup_host((host.as_str(), port)).await;
+        drop(place);
+        found.map(Iterator::collect)
+    });
+    looking.await.map_err(io::Error::other)?
 }
 
 /// Those of the addresses that may be connected to; if there is none, one that may not.
