@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use oadr_core::codec::encode;
 use oadr_core::payload::{Message, MessageKind};
 use oadr_core::value::DateTime;
-use oadr_core::{CertificateId, Fingerprint, Peer, SignaturePolicy};
+use oadr_core::{BareJid, CertificateId, Fingerprint, Peer, SignaturePolicy};
 use oadr_http::tls::{CertificateDer, Roots, UnixTime, VerifyError};
 use oadr_http::{Seal, SealError, Unsealed};
 use oadr_sign::{
@@ -40,7 +40,8 @@ pub(super) struct Signatures {
 pub(super) enum VtnName {
     /// The host of its URL.
     Host(String),
-    /// Over XMPP: the name of its account as the common name (rule 515), or the account's domain.
+    /// Over XMPP: the name of its account as the common name (rule 515). The account's domain does not do:
+    /// the XMPP server has a certificate for that, and must not be able to speak for the VTN.
     Account,
 }
 
@@ -53,27 +54,36 @@ pub(super) struct Means {
     pub(super) roots: Roots,
 }
 
-/// Why a reply does not count.
+/// Why a message of the VTN does not count.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotUnsealed {
-    #[error("the VTN's reply does not count: {0}")]
+    #[error("what the VTN said does not count: {0}")]
     Signature(#[from] Refusal),
-    #[error("the VTN's reply does not count: the signer's certificate is {0}")]
+    #[error("what the VTN said does not count: the signer's certificate is {0}")]
     NotACertificate(#[from] CertificateError),
     #[error(
-        "the VTN's reply does not count: it is signed with {subject} ({fingerprint}), which is not the certificate named with --vtn-certificate"
+        "what the VTN said does not count: it is signed with {subject} ({fingerprint}), which is not the certificate named with --vtn-certificate"
     )]
     NotPinned {
         subject: String,
         fingerprint: Fingerprint,
     },
     #[error(
-        "the VTN's reply does not count: it is signed with {subject} ({fingerprint}), which is neither the certificate that the VTN shows nor one of its CA: {source}"
+        "what the VTN said does not count: it is signed with {subject} ({fingerprint}), which is neither the certificate that the VTN shows nor one of its CA: {source}"
     )]
     Stranger {
         subject: String,
         fingerprint: Fingerprint,
         source: VerifyError,
+    },
+    #[error(
+        "what the VTN said does not count: it is signed with {subject} ({fingerprint}), whose common name is not {}, the VTN's account; if it is the VTN's all the same, name it with --vtn-certificate",
+        account.local()
+    )]
+    NotTheAccount {
+        subject: String,
+        fingerprint: Fingerprint,
+        account: BareJid,
     },
 }
 
@@ -208,8 +218,14 @@ impl Signatures {
             (Some(VtnName::Account), Peer::Jid(jid)) => {
                 let account = jid.account();
                 let is_its_name = |name: &str| name.to_lowercase() == account.local();
-                let is_named = certificate.common_name().is_some_and(is_its_name);
-                (!is_named).then_some(account.domain())
+                if !certificate.common_name().is_some_and(is_its_name) {
+                    return Err(NotUnsealed::NotTheAccount {
+                        subject: certificate.subject().to_owned(),
+                        fingerprint: claimed.fingerprint(),
+                        account: account.clone(),
+                    });
+                }
+                None
             }
             // Nobody speaks otherwise over XMPP.
             (Some(VtnName::Account), Peer::Certificate(_) | Peer::Unproven | _) => Some(""),

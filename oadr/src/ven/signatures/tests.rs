@@ -141,7 +141,7 @@ fn requests_are_signed_each_time_anew_and_not_where_signatures_are_off() {
 #[test]
 fn rules_507_514_what_a_server_of_xmpp_wrote_anew_counts_and_only_from_there() {
     let authority = Authority::new("CA");
-    let vtn = authority.vtn();
+    let vtn = authority.named("vtn", HOST, ExtendedKeyUsagePurpose::ServerAuth);
     let mut signatures = authority.signatures(SignaturePolicy::Required, &[]);
     let document = signed(&vtn, noon(), 1);
     let document = str::from_utf8(&document).unwrap();
@@ -173,7 +173,8 @@ fn rule_515_over_xmpp_a_signer_bears_the_name_of_the_account() {
     let account = Peer::Jid("vtn@xmpp.example.com/oadr".parse().unwrap());
     for (nonce, name, host, counts) in [
         (1, "VTN", "vtn.example.com", true),
-        (2, "somebody", "xmpp.example.com", true),
+        // The XMPP server's own.
+        (2, "xmpp.example.com", "xmpp.example.com", false),
         // Another VEN of the same CA, whose certificate is for servers, too.
         (3, "house", "house", false),
     ] {
