@@ -274,7 +274,9 @@ impl Asked {
         // Whoever pushes is the VTN: what is believed of the one is believed of the other.
         let mut server = TlsServerConfig::new(own, credentials.roots.clone());
         server.clients.clone_from(&self.vtn_certificates);
-        server.client_host = self.vtn.clone().filter(|_| self.verify_host);
+        // A VTN that is named by its certificates may push from another host than it is asked at.
+        let names_host = self.verify_host && self.vtn_certificates.is_empty();
+        server.client_host = self.vtn.clone().filter(|_| names_host);
         let mut client = TlsClientConfig::new(credentials.roots);
         client.identity = identity;
         client.verify_host = self.verify_host;

@@ -312,6 +312,20 @@ async fn rule_517_only_the_vtn_is_heard() {
         "{refused:?}"
     );
     ven.stop().await;
+
+    // So it may be one for another host.
+    authority.issue_for("pushes", &["push.internal"], P256);
+    let named = ["vtn", "pushes"].map(|name| authority.read(name).held[0].certificate.hash());
+    let config = secured(&vtn, &folder, &authority).signatures(SignaturePolicy::Off);
+    let config = (named.into_iter().map(oadr::ven::CertificateId::Hash))
+        .fold(config, oadr::ven::Ven::vtn_certificate);
+    let ven = Ven::start(config).await;
+    for (name, counts) in [("pushes", true), ("plant", false)] {
+        let pusher = Pusher::with_tls(&ven.running, &authority, Some(name));
+        let pushed = pusher.push(event("Event2")).await;
+        assert_eq!(pushed.is_ok(), counts, "{name}: {pushed:?}");
+    }
+    ven.stop().await;
     vtn.stop().await;
 }
 
