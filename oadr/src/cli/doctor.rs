@@ -65,7 +65,7 @@ struct VtnArgs {
     #[arg(long, value_name = "FILE", env = "OADR_TLS_KEY")]
     tls_key: Option<PathBuf>,
     /// The CA of the VTN's certificate; may be given several times
-    #[arg(long, value_name = "FILE", env = "OADR_TLS_CA", value_delimiter = ',')]
+    #[arg(long, value_name = "FILE", env = "OADR_TLS_CAS", value_delimiter = ',')]
     tls_ca: Vec<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
@@ -74,7 +74,7 @@ struct VtnArgs {
     #[arg(
         long,
         value_name = "ID",
-        env = "OADR_VTN_CERTIFICATE",
+        env = "OADR_VTN_CERTIFICATES",
         value_delimiter = ','
     )]
     vtn_certificate: Vec<CertificateId>,

@@ -51,6 +51,18 @@ fn file(temp: &TempDir, text: &str) -> String {
 }
 
 #[test]
+fn the_doctor_reads_the_variables_of_the_ven() {
+    let command = <crate::cli::Cli as clap::CommandFactory>::command();
+    let doctor = command.find_subcommand("doctor").unwrap();
+    let doctor = doctor.find_subcommand("vtn").unwrap();
+    let read = doctor.get_arguments().filter_map(Arg::get_env);
+    let known: Vec<_> = of::<VenSettings>().iter().map(variable_of).collect();
+    for name in read.map(|name| name.to_str().unwrap()) {
+        assert!(known.iter().any(|known| known == name), "{name}");
+    }
+}
+
+#[test]
 fn options_go_before_variables_those_before_the_file_and_that_before_defaults() {
     let temp = TempDir::new("settings").unwrap();
     let text = "listen = \"127.0.0.1:1\"\napi_listen = \"127.0.0.1:1\"\npoll_interval = \"PT1S\"\n\
