@@ -12,7 +12,8 @@ use crate::vtn::{Config, Network, PushConfig};
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Pushes to VENs")]
 pub(super) struct PushArgs {
-    /// Let no VEN register for pushes over HTTP: all of them poll
+    /// Let no VEN register for pushes over HTTP: all of them poll. So it is, too, without
+    /// --tls-certificate, unless --push-plain-http is given
     #[arg(long)]
     no_push: bool,
     /// A network that VENs may give addresses in to be pushed to, such as 10.20.0.0/16; may be given
@@ -41,6 +42,11 @@ impl PushArgs {
             return Err("push_allow_only without push_allow: nothing could be pushed to".into());
         }
         if self.no_push {
+            if !self.push_allow.is_empty() || self.push_plain_http {
+                return Err(
+                    "no_push with push_allow or push_plain_http: is there to be pushed?".into(),
+                );
+            }
             config.push = None;
             return Ok(());
         }
@@ -93,6 +99,10 @@ mod tests {
         let only = [&some[..], &["--push-allow-only", "--push-plain-http"]].concat();
         let push = applied(&only).unwrap().push.unwrap();
         assert!(push.only_networks && push.plain_http);
+        for more in ["--push-allow=10.0.0.0/8", "--push-plain-http"] {
+            let both = applied(&["--no-push", more]).unwrap_err();
+            assert!(both.starts_with("no_push with"), "{both}");
+        }
         let nobody = applied(&["--push-allow-only"]).unwrap_err();
         assert!(nobody.contains("nothing could be pushed to"), "{nobody}");
     }

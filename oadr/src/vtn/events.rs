@@ -74,7 +74,11 @@ impl Host {
         tracing::info!(event_id = %after.event_id, revision = after.revision, what, "event changed");
         let audience = after.clone();
         self.campaigns.put(place, after.into(), now);
-        self.look_for_pushes(|ven| audience.matches(&ven.member()));
+        // Who is not meant any more is told that, too.
+        self.look_for_pushes(|ven| {
+            let member = ven.member();
+            before.matches(&member) || audience.matches(&member)
+        });
         Ok(())
     }
 

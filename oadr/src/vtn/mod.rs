@@ -211,7 +211,7 @@ async fn launch(
     report_policies::check_all(&config.report_policies)
         .map_err(|(name, source)| StartError::ReportPolicy { name, source })?;
 
-    let push_terms = push_terms(config.push.as_ref())?;
+    let push_terms = push_terms(config.push.as_ref(), config.xmpp.is_some())?;
     let secured = Secured::open(&config)?;
     let xmpp = Prepared::open(&config, secured.xmpp.clone(), secured.shown.as_deref())?;
     let proxied = Proxied::open(&config)?;
@@ -238,7 +238,8 @@ async fn launch(
         unregistered_poll: UnregisteredPoll::NotRegistered,
         opt_precedence: config.opt_precedence,
         campaigns: Vec::new(),
-        http_push: config.push.is_some(),
+        http_push: (config.push.as_ref())
+            .is_some_and(|push| push.plain_http || secured.tls.is_some()),
         push: push_terms,
         report_policies: Arc::default(),
         signatures: secured.policy,
@@ -454,7 +455,7 @@ fn profiles(with_xmpp: bool) -> NonEmpty<Profile> {
 }
 
 /// How pushes are tried.
-fn push_terms(config: Option<&PushConfig>) -> Result<PushTerms, StartError> {
+fn push_terms(config: Option<&PushConfig>, with_xmpp: bool) -> Result<PushTerms, StartError> {
     let terms = PushTerms::default();
     let Some(config) = config else {
         return Ok(terms);
@@ -462,9 +463,11 @@ fn push_terms(config: Option<&PushConfig>) -> Result<PushTerms, StartError> {
     let give_up_after = config.give_up_after.to_time_delta();
     let give_up_after = give_up_after.filter(|time| *time > TimeDelta::zero());
     // Much longer than anybody waits, for telling the outcome takes time, too.
-    let lease = TimeDelta::from_std(config.timeout.saturating_mul(3));
+    let lease = TimeDelta::from_std(config.timeout.saturating_mul(3)).unwrap_or(terms.lease);
+    // Over XMPP the default is that.
+    let least = if with_xmpp { terms.lease } else { lease };
     Ok(PushTerms {
-        lease: lease.unwrap_or(terms.lease),
+        lease: lease.max(least),
         give_up_after: give_up_after.ok_or(StartError::PushGiveUpAfter(config.give_up_after))?,
     })
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
 use oadr::vtn;
-use oadr_core::payload::{Message, MessageKind};
-use oadr_core::value::{ServiceName, VenId};
+use oadr_core::payload::{Message, MessageKind, ResponseCode};
+use oadr_core::value::{EventStatus, ServiceName, VenId};
 use oadr_core::vtn::{Admission, Effect};
 use oadr_http::Client;
 use serde_json::{Value, json};
@@ -154,6 +154,53 @@ async fn a_pushed_event_is_answered_modified_and_cancelled_and_the_ven_removed()
 }
 
 #[tokio::test]
+async fn a_ven_that_is_not_meant_any_more_is_pushed_the_cancellation() {
+    let folder = Folder::new();
+    let vtn = start(pushing(folder.path(), Admission::Open)).await;
+    let mut vens = PushVens::new(Manner::Well).await;
+    let client = client(&vtn.vtn_url());
+    let ven_id = register(&client, "house", &vens.url("")).await;
+    vens.next_of(MessageKind::RegisterReport).await;
+    let mut north = event("Event1", 1);
+    north["targets"] = json!({"ven_id": [ven_id]});
+    let api = vtn.api_url();
+    let made = call(&api, Method::POST, "/api/v1/events", Some(&north)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    assert_eq!(
+        events(&vens.next().await.message),
+        [("Event1".to_owned(), 0)]
+    );
+    answer_event(&client, &ven_id, "Event1").await;
+    let south = json!({"targets": {"ven_id": ["another"]}});
+    let changed = call(&api, Method::PATCH, "/api/v1/events/Event1", Some(&south)).await;
+    assert_eq!(changed.status, StatusCode::OK, "{changed:?}");
+    let Message::DistributeEvent(list) = vens.next().await.message else {
+        panic!("no oadrDistributeEvent")
+    };
+    let status = list.events[0].ei_event.descriptor.event_status;
+    assert_eq!(status, EventStatus::Cancelled);
+    vtn.stop().await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_pushed_to_for_want_of_tls_is_told_so() {
+    let folder = Folder::new();
+    let mut config = pushing(folder.path(), Admission::Open);
+    config.push.as_mut().unwrap().plain_http = false;
+    let vtn = start(config).await;
+    let message = create_pushed("house", "https://house.example.com/");
+    let reply = send(
+        &client(&vtn.vtn_url()),
+        ServiceName::EiRegisterParty,
+        message,
+    )
+    .await;
+    let response = reply.ei_response().unwrap();
+    assert_eq!(response.response_code, ResponseCode::DEPLOYMENT_ERROR);
+    vtn.stop().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_pushed_is_given_up_and_the_operator_told_why() {
     let folder = Folder::new();
     let vtn = start(pushing(folder.path(), Admission::Open)).await;
@@ -211,7 +258,7 @@ async fn nobody_is_connected_to_outside_the_allow_list() {
     let port = listener.local_addr().unwrap().port();
     let local = format!("http://127.0.0.1:{port}");
     let cases = [
-        ("literal", local.clone(), "127.0.0.1"),
+        ("literal", local, "127.0.0.1"),
         ("name", format!("http://localhost:{port}"), "localhost is"),
         (
             "private",
@@ -250,20 +297,6 @@ async fn nobody_is_connected_to_outside_the_allow_list() {
         let said = shown["push"]["dead_letters"][0]["detail"].as_str().unwrap();
         assert!(said.contains(detail) && !said.contains("sesame"), "{said}");
     }
-    vtn.stop().await;
-
-    // Nor over plain HTTP, unless that is wanted.
-    let folder = Folder::new();
-    let mut config = pushing(folder.path(), Admission::Open);
-    if let Some(push) = &mut config.push {
-        push.plain_http = false;
-    }
-    let vtn = start(config).await;
-    register(&crate::wire::client(&vtn.vtn_url()), "plain", &local).await;
-    assert_eq!(
-        told_letters(&vtn, 1).await,
-        ["plain oadrRegisterReport address_refused"]
-    );
     vtn.stop().await;
     let nobody = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
     assert!(nobody.is_err(), "{nobody:?}");

@@ -16,7 +16,7 @@ use oadr_http::{
     Client, ClientConfig, Forbidden, Handler, Reply, Request, Server, ServerConfig, Unsealed,
 };
 use oadr_sign::{Policy, SignedDocument, SigningKey, is_signed, sign};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -152,6 +152,16 @@ async fn register(vtn: &vtn::Running, ca: &Authority, url: &str, can_sign: bool)
     );
 }
 
+/// The first dead letter, once there is one.
+async fn first_letter(vtn: &vtn::Running) -> Value {
+    let api = vtn.api_url();
+    let first = || async {
+        let letters = call(&api, Method::GET, "/api/v1/dead-letters", None).await;
+        letters.body["dead_letters"][0].clone()
+    };
+    until("a dead letter", first, |letter| !letter.is_null()).await
+}
+
 #[tokio::test]
 async fn a_push_over_tls_is_the_vtns_and_its_reply_the_vens() {
     for can_sign in [false, true] {
@@ -181,6 +191,23 @@ async fn a_push_over_tls_is_the_vtns_and_its_reply_the_vens() {
 }
 
 #[tokio::test]
+async fn nobody_is_connected_to_over_plain_http_unless_that_is_wanted() {
+    let folder = Folder::new();
+    let ca = Authority::new(&folder.path().join("ca"));
+    ca.issue("vtn", P256);
+    ca.issue("house", P256);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let vtn = start(&folder, ca.files(&["vtn"]), SignaturePolicy::Off).await;
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    register(&vtn, &ca, &url, false).await;
+    let letter = first_letter(&vtn).await;
+    assert_eq!(letter["fault"], "address_refused", "{letter}");
+    vtn.stop().await;
+    let nobody = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+    assert!(nobody.is_err(), "{nobody:?}");
+}
+
+#[tokio::test]
 async fn who_is_not_the_ven_gets_nothing_and_who_does_not_sign_is_not_believed() {
     for (is_stranger, policy, heard) in [
         (true, SignaturePolicy::Optional, false),
@@ -205,15 +232,8 @@ async fn who_is_not_the_ven_gets_nothing_and_who_does_not_sign_is_not_believed()
             Some(&patch),
         )
         .await;
-        let api = vtn.api_url();
-        let letters = || async {
-            call(&api, Method::GET, "/api/v1/dead-letters", None)
-                .await
-                .body["dead_letters"]
-                .clone()
-        };
-        let letters = until("a dead letter", letters, |letters| !letters[0].is_null()).await;
-        assert_eq!(letters[0]["fault"], "untrusted", "{letters}");
+        let letter = first_letter(&vtn).await;
+        assert_eq!(letter["fault"], "untrusted", "{letter}");
         assert_eq!(ven.heard.try_recv().is_ok(), heard);
         vtn.stop().await;
     }
