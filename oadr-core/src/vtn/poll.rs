@@ -29,7 +29,7 @@ pub(super) fn poll(case: &Case<'_>, sender: Sender<'_>, answers: &[Answer]) -> S
 }
 
 fn answer(case: &Case<'_>, sender: Sender<'_>, answers: &[Answer]) -> Step<Vtn> {
-    if let Some(decision) = pending(case, sender) {
+    if let Some(decision) = pending(case, sender, Turn::ALL) {
         return Step::Decided(decision);
     }
     let said = answers.iter().find_map(|answer| match answer {
@@ -59,38 +59,73 @@ fn answer(case: &Case<'_>, sender: Sender<'_>, answers: &[Answer]) -> Step<Vtn> 
     })
 }
 
-/// What waits for this VEN and is due, the most pressing first: a poll gets it, or a push.
-pub(super) fn pending(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
-    let (state, now) = (case.state(), case.env.now);
-    if let Some(task) = &state.removal {
+/// What a message can be about that waits for a VEN which stays registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Reregistration,
+    Metadata,
+    Events,
+    Cancellations,
+    Reports,
+}
+
+impl Turn {
+    /// The most pressing first.
+    pub(super) const ALL: [Self; 5] = [
+        Self::Reregistration,
+        Self::Metadata,
+        Self::Events,
+        Self::Cancellations,
+        Self::Reports,
+    ];
+
+    fn pending(self, case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
+        match self {
+            Self::Reregistration => {
+                let task = case.state().reregistration.as_ref();
+                task.filter(|task| task.is_due(case.env.now))
+                    .map(|_| request_reregistration(case, sender, case.draft()))
+            }
+            Self::Metadata => metadata(case, sender),
+            Self::Events => {
+                distribute::is_due(case, sender).then(|| distribute::poll(case, sender))
+            }
+            Self::Cancellations => cancel_report::poll(case, sender),
+            Self::Reports => create_report::poll(case, sender),
+        }
+    }
+}
+
+/// What waits for this VEN and is due, in the order of the turns: a poll gets it, or a push.
+pub(super) fn pending(
+    case: &Case<'_>,
+    sender: Sender<'_>,
+    turns: [Turn; 5],
+) -> Option<Decision<Vtn>> {
+    if let Some(task) = &case.state().removal {
         // A VEN that was removed gets nothing else.
-        return task.is_due(now).then(|| remove(case, sender, case.draft()));
+        let is_due = task.is_due(case.env.now);
+        return is_due.then(|| remove(case, sender, case.draft()));
     }
-    if state
-        .reregistration
-        .as_ref()
-        .is_some_and(|task| task.is_due(now))
-    {
-        return Some(request_reregistration(case, sender, case.draft()));
-    }
-    // Rules 301 and 309: we have nothing to report, and say so.
-    if let Some(metadata) = state.metadata.iter().find(|metadata| metadata.is_due(now)) {
-        let mut draft = case.draft();
-        draft.change(Change::MetadataSent {
-            answers: metadata.answers.clone(),
-            resend_at: next_time(case, Some(&metadata.task)),
-        });
-        return Some(draft.decide(reply(RegisterReport {
-            request_id: case.request_id(),
-            reports: Vec::new(),
-            ven_id: Some(sender.ven_id.clone()),
-            report_request_id: metadata.answers.clone(),
-        })));
-    }
-    if distribute::is_due(case, sender) {
-        return Some(distribute::poll(case, sender));
-    }
-    cancel_report::poll(case, sender).or_else(|| create_report::poll(case, sender))
+    let mut turns = turns.into_iter();
+    turns.find_map(|turn| turn.pending(case, sender))
+}
+
+/// Rules 301 and 309: we have nothing to report, and say so.
+fn metadata(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
+    let mut all = case.state().metadata.iter();
+    let metadata = all.find(|metadata| metadata.is_due(case.env.now))?;
+    let mut draft = case.draft();
+    draft.change(Change::MetadataSent {
+        answers: metadata.answers.clone(),
+        resend_at: next_time(case, Some(&metadata.task)),
+    });
+    Some(draft.decide(reply(RegisterReport {
+        request_id: case.request_id(),
+        reports: Vec::new(),
+        ven_id: Some(sender.ven_id.clone()),
+        report_request_id: metadata.answers.clone(),
+    })))
 }
 
 fn remove(case: &Case<'_>, sender: Sender<'_>, mut draft: Draft<Vtn>) -> Decision<Vtn> {

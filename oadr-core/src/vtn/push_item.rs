@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::delivery::Progress;
+use super::poll::Turn;
 use super::state::{Outgoing, State, Task};
 use super::{Cancelling, Change, ReportChange, ReportProgress};
 use crate::value::{DateTime, EventId, ReportRequestId};
@@ -101,6 +102,18 @@ impl PushItem {
             | Change::EventAnswered { .. }
             | Change::EventProlonged { .. }
             | Change::EventEnded { .. } => None,
+        }
+    }
+
+    /// With what it has its turn; a removal needs none.
+    pub(super) fn turn(&self) -> Option<Turn> {
+        match self {
+            Self::Removal => None,
+            Self::Reregistration => Some(Turn::Reregistration),
+            Self::Metadata { .. } => Some(Turn::Metadata),
+            Self::Event { .. } => Some(Turn::Events),
+            Self::Report { .. } => Some(Turn::Reports),
+            Self::Cancellation { .. } => Some(Turn::Cancellations),
         }
     }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::Progress;
+use super::poll::Turn;
 use super::state::{Outgoing, State, Task};
 use super::{DeadLetter, PushFailure, PushId, PushItem, PushStatus, ReportProgress};
 use crate::payload::MessageKind;
@@ -18,6 +19,9 @@ use crate::value::DateTime;
 
 /// When something comes again that was given up: not before somebody says so.
 pub(super) const NEVER: DateTime = DateTime::MAX_UTC;
+
+/// What was tried so often in vain may be why nothing arrives.
+const ATTEMPTS_BEFORE_OTHERS: u32 = 3;
 
 /// The pushes to one VEN. There is one as long as the VEN is pushed to, or something is on its way.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -134,5 +138,27 @@ impl Link {
     /// Since when this is tried, and how often it was.
     pub(super) fn tried(&self, item: &PushItem) -> Option<&Tried> {
         self.tried.iter().find(|tried| tried.item == *item)
+    }
+
+    /// The order in which what is due is pushed. A VEN that is just away gets the most pressing first. But
+    /// it may be there and not take this one kind of message, and the fault does not tell: so while nothing
+    /// arrives the others go before what was tried often enough, and of that goes first what was tried
+    /// the longest ago. Once something has arrived it is the most pressing again.
+    pub(super) fn turns(&self, state: &State) -> [Turn; 5] {
+        let mut turns = Turn::ALL;
+        if self.failures > 0 {
+            // The sort is stable, and `None` comes first.
+            turns.sort_by_key(|turn| self.often_tried(*turn, state));
+        }
+        turns
+    }
+
+    /// When this kind of message was last tried, if that was often: since then it is due.
+    fn often_tried(&self, turn: Turn, state: &State) -> Option<DateTime> {
+        let tried = self.tried.iter();
+        let often = tried.filter(|tried| tried.attempts >= ATTEMPTS_BEFORE_OTHERS);
+        let items = often.map(|tried| &tried.item);
+        let items = items.filter(|item| item.turn() == Some(turn));
+        items.filter_map(|item| item.comes_again(state)).max()
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn next(case: &Case<'_>) -> Option<Decision<Vtn>> {
         ven_id,
         registration,
     };
-    let Some(decision) = poll::pending(case, sender) else {
+    let Some(decision) = poll::pending(case, sender, link.turns(state)) else {
         // The state cannot know all that a message depends on: what it takes for due may be nothing.
         let is_due = push_link::next_due(state).is_some_and(|due| due <= now);
         return (is_due || link.not_before.is_some()).then(|| {

@@ -26,6 +26,7 @@ mod polling;
 mod properties;
 mod push_outages;
 mod push_properties;
+mod push_turns;
 mod pusher;
 mod pushing;
 mod registering;
