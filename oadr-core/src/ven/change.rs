@@ -33,6 +33,11 @@ pub enum Change {
     Crossed,
     /// There is a connection to the VTN: nothing is held back.
     Connected,
+    /// The VTN and a VEN that is pushed to heard of each other, or are about to.
+    Heard {
+        /// When the VEN asks what it may have missed, if nothing is exchanged before.
+        resynchronise_at: DateTime,
+    },
     /// The request under way was answered.
     Answered,
     /// The request under way failed, or its answer was no use.
@@ -207,6 +212,7 @@ pub(super) fn is_durable(change: &Change) -> bool {
         | Change::Introduced { .. }
         | Change::Crossed
         | Change::Connected
+        | Change::Heard { .. }
         | Change::Confirmed
         | Change::Answered
         | Change::Failed { .. }
@@ -259,6 +265,9 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         Change::Introduced { contact } => state.link.contact = contact.clone(),
         Change::Crossed => state.link.crossed = true,
         Change::Connected => state.link.not_before = None,
+        Change::Heard { resynchronise_at } => {
+            state.link.resynchronise_at = Some(*resynchronise_at);
+        }
         Change::Confirmed => state.link.denials = 0,
         Change::Answered => {
             state.link.under_way = None;

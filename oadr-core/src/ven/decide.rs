@@ -64,7 +64,9 @@ fn take(turn: &mut Turn<'_>, input: &Input) -> Result<(), Question> {
         Input::Replied { exchange, message } => match turn.under_way(*exchange) {
             Some(request) => {
                 turn.change(Change::Answered);
-                reply::taken(turn, request, message.as_deref())
+                reply::taken(turn, request, message.as_deref())?;
+                pushed::heard(turn);
+                Ok(())
             }
             None => Ok(()),
         },
@@ -174,6 +176,16 @@ impl<'a> Turn<'a> {
         self.reply = Some(PushReply::Message(Box::new(message)));
     }
 
+    /// Whether what was pushed was refused.
+    pub(super) fn refuses(&self) -> bool {
+        match &self.reply {
+            Some(PushReply::Message(message)) => message
+                .ei_response()
+                .is_some_and(|outcome| !outcome.response_code.is_success()),
+            Some(PushReply::Empty) | None => false,
+        }
+    }
+
     /// A requestID of our own.
     pub(super) fn request_id(&mut self) -> RequestId {
         RequestId::new(self.random.id("req")).unwrap_or_default()
@@ -252,6 +264,10 @@ impl<'a> Turn<'a> {
                         report_pending::offering(self);
                     }
                     (Request::Owed, message)
+                }
+                None if pushed::is_quiet(self) => {
+                    pushed::resynchronise(self);
+                    continue;
                 }
                 None => match self.unprompted(may)? {
                     Some(unprompted) => unprompted,

@@ -8,7 +8,8 @@
 //! asked for with [`Question::Readings`].
 //!
 //! A VEN that the VTN pushes to never polls: what the VTN says is [`Input::Pushed`], and what is said to
-//! that is [`Next::reply`], beside whatever is sent next.
+//! that is [`Next::reply`], beside whatever is sent next. If nothing is exchanged for an hour it asks what
+//! it may have missed.
 
 mod change;
 mod command;

@@ -2,13 +2,23 @@
 //!
 //! Knows nothing of what the operations do: they are those of a poll, answered directly (spec §1.4).
 
+use chrono::TimeDelta;
+
 use super::decide::Turn;
 use super::{Change, Contact, Owed, Question, distribute, registration, report};
 use crate::payload::{
     CancelPartyRegistration, CanceledPartyRegistration, CanceledReport, CreatedReport, EiResponse,
-    Message, PendingReports, RegisteredReport, Response, ResponseCode, UpdatedReport,
+    Message, MessageKind, PendingReports, RegisteredReport, Response, ResponseCode, UpdatedReport,
 };
 use crate::value::{RequestId, VenId};
+
+/// A VEN that is pushed to cannot tell a VTN that has nothing to say from one that does not know it any
+/// more, or that has given up what did not get through. After so long without a word it asks (rule 500):
+/// seldom enough to be no poll, soon enough that an hour is about the most that is missed.
+const LONGEST_SILENCE: TimeDelta = TimeDelta::hours(1);
+/// Up to so many milliseconds are added, a tenth, so that VENs which heard of their VTN together drift
+/// apart.
+const MOST_JITTER: u64 = 360_000;
 
 /// A message was pushed. A VEN that polls, or that is not registered, listens to nobody (rule 405).
 pub(super) fn taken(turn: &mut Turn<'_>, message: &Message) -> Result<(), Question> {
@@ -66,7 +76,15 @@ pub(super) fn taken(turn: &mut Turn<'_>, message: &Message) -> Result<(), Questi
             turn.reply(refusal);
         }
     }
+    if is_taken(turn, message) {
+        heard(turn);
+    }
     Ok(())
+}
+
+/// Whether a message that was pushed was for this VEN, and one for a VTN to say.
+fn is_taken(turn: &Turn<'_>, message: &Message) -> bool {
+    message.kind() != MessageKind::Response && !turn.refuses()
 }
 
 /// A list that VTN made for a request under way may be older than this one, or newer.
@@ -173,12 +191,38 @@ pub(super) fn resynchronise(turn: &mut Turn<'_>) {
     if turn.registered().is_none() || Contact::of(turn.context).is_pull() {
         return;
     }
+    // One that the VTN will not digest is not repeated before another hour is over.
+    put_off(turn);
     if turn.context.report_only {
         // There is nothing else to ask for.
         registration::reregister_first(turn);
     } else {
         distribute::ask(turn);
     }
+}
+
+/// Whether nothing was exchanged for so long that a VEN which owes nothing has to ask.
+pub(super) fn is_quiet(turn: &Turn<'_>) -> bool {
+    let state = turn.state();
+    let next = state
+        .registered()
+        .and_then(|registered| state.next_resynchronisation(registered));
+    next.is_some_and(|at| at <= turn.now) && !Contact::of(turn.context).is_pull()
+}
+
+/// The VTN answered a request, or had a push taken.
+pub(super) fn heard(turn: &mut Turn<'_>) {
+    if turn.registered().is_some_and(|r| r.poll_interval.is_none()) {
+        put_off(turn);
+    }
+}
+
+/// Nothing has to be asked for a while.
+fn put_off(turn: &mut Turn<'_>) {
+    let jitter = i64::try_from(turn.random.up_to(MOST_JITTER)).unwrap_or_default();
+    let silence = LONGEST_SILENCE.checked_add(&TimeDelta::milliseconds(jitter));
+    let resynchronise_at = turn.later(silence.unwrap_or(LONGEST_SILENCE));
+    turn.change(Change::Heard { resynchronise_at });
 }
 
 /// There is a connection to the VTN again.

@@ -131,6 +131,10 @@ pub(super) struct Link {
     pub(super) denials: u32,
     /// When to poll next; at once if `None`.
     pub(super) poll_at: Option<DateTime>,
+    /// When a VEN that is pushed to asks what it may have missed, if nothing is exchanged before; at once
+    /// if `None`.
+    #[serde(default)]
+    pub(super) resynchronise_at: Option<DateTime>,
     /// Polls in a row that were answered with an operation (rule 500).
     pub(super) drained: u32,
     /// How the registration that was asked for last says that the VEN is reached.
@@ -253,8 +257,9 @@ impl State {
                 Registration::None | Registration::Leaving(_) => return None,
                 Registration::Wanted => DateTime::MIN_UTC,
                 Registration::Registered(registered) => {
-                    let poll = self.next_poll(registered);
-                    poll.into_iter().chain(self.reporting.next_data()).min()?
+                    let own = self.next_poll(registered);
+                    let own = own.or_else(|| self.next_resynchronisation(registered));
+                    own.into_iter().chain(self.reporting.next_data()).min()?
                 }
             }
         } else {
@@ -267,6 +272,14 @@ impl State {
     pub(super) fn next_poll(&self, registered: &Registered) -> Option<DateTime> {
         registered.poll_interval?;
         Some(self.link.poll_at.unwrap_or(DateTime::MIN_UTC))
+    }
+
+    /// When to ask for what may have been missed, if nothing is exchanged before; never if the VEN polls.
+    pub(super) fn next_resynchronisation(&self, registered: &Registered) -> Option<DateTime> {
+        match registered.poll_interval {
+            Some(_) => None,
+            None => Some(self.link.resynchronise_at.unwrap_or(DateTime::MIN_UTC)),
+        }
     }
 
     /// When an event has something to tell next, whatever the VTN is asked or told meanwhile.

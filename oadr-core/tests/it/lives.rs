@@ -104,7 +104,30 @@ fn rules_405_507_the_two_speak_in_the_order_of_the_specification_without_polls()
                 (K::CreatedEvent, Some(K::Response))
             ]
         );
-        assert_eq!(pair.ven.next_deadline(), None);
+        // A poll would come sooner.
+        assert!(pair.ven.next_deadline() >= Some(begun + secs(3_600)));
+    }
+}
+
+/// The VTN comes back from a backup that is older than the registration, and pushes nothing to a VEN of
+/// which it knows nothing.
+#[test]
+fn rule_500_a_ven_that_is_pushed_to_finds_out_that_its_vtn_forgot_it() {
+    for way in [Way::Push, Way::Xmpp] {
+        for seed in 1..=6 {
+            let mut pair = Pair::by(way, seed, STORM);
+            pair.until("the registration", Pair::registered);
+            // It goes on living: nothing but its own clock tells the VEN.
+            pair.weather.crashes = 0;
+            pair.live(secs(300));
+            pair.forget();
+            pair.live(secs(4_200));
+            assert!(pair.registered(), "seed {seed}");
+            let event_id = pair.create(EventBody::new(body(pair.now + secs(600), 30)).unwrap());
+            pair.until("the answer", |pair| {
+                pair.answered(&event_id, OptType::OptIn)
+            });
+        }
     }
 }
 

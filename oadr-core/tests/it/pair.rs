@@ -107,15 +107,9 @@ impl Pair {
 
     pub(super) fn by(way: Way, seed: u64, weather: Weather) -> Self {
         let mut ven = VenHost::new(way.context());
-        let mut config = VtnConfig::new(VtnId::new("Vtn").unwrap());
-        for profile in config.profiles.iter_mut() {
-            profile.transports.push(Transport {
-                name: TransportName::Xmpp,
-            });
-        }
         ven.on_event(|_| (OptType::OptIn, None));
         let mut pair = Self {
-            vtn: VtnHost::new(config),
+            vtn: VtnHost::new(config()),
             ven,
             now: noon(),
             weather,
@@ -154,6 +148,12 @@ impl Pair {
         self.draw() % 100 < percent
     }
 
+    /// The VTN loses all that it knows.
+    pub(super) fn forget(&mut self) {
+        self.vtn = VtnHost::new(config());
+        self.pushing.clear();
+    }
+
     pub(super) fn heard(&mut self, sending: Option<Outgoing>) {
         if sending.is_some() {
             self.sending = sending;
@@ -173,8 +173,9 @@ impl Pair {
             None => {
                 let deadlines = [self.ven.next_deadline(), self.vtn.next_deadline()];
                 let next = deadlines.into_iter().flatten().min();
-                let next = next.unwrap_or(self.now + secs(60));
-                self.now = self.now.max(next);
+                // Not past what is waited for.
+                let soon = self.now + secs(60);
+                self.now = self.now.max(next.map_or(soon, |next| next.min(soon)));
                 self.wake_vtn();
                 if self.ven.next_deadline().is_some_and(|due| due <= self.now) {
                     let entropy = self.entropy();
@@ -340,6 +341,16 @@ impl Pair {
     pub(super) fn registered(&self) -> bool {
         matches!(self.ven.state().registration(), Registration::Registered(_))
     }
+}
+
+fn config() -> VtnConfig {
+    let mut config = VtnConfig::new(VtnId::new("Vtn").unwrap());
+    for profile in config.profiles.iter_mut() {
+        profile.transports.push(Transport {
+            name: TransportName::Xmpp,
+        });
+    }
+    config
 }
 
 fn over_the_wire(message: &Message) -> Message {

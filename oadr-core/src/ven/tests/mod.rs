@@ -22,4 +22,5 @@ mod reporting;
 mod requesting;
 mod running;
 mod sending;
+mod silence;
 mod telling_opts;
