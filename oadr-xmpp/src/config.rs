@@ -30,7 +30,10 @@ pub struct Config {
     pub ping_every: Duration,
     /// How long connecting and logging in may take. Default: 10 s.
     pub connect_timeout: Duration,
-    /// How long an answer may take, and a ping. Default: 10 s.
+    /// How long an answer may take, once the connection has taken the request; and for how long the
+    /// connection may take nothing of what is written. A request may take twice as long in all, with what
+    /// it waits for others that are before it. Both are a second longer for each 8 KiB that the request
+    /// has. A server that has given no sign of life when a ping's time is over is left. Default: 10 s.
     pub answer_timeout: Duration,
     /// The first and the longest back-off between two attempts to connect. Default: 1 s and 60 s.
     pub back_off: (Duration, Duration),

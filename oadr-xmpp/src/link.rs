@@ -6,18 +6,25 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use oadr_core::Jid;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
 
 use crate::stanza::{Head, Iq};
 use crate::write::{self, Kind};
 use crate::{Config, SendError};
 
+/// What a slow line takes in a second, in bytes: a request that is longer has more time.
+const A_SECOND: usize = 8 * 1024;
+
 /// What goes out on a session.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Stanza(Vec<u8>),
+    /// A stanza, and who wants to know when the connection has taken all of it.
+    Request(Vec<u8>, oneshot::Sender<()>),
     /// The last that is said.
     End(Vec<u8>),
 }
@@ -40,6 +47,13 @@ impl Session {
     /// Sends a stanza, once there is room; whether there still is a session.
     pub(crate) async fn send(&self, stanza: Vec<u8>) -> bool {
         self.outgoing.send(Outgoing::Stanza(stanza)).await.is_ok()
+    }
+
+    /// Sends a stanza, and waits until the connection has taken it; whether there still is a session.
+    async fn hand_over(&self, stanza: Vec<u8>) -> bool {
+        let (taken, is_taken) = oneshot::channel();
+        let request = Outgoing::Request(stanza, taken);
+        self.outgoing.send(request).await.is_ok() && is_taken.await.is_ok()
     }
 
     pub(crate) async fn end(&self, last: Vec<u8>) {
@@ -136,7 +150,8 @@ impl Link {
         format!("{:x}-{count:x}", self.run)
     }
 
-    /// Sends a request and waits for its answer: a result, or an error as such.
+    /// Sends a request and waits for its answer: a result, or an error as such. The answer's time begins
+    /// when the connection has taken the request: neither our own queue nor a slow line spends it.
     pub(crate) async fn ask(
         &self,
         addressee: Addressee,
@@ -156,18 +171,26 @@ impl Link {
         let ticket = Ticket { link: self, id };
         let waiting = Waiting { addressee, answer };
         lock(&self.waiting).insert(ticket.id.clone(), waiting);
-        let asked = async {
-            if !session.send(stanza).await {
-                return Err(SendError::NotConnected);
+        let after = self.answer_within(stanza.len());
+        // What waits in a queue for ever is of no use either.
+        let in_all = after.saturating_add(self.config.answer_timeout);
+        let patience = async {
+            if !session.hand_over(stanza).await {
+                return SendError::NotConnected;
             }
-            answered.await.map_err(|_| SendError::NotConnected)
+            sleep(after).await;
+            SendError::TimedOut { after }
         };
-        let after = self.config.answer_timeout;
-        let answer = match tokio::time::timeout(after, asked).await {
-            Ok(answer) => answer?,
-            Err(_) => {
-                self.doubted.notify_one();
-                return Err(SendError::TimedOut { after });
+        let patience = timeout(in_all, patience);
+        let answer = tokio::select! {
+            biased;
+            answer = answered => answer.map_err(|_| SendError::NotConnected)?,
+            over = patience => {
+                let error = over.unwrap_or(SendError::TimedOut { after: in_all });
+                if matches!(error, SendError::TimedOut { .. }) {
+                    self.doubted.notify_one();
+                }
+                return Err(error);
             }
         };
         if answer.head.kind == Kind::Result {
@@ -180,6 +203,14 @@ impl Link {
             kind: failure.kind,
             text: failure.text,
         })
+    }
+
+    /// How long the answer to a request of so many bytes may take: longer, if the request is long, for what
+    /// the connection has taken may still be on its way.
+    fn answer_within(&self, length: usize) -> Duration {
+        let seconds = u64::try_from(length / A_SECOND).unwrap_or(u64::MAX);
+        let more = Duration::from_secs(seconds);
+        self.config.answer_timeout.saturating_add(more)
     }
 
     /// An answer arrived. What nobody waits for, or comes from somebody else than was asked, is nothing.

@@ -2,13 +2,17 @@
 //!
 //! Knows nothing of how the account logged in, nor what becomes of a session that ends.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use oadr_core::Jid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
+use tokio::task::coop::unconstrained;
 
 use crate::SendError;
 use crate::connect::{Connected, Connection, failed};
@@ -21,6 +25,8 @@ use crate::write::{self, Kind};
 const READ: usize = 16 * 1024;
 /// How much is gathered to be written at once, in bytes.
 const WRITE: usize = 64 * 1024;
+/// How much of it is written at once, in bytes: a slow line takes that much in time, TLS and all.
+const PIECE: usize = 8 * 1024;
 /// How many stanzas may wait to be written; who has another one waits for room.
 const ROOM: usize = 256;
 /// How long the server may take to close its side.
@@ -51,6 +57,20 @@ pub(crate) trait Requests {
 
     /// A request arrived that is too long to be read.
     fn too_long(&self, head: Head, session: &Session) -> impl Future<Output = ()> + Send;
+}
+
+/// How often the server has shown that it is there.
+#[derive(Debug, Default)]
+struct Signs(AtomicU64);
+
+impl Signs {
+    fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A session that is bound and present.
@@ -135,11 +155,16 @@ impl Bound {
         closing: impl Future<Output = ()>,
     ) -> Ended {
         let session = &self.session;
-        let writing = write_all(self.writing, self.waiting, link.config.answer_timeout);
+        let signs = Arc::clone(&self.reading.signs);
+        let patience = Patience {
+            longest: link.config.answer_timeout,
+            signs: &signs,
+        };
+        let writing = write_all(self.writing, self.waiting, patience);
         let ended = tokio::select! {
             ended = self.reading.read_all(link, requests, session) => ended,
             outcome = writing => outcome.err().map_or(Ended::Closed, Ended::Lost),
-            error = ping(link) => Ended::Lost(error),
+            error = ping(link, &signs) => Ended::Lost(error),
             error = expiry(self.valid_for) => Ended::Lost(error),
             // Goes on until what was said is written, and the server has closed its side.
             () = async {
@@ -160,6 +185,7 @@ struct Reading {
     buffer: Vec<u8>,
     /// The part of the buffer that is not looked at yet.
     rest: std::ops::Range<usize>,
+    signs: Arc<Signs>,
 }
 
 impl Reading {
@@ -169,6 +195,7 @@ impl Reading {
             framer: Framer::new(longest),
             buffer: vec![0; READ],
             rest: 0..0,
+            signs: Arc::default(),
         }
     }
 
@@ -184,6 +211,7 @@ impl Reading {
             if count == 0 {
                 return Err(failed("the server closed the connection"));
             }
+            self.signs.add();
             self.rest = 0..count;
         }
     }
@@ -230,58 +258,85 @@ impl Reading {
 async fn write_all(
     mut connection: WriteHalf<Box<dyn Connection>>,
     mut waiting: mpsc::Receiver<Outgoing>,
-    patience: Duration,
+    patience: Patience<'_>,
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
+    let mut requests = Vec::new();
     while let Some(first) = waiting.recv().await {
         let mut next = Some(first);
         let mut is_last = false;
         while let Some(outgoing) = next {
-            next = match outgoing {
-                Outgoing::Stanza(stanza) => {
+            match outgoing {
+                Outgoing::Stanza(stanza) => bytes.extend_from_slice(&stanza),
+                Outgoing::Request(stanza, taken) => {
                     bytes.extend_from_slice(&stanza);
-                    (bytes.len() < WRITE)
-                        .then(|| waiting.try_recv().ok())
-                        .flatten()
+                    requests.push(taken);
                 }
                 Outgoing::End(last) => {
                     bytes.extend_from_slice(&last);
                     is_last = true;
-                    None
                 }
-            };
-        }
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
-            let written = patiently(patience, connection.write(rest)).await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
             }
-            rest = rest.get(written..).unwrap_or_default();
+            next = (!is_last && bytes.len() < WRITE)
+                .then(|| waiting.try_recv().ok())
+                .flatten();
         }
-        patiently(patience, connection.flush()).await?;
+        for mut piece in bytes.chunks(PIECE) {
+            while !piece.is_empty() {
+                let written = patience.with(connection.write(piece)).await?;
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                piece = piece.get(written..).unwrap_or_default();
+            }
+            patience.with(connection.flush()).await?;
+        }
+        for taken in requests.drain(..) {
+            // Whoever asked may not wait any more.
+            let _ = taken.send(());
+        }
         bytes.clear();
         bytes.shrink_to(WRITE);
         if is_last {
             // The server closes its side when it has read ours.
-            let _ = patiently(patience, connection.shutdown()).await;
+            let _ = patience.with(connection.shutdown()).await;
             std::future::pending::<()>().await;
         }
     }
     Ok(())
 }
 
-async fn patiently<T>(
-    patience: Duration,
-    work: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    tokio::time::timeout(patience, work)
-        .await
-        .unwrap_or_else(|_| Err(failed("the server takes nothing any more")))
+/// How long the server may take nothing.
+struct Patience<'a> {
+    longest: Duration,
+    signs: &'a Signs,
 }
 
-/// Asks the server whether it is there, now and then and when somebody doubts it; ends when it is not.
-async fn ping(link: &Link) -> io::Error {
+impl Patience<'_> {
+    /// What had to wait for room and got it is a sign of life. What is taken at once is none: it may be
+    /// but in a buffer of this machine.
+    async fn with<T>(&self, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        // Else a runtime that is busy would make it wait, too.
+        let mut work = pin!(unconstrained(work));
+        let mut has_waited = false;
+        let watched = poll_fn(|context| {
+            let polled = work.as_mut().poll(context);
+            has_waited |= polled.is_pending();
+            polled
+        });
+        let outcome = tokio::time::timeout(self.longest, watched)
+            .await
+            .unwrap_or_else(|_| Err(failed("the server takes nothing any more")))?;
+        if has_waited {
+            self.signs.add();
+        }
+        Ok(outcome)
+    }
+}
+
+/// Asks the server whether it is there, now and then and when somebody doubts it; ends when it is not. One
+/// that is slow, or has much to take before the ping, is there.
+async fn ping(link: &Link, signs: &Signs) -> io::Error {
     let config = &link.config;
     let domain = config.jid.account().domain();
     loop {
@@ -290,8 +345,10 @@ async fn ping(link: &Link) -> io::Error {
             () = link.doubted.notified() => {}
         }
         let server = Addressee::Domain(domain.to_owned());
-        // Whatever the answer is, it is one.
-        if let Err(SendError::TimedOut { .. }) = link.ask(server, Kind::Get, PING).await {
+        let before = signs.count();
+        // Whatever the answer is, it is one. A ping without any is a doubt, so another one follows at once.
+        let asked = link.ask(server, Kind::Get, PING).await;
+        if matches!(asked, Err(SendError::TimedOut { .. })) && signs.count() == before {
             return failed("the server does not answer pings");
         }
     }
@@ -334,3 +391,6 @@ async fn say(writing: &mut WriteHalf<Box<dyn Connection>>, bytes: &[u8]) -> io::
     writing.write_all(bytes).await?;
     writing.flush().await
 }
+
+#[cfg(test)]
+mod tests;

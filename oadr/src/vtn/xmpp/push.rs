@@ -11,9 +11,11 @@ use tokio::time::timeout;
 
 use crate::vtn::push::failed;
 
-/// How long a push waits for a session that has just gone. Together with the time for an answer it is
-/// less than what the machine gives a push.
+/// How long a push waits for a session that has just gone.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a push may then take, whatever its length. Together it is less than what the machine gives one.
+const IN_ALL: Duration = Duration::from_secs(22);
 
 /// Carries pushes.
 #[derive(Debug)]
@@ -25,7 +27,8 @@ impl XmppPush {
         let is_up = status.wait_for(|status| matches!(status, Status::Up { .. }));
         // If it does not come back in time, sending says so.
         let _ = timeout(PATIENCE, is_up).await;
-        match self.0.send(to, &push.message).await {
+        let sent = timeout(IN_ALL, self.0.send(to, &push.message)).await;
+        match sent.unwrap_or(Err(SendError::TimedOut { after: IN_ALL })) {
             Ok(answer) => match answer.reply {
                 None => PushOutcome::Acknowledged,
                 Some(reply) => PushOutcome::Replied {
