@@ -221,14 +221,14 @@ impl Link {
         }
     }
 
-    /// These letters are none any more, and what waits for another try waits no longer.
+    /// These letters are none any more, and what waits for another try waits no longer. What is under way
+    /// is being tried: it comes again when that fails.
     fn revive(&mut self, state: &mut State, letters: &[u64], at: DateTime) {
-        for tried in &self.tried {
-            if tried
-                .item
-                .comes_again(state)
-                .is_some_and(|again| again > at)
-            {
+        let sent = self.under_way.as_ref();
+        let sent = sent.map_or(&[][..], |sent| &sent.items);
+        for tried in self.tried.iter().filter(|t| !sent.contains(&t.item)) {
+            let again = tried.item.comes_again(state);
+            if again.is_some_and(|again| again > at) {
                 tried.item.come_again(state, at);
             }
         }

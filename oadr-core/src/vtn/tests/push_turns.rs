@@ -109,3 +109,39 @@ fn a_ven_that_was_away_gets_the_most_pressing_first_once_it_is_known_to_be_back(
         assert_eq!(rest, expected);
     }
 }
+
+#[test]
+fn what_is_under_way_when_the_ven_is_heard_of_is_not_sent_twice() {
+    // By what the VEN says, by an operator, by another registration at the same address.
+    let causes: [fn(&mut Rig); 3] = [
+        |rig| assert_eq!(rig.offer_outcome(offers()).code(), 200),
+        |rig| {
+            let retry = Command::RetryPush { dead_letter: None };
+            rig.command(&retry).unwrap();
+        },
+        |rig| {
+            let registration = rig.state().registration();
+            let registration_id = registration.map(|r| r.registration_id.clone());
+            rig.create(CreatePartyRegistration {
+                registration_id,
+                ..push_create("house")
+            });
+            rig.advance(1);
+        },
+    ];
+    for cause in causes {
+        let mut rig = Rig::pushed_to();
+        rig.announce("e1", draft_at(60 * 48));
+        let push = rig.push();
+        let push = rig.keeps_failing(push, PushFault::Unreachable, 2);
+        cause(&mut rig);
+        assert_eq!(rig.wake(), None);
+        assert_eq!(rig.arrives(&push), None);
+        assert_eq!(rig.wake(), None);
+        // Nobody answers: it comes again as always.
+        assert_eq!(
+            kind(&rig.next_push().unwrap()),
+            MessageKind::DistributeEvent
+        );
+    }
+}
