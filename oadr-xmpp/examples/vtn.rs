@@ -92,7 +92,9 @@ fn outcome(sent: Result<oadr_xmpp::Answer, SendError>) -> PushOutcome {
                 SendError::Offline(_) => PushFault::Offline,
                 SendError::TimedOut { .. } => PushFault::TimedOut,
                 SendError::Forbidden => PushFault::Untrusted,
-                SendError::Undecodable(_) => PushFault::Unreadable,
+                SendError::Undecodable(_) | SendError::AnswerTooLong { .. } => {
+                    PushFault::Unreadable
+                }
                 SendError::Stanza { .. } | _ => PushFault::Refused,
             };
             failed(fault, &error.to_string())

@@ -95,6 +95,12 @@ pub enum SendError {
     /// The answer cannot be read.
     #[error("the answer cannot be read: {0}")]
     Undecodable(Arc<DecodeError>),
+    /// The answer is longer than [`Config::longest_stanza`], and was skipped.
+    #[error("the answer has more than the {limit} bytes that a stanza may have")]
+    AnswerTooLong {
+        /// What is allowed.
+        limit: usize,
+    },
     /// It would be longer than the server lets through.
     #[error("the message has {length} bytes, more than the {limit} that a stanza may have")]
     TooLong {

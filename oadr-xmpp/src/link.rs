@@ -104,7 +104,7 @@ pub(crate) struct Link {
 #[derive(Debug)]
 struct Waiting {
     addressee: Addressee,
-    answer: oneshot::Sender<Iq>,
+    answer: oneshot::Sender<Result<Iq, SendError>>,
 }
 
 /// Nobody waits any more, however it ends.
@@ -184,7 +184,7 @@ impl Link {
         let patience = timeout(in_all, patience);
         let answer = tokio::select! {
             biased;
-            answer = answered => answer.map_err(|_| SendError::NotConnected)?,
+            answer = answered => answer.unwrap_or(Err(SendError::NotConnected))?,
             over = patience => {
                 let error = over.unwrap_or(SendError::TimedOut { after: in_all });
                 if matches!(error, SendError::TimedOut { .. }) {
@@ -213,16 +213,31 @@ impl Link {
         self.config.answer_timeout.saturating_add(more)
     }
 
-    /// An answer arrived. What nobody waits for, or comes from somebody else than was asked, is nothing.
+    /// An answer arrived.
     pub(crate) fn answered(&self, iq: Iq) {
-        let Head { id, from, .. } = &iq.head;
-        let mut all = lock(&self.waiting);
-        let is_wanted = all
-            .get(id)
-            .is_some_and(|waiting| waiting.addressee.is(from.as_deref(), &self.config.jid));
-        if is_wanted && let Some(waiting) = all.remove(id) {
-            let _ = waiting.answer.send(iq);
+        if let Some(asker) = self.asker(&iq.head) {
+            let _ = asker.send(Ok(iq));
         }
+    }
+
+    /// An answer arrived that is too long to be read. Another one will not come.
+    pub(crate) fn too_long(&self, head: &Head) {
+        if let Some(asker) = self.asker(head) {
+            let limit = self.config.longest_stanza;
+            let _ = asker.send(Err(SendError::AnswerTooLong { limit }));
+        }
+    }
+
+    /// Who waits for an answer. What nobody waits for, or comes from somebody else than was asked, is
+    /// nothing.
+    fn asker(&self, head: &Head) -> Option<oneshot::Sender<Result<Iq, SendError>>> {
+        let mut all = lock(&self.waiting);
+        let waiting = all.get(&head.id)?;
+        let from = head.from.as_deref();
+        if !waiting.addressee.is(from, &self.config.jid) {
+            return None;
+        }
+        all.remove(&head.id).map(|waiting| waiting.answer)
     }
 }
 

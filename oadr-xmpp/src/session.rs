@@ -230,10 +230,11 @@ impl Reading {
             let bytes = match self.frame().await {
                 Ok(Frame::Stanza(bytes)) => bytes,
                 Ok(Frame::TooLong(beginning)) => {
-                    if let Some(head) = Head::of_beginning(&beginning)
-                        && matches!(head.kind, Kind::Get | Kind::Set)
-                    {
-                        requests.too_long(head, session).await;
+                    if let Some(head) = Head::of_beginning(&beginning) {
+                        match head.kind {
+                            Kind::Result | Kind::Error => link.too_long(&head),
+                            Kind::Get | Kind::Set => requests.too_long(head, session).await,
+                        }
                     }
                     continue;
                 }

@@ -138,6 +138,29 @@ async fn spec_5_5_errors_are_told_apart() {
     ));
 }
 
+/// It was dropped, and whoever had asked asked again, for ever.
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_told_to_whoever_asked() {
+    let (_server, _host, endpoint, mut wire) = ven().await;
+    let long = text(&response(30_000));
+    for kind in ["result", "error"] {
+        let told = told(&endpoint, &mut wire, kind, &long).await;
+        assert!(
+            matches!(told, Err(SendError::AnswerTooLong { limit: 20_000 })),
+            "{told:?}"
+        );
+    }
+    // Nobody else can make it fail.
+    let (to, message) = (VTN.parse().unwrap(), query("r1"));
+    let (answer, ()) = tokio::join!(endpoint.send(&to, &message), async {
+        let request = wire.answer().await;
+        let id = id(&request);
+        wire.say(&iq("result", id, "ven2@d.example/x", &long)).await;
+        wire.say(&iq("result", id, VTN, &text(&response(1)))).await;
+    });
+    assert_eq!(answer.unwrap().reply.unwrap().message, response(1));
+}
+
 #[tokio::test]
 async fn who_does_not_answer_is_not_waited_for() {
     let (server, host) = (Server::new().await, Host::new());

@@ -384,7 +384,8 @@ fn failure(error: &SendError) -> Failure {
         SendError::Stanza {
             condition, kind, ..
         } => refused(condition, kind),
-        SendError::TooLong { .. } => Failure::Refused,
+        // What is sent again is answered at the same length again.
+        SendError::TooLong { .. } | SendError::AnswerTooLong { .. } => Failure::Refused,
         SendError::Undecodable(_) | _ => Failure::Broken,
     }
 }
@@ -402,7 +403,7 @@ fn refused(condition: &str, kind: &str) -> Failure {
         | "remote-server-timeout"
         | "item-not-found"
         | "gone" => Failure::Unreachable,
-        "resource-constraint" | "policy-violation" => Failure::Busy { retry_after: None },
+        "resource-constraint" => Failure::Busy { retry_after: None },
         "internal-server-error" | "undefined-condition" => Failure::Broken,
         _ if kind == "wait" => Failure::Busy { retry_after: None },
         _ => Failure::Refused,
@@ -467,9 +468,18 @@ mod tests {
             ("internal-server-error", "cancel", Failure::Broken),
             ("bad-request", "modify", Failure::Refused),
             ("unexpected", "wait", Failure::Busy { retry_after: None }),
+            // RFC 6120 §8.3.3.12: the type says whether it passes.
+            (
+                "policy-violation",
+                "wait",
+                Failure::Busy { retry_after: None },
+            ),
+            ("policy-violation", "modify", Failure::Refused),
         ] {
             assert_eq!(refused(condition, kind), meaning, "{condition}");
         }
+        let too_long = SendError::AnswerTooLong { limit: 1000 };
+        assert_eq!(failure(&too_long), Failure::Refused);
         assert_eq!(failure(&SendError::Forbidden), Failure::Unreachable);
     }
 }

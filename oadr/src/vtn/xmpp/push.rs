@@ -56,7 +56,7 @@ fn fault(error: &SendError) -> PushFault {
         },
         SendError::TimedOut { .. } => PushFault::TimedOut,
         SendError::Forbidden | SendError::Unsigned(_) => PushFault::Untrusted,
-        SendError::Undecodable(_) => PushFault::Unreadable,
+        SendError::Undecodable(_) | SendError::AnswerTooLong { .. } => PushFault::Unreadable,
         SendError::TooLong { .. } => PushFault::Refused,
         // What the endpoint may come to tell apart some day.
         _ => PushFault::Unreachable,
@@ -87,5 +87,7 @@ mod tests {
         let gone = "house@xmpp.example/client".parse().unwrap();
         assert_eq!(fault(&SendError::Offline(gone)), PushFault::Offline);
         assert_eq!(fault(&SendError::NotConnected), PushFault::Unreachable);
+        let too_long = SendError::AnswerTooLong { limit: 1000 };
+        assert_eq!(fault(&too_long), PushFault::Unreadable);
     }
 }
