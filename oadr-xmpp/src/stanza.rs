@@ -219,6 +219,8 @@ impl Failure {
                     failure.name(&start);
                     xml.read_to_end(start.name()).map_err(|_| Malformed)?;
                 }
+                // A text without words is still no condition.
+                Event::Empty(start) if start.local_name().as_ref() == "text" => {}
                 Event::Empty(start) => failure.name(&start),
                 Event::End(_) | Event::Eof => return Ok(failure),
                 _ => {}
@@ -399,6 +401,17 @@ mod tests {
                 text: Some("a < b ".into()),
             }
         );
+        // A text without words takes no condition's place.
+        for text in [
+            "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>",
+            "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'></text>",
+        ] {
+            let iq = self::iq(&format!(
+                "<iq type='error' id='1'><error type='wait'>{text}\
+                 <policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>{text}</error></iq>"
+            ));
+            assert_eq!(iq.failure().condition, "policy-violation", "{text}");
+        }
         let stream = "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
                       <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>Replaced</text></stream:error>";
         let Ok(Stanza::Error(failure)) = Stanza::read(stream.as_bytes()) else {
