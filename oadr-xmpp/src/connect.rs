@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -34,8 +35,9 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::{Config, Login};
 
-/// How often a server may have a password hashed: a second of work, and a hundred times the usual.
-const MOST_ITERATIONS: u32 = 1_000_000;
+/// How often a server may have a password hashed: as often as RFC 7677 wants at least, to a second of work,
+/// which is a hundred times the usual.
+const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
 /// A connection, whatever is between us and the server.
 pub(crate) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -216,8 +218,9 @@ where
                     has_proved = true;
                     Vec::new()
                 } else {
-                    if iterations(&challenge.data).is_none_or(|count| count > MOST_ITERATIONS) {
-                        return Err(failed("the server wants the password hashed too often").into());
+                    if !is_bearable(&challenge.data) {
+                        let why = "the server wants the password hashed too often, or too seldom";
+                        return Err(failed(why).into());
                     }
                     mechanism.response(&challenge.data).map_err(broken)?
                 };
@@ -244,13 +247,17 @@ fn is_proof(challenge: &[u8]) -> bool {
     challenge.starts_with(b"v=")
 }
 
-/// How often the password is to be hashed (RFC 5802: `i=`).
-fn iterations(challenge: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(challenge).ok()?;
-    text.split(',')
-        .find_map(|part| part.strip_prefix("i="))?
+/// Whether it is said once how often the password is to be hashed (RFC 5802: `i=`), and in bounds. Said
+/// twice, it would be the last that counts.
+fn is_bearable(challenge: &[u8]) -> bool {
+    let text = std::str::from_utf8(challenge).unwrap_or_default();
+    let mut counts = text.split(',').filter_map(|part| part.strip_prefix("i="));
+    let (Some(count), None) = (counts.next(), counts.next()) else {
+        return false;
+    };
+    count
         .parse()
-        .ok()
+        .is_ok_and(|count: u32| ITERATIONS.contains(&count))
 }
 
 /// tokio-xmpp has no name for EXTERNAL; what it sends is the same.
@@ -323,4 +330,34 @@ fn not_offered(mechanism: &str) -> ConnectError {
 
 pub(crate) fn failed(why: &str) -> io::Error {
     io::Error::other(why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last number counted for the hashing, and only the first one for us.
+    #[test]
+    fn rfc_7677_how_often_a_password_is_hashed_is_said_once_and_in_bounds() {
+        for challenge in [
+            "r=abc,s=c2FsdA==,i=4096",
+            "r=abc,s=c2FsdA==,i=1000000",
+            "r=i=1,s=c2FsdA==,i=10000,x=1",
+        ] {
+            assert!(is_bearable(challenge.as_bytes()), "{challenge}");
+        }
+        for challenge in [
+            "r=abc,s=c2FsdA==",
+            "r=abc,s=c2FsdA==,i=",
+            "r=abc,s=c2FsdA==,i=1",
+            "r=abc,s=c2FsdA==,i=4095",
+            "r=abc,s=c2FsdA==,i=1000001",
+            "r=abc,s=c2FsdA==,i=4096,i=4294967295",
+            "r=abc,s=c2FsdA==,i=4096,i=4096",
+            "i=4096,r=abc,s=c2FsdA==,i=5000",
+        ] {
+            assert!(!is_bearable(challenge.as_bytes()), "{challenge}");
+        }
+        assert!(!is_bearable(b"r=\xFF,s=c2FsdA==,i=4096"));
+    }
 }

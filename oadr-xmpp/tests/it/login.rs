@@ -195,7 +195,7 @@ async fn a_server_that_does_not_know_the_password_is_not_believed() {
         let endpoint = Endpoint::start(with_password(&server), host.clone());
         let mut wire = server.accept().await;
         let serve = tokio::spawn(async move {
-            scram::<Sha256, _>(&mut wire, 1, "other", in_success).await;
+            scram::<Sha256, _>(&mut wire, 4096, "other", in_success).await;
         });
         let why = down(&endpoint).await;
         assert!(
