@@ -28,7 +28,8 @@ pub struct Config {
     pub role: Role,
     /// How often the server is pinged (XEP-0199). Default: 60 s.
     pub ping_every: Duration,
-    /// How long connecting and logging in may take. Default: 10 s.
+    /// How long connecting and logging in may take. Each address of the server has a share of it. Default:
+    /// 10 s.
     pub connect_timeout: Duration,
     /// How long an answer may take, once the connection has taken the request; and for how long the
     /// connection may take nothing of what is written. A request may take twice as long in all, with what

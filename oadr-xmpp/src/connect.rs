@@ -33,6 +33,7 @@ use tokio_xmpp::xmlstream::{
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use crate::reach::reach;
 use crate::{Config, Login};
 
 /// How often a server may have a password hashed: as often as RFC 7677 wants at least, to a second of work,
@@ -69,8 +70,7 @@ type Stream<Io> = XmlStream<Io, XmppStreamElement>;
 /// Connects and logs in. What the server says next begins with the start tag of a new stream, once it has
 /// got one.
 pub(crate) async fn connect(config: &Config) -> Result<Connected, ConnectError> {
-    let (host, port) = &config.server;
-    let tcp = TcpStream::connect((host.as_str(), *port)).await?;
+    let tcp = reach(config).await?;
     // Without it each exchange waits for an acknowledgement that the other side delays.
     tcp.set_nodelay(true)?;
     let domain = config.jid.account().domain();

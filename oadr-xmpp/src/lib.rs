@@ -42,7 +42,8 @@
 //!
 //! # Sessions
 //!
-//! TCP without delay; STARTTLS wherever there is [`Config::tls`]; SASL EXTERNAL, or SCRAM with a server
+//! TCP without delay, to the first of the server's addresses that answers; STARTTLS wherever there is
+//! [`Config::tls`]; SASL EXTERNAL, or SCRAM with a server
 //! that proves that it knows the password; never a password as such. The JID that is bound is the one
 //! that was wanted. The server is pinged (XEP-0199) now and then, and when an answer does not come; if it
 //! is silent, or takes nothing any more, the session is given up. Attempts to come back get rarer up to
@@ -58,6 +59,7 @@ pub mod fuzzing;
 mod handler;
 mod keep;
 mod link;
+mod reach;
 mod requests;
 mod session;
 mod stanza;
