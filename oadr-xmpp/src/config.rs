@@ -20,7 +20,7 @@ pub struct Config {
     /// Host and port of the server. Default: the JID's domain, port 5222.
     pub server: (String, u16),
     /// TLS, asked for anew with each connection, so that certificates can change. STARTTLS is required;
-    /// `None` speaks plainly, to a server on this machine only.
+    /// `None` speaks plainly, to a server on this machine only: no connection is made to another.
     pub tls: Option<TlsSource>,
     /// How it logs in.
     pub login: Login,

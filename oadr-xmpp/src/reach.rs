@@ -12,14 +12,27 @@ use tokio::time::{Instant, timeout};
 
 use crate::Config;
 
-/// Connects to the server.
+/// Connects to the server; without TLS, to one on this machine only.
 pub(crate) async fn reach(config: &Config) -> io::Result<TcpStream> {
     let begun = Instant::now();
     let (host, port) = &config.server;
     // How long this may take is bounded outside.
-    let addresses: Vec<_> = lookup_host((host.as_str(), *port)).await?.collect();
+    let mut addresses: Vec<_> = lookup_host((host.as_str(), *port)).await?.collect();
+    if config.tls.is_none() {
+        addresses.retain(is_this_machine);
+        if addresses.is_empty() {
+            let why = format!(
+                "without TLS only a server on this machine is spoken to, and {host} is another"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+    }
     let left = config.connect_timeout.saturating_sub(begun.elapsed());
     first(addresses, left, TcpStream::connect).await
+}
+
+fn is_this_machine(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 /// The first that can be opened. Each has an equal share of the time that is left, and so has what comes
@@ -87,5 +100,15 @@ mod tests {
             std::future::pending::<io::Result<()>>()
         });
         assert!(none.await.is_err());
+    }
+
+    #[test]
+    fn this_machine_has_several_addresses() {
+        for address in addresses(&["127.0.0.7:1", "[::1]:1", "[::ffff:127.0.0.1]:1"]) {
+            assert!(is_this_machine(&address), "{address}");
+        }
+        for address in addresses(&["10.0.0.1:1", "0.0.0.0:1", "[2001:db8::1]:1"]) {
+            assert!(!is_this_machine(&address), "{address}");
+        }
     }
 }

@@ -342,6 +342,20 @@ async fn spec_5_6_tls_comes_before_anything_else() {
 }
 
 #[tokio::test]
+async fn without_tls_only_a_server_on_this_machine_is_spoken_to() {
+    let (server, host) = (Server::new().await, Host::new());
+    let mut config = server.config(Role::Ven);
+    // RFC 5737: an address that nobody has.
+    config.server = ("192.0.2.1".into(), 5222);
+    let endpoint = Endpoint::start(config, host);
+    let why = down(&endpoint).await;
+    assert!(
+        why.contains("without TLS") && why.contains("192.0.2.1"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
 async fn spec_5_6_without_tls_nothing_is_said() {
     let (server, host) = (Server::new().await, Host::new());
     let mut config = server.config(Role::Ven);
