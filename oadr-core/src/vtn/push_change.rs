@@ -41,8 +41,13 @@ pub enum PushChange {
         /// When to look again, if not only when something happens.
         not_before: Option<DateTime>,
     },
-    /// What failed and what was given up is tried at once: the VEN was heard of, or an operator wants
-    /// it.
+    /// What failed is tried at once: the VEN was heard of.
+    Hurried {
+        /// When.
+        at: DateTime,
+    },
+    /// What failed and what was given up is tried again: something arrived, the VEN was heard of, or an
+    /// operator wants it.
     Revived {
         /// When.
         at: DateTime,
@@ -102,6 +107,7 @@ pub(super) fn apply(state: &mut State, change: &PushChange) {
             link.tried.retain(|tried| !items.contains(&tried.item));
             link.failures = 0;
             link.last_failure = None;
+            link.hurried = None;
             for event_id in heard {
                 if let Some(delivery) = state.events.get_mut(event_id) {
                     delivery.progress = Progress::Listed;
@@ -110,6 +116,11 @@ pub(super) fn apply(state: &mut State, change: &PushChange) {
         }
         PushChange::Failed(failed) => link.failed(state, failed),
         PushChange::Looked { not_before } => link.not_before = *not_before,
+        PushChange::Hurried { at } => {
+            link.revive(state, &[], *at);
+            link.hurried = Some(*at);
+            link.not_before = None;
+        }
         PushChange::Revived {
             at,
             letters,
@@ -147,6 +158,7 @@ pub(super) fn registered(state: &mut State, pushes_from: Option<DateTime>, has_m
         link.not_before = Some(from);
         link.failures = 0;
         link.last_failure = None;
+        link.hurried = None;
         link.polls_since = None;
     }
 }

@@ -59,7 +59,13 @@ pub(super) fn failed(
     let (pause, again_in) = if is_about_message(failure.fault) {
         (FIRST_PAUSE, pause(most, &mut random))
     } else {
-        let failures = link.failures.saturating_add(1);
+        // The VEN was heard of while this was under way: it may have come back too late for it.
+        let is_back = link.hurried.is_some_and(|at| sent.at < at) && is_away(&failure);
+        let failures = if is_back {
+            1
+        } else {
+            link.failures.saturating_add(1)
+        };
         (pause(failures, &mut random), TimeDelta::zero())
     };
     let wanted = failure.retry_after.unwrap_or_default();
@@ -98,13 +104,30 @@ pub(super) fn is_about_message(fault: PushFault) -> bool {
     }
 }
 
+/// Whether it may be that the VEN was not there, and is once it is heard of. Where it was there, and wants
+/// to be left alone or does not want this message, it is no news that it says something.
+pub(super) fn is_away(failure: &PushFailure) -> bool {
+    failure.retry_after.is_none()
+        && match failure.fault {
+            PushFault::Unreachable
+            | PushFault::Offline
+            | PushFault::TimedOut
+            | PushFault::Untrusted
+            | PushFault::Redirected
+            | PushFault::NotRegistered => true,
+            // An address is what it was.
+            PushFault::AddressRefused
+            | PushFault::Busy
+            | PushFault::Refused
+            | PushFault::Broken
+            | PushFault::Unreadable => false,
+        }
+}
+
 /// How long to wait after so many failures: a tenth more or less, so that many VENs that went together do
 /// not come back together.
 fn pause(failures: u32, random: &mut Random) -> TimeDelta {
-    // Six doublings of the first pause are past the longest.
-    let factor = 1_i32 << failures.saturating_sub(1).min(6);
-    let pause = FIRST_PAUSE.checked_mul(factor).unwrap_or(LONGEST_PAUSE);
-    let pause = pause.min(LONGEST_PAUSE);
+    let pause = pause_about(failures);
     let tenth = pause.checked_div(10).unwrap_or_default();
     let spread = u64::try_from(tenth.num_milliseconds()).unwrap_or(0);
     let more = random.up_to(spread.saturating_mul(2));
@@ -112,6 +135,14 @@ fn pause(failures: u32, random: &mut Random) -> TimeDelta {
     let least = pause.checked_sub(&tenth);
     let sum = least.and_then(|least| least.checked_add(&more));
     sum.unwrap_or(LONGEST_PAUSE)
+}
+
+/// Without that tenth.
+pub(super) fn pause_about(failures: u32) -> TimeDelta {
+    // Six doublings of the first pause are past the longest.
+    let factor = 1_i32 << failures.saturating_sub(1).min(6);
+    let pause = FIRST_PAUSE.checked_mul(factor).unwrap_or(LONGEST_PAUSE);
+    pause.min(LONGEST_PAUSE)
 }
 
 fn event_id(item: &PushItem) -> Option<&EventId> {

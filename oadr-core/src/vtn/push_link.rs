@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::Progress;
+use super::delivery::{Progress, later};
 use super::poll::Turn;
+use super::push_failure::{is_away, pause_about};
 use super::state::{Outgoing, State, Task};
 use super::{DeadLetter, PushFailure, PushId, PushItem, PushStatus, ReportProgress};
 use crate::payload::MessageKind;
@@ -32,6 +33,9 @@ pub(super) struct Link {
     /// Failures in a row.
     pub(super) failures: u32,
     pub(super) last_failure: Option<PushFailure>,
+    /// When what failed was last tried at once because the VEN was heard of; not since something arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hurried: Option<DateTime>,
     /// What failed and is tried again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tried: Vec<Tried>,
@@ -138,6 +142,19 @@ impl Link {
     /// Since when this is tried, and how often it was.
     pub(super) fn tried(&self, item: &PushItem) -> Option<&Tried> {
         self.tried.iter().find(|tried| tried.item == *item)
+    }
+
+    /// Whether what failed is tried at once when the VEN is heard of, and not after the pause: where it may
+    /// have been away, and once in so much time as a pause takes by now. One that speaks all the time and
+    /// cannot be reached is tried twice as often as one that does not, and not every time. What is under
+    /// way may come too early for it, so that counts like a pause.
+    pub(super) fn can_be_hurried(&self, now: DateTime) -> bool {
+        let waits = self.under_way.is_some() || self.not_before.is_some_and(|at| now < at);
+        let pause = pause_about(self.failures);
+        waits
+            && self.failures > 0
+            && self.last_failure.as_ref().is_some_and(is_away)
+            && self.hurried.is_none_or(|at| later(at, pause) <= now)
     }
 
     /// The order in which what is due is pushed. A VEN that is just away gets the most pressing first. But

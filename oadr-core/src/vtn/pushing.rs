@@ -127,10 +127,7 @@ fn arrived(case: &Case<'_>, sent: &UnderWay) -> Decision<Vtn> {
     let mut draft = case.draft();
     draft.change(Change::Push(PushChange::Arrived { heard }));
     // What was given up because the VEN could not be reached: it can.
-    let hold = draft.state.link.as_ref().and_then(|link| link.not_before);
-    revive(&mut draft, case.env.now, hold, |fault| {
-        !is_about_message(fault)
-    });
+    revive(&mut draft, case.env.now, |fault| !is_about_message(fault));
     draft.decide(Reply::Empty)
 }
 
@@ -150,37 +147,39 @@ pub(super) fn followed(
     }
 }
 
-/// The VEN said something: what could not be pushed is tried at once. A poll does not show that it can be
-/// reached.
+/// The VEN said something: what was given up is tried again, and if it seemed to be away, all that failed,
+/// at once. The failures count on until something arrives: that it speaks does not show that it can be
+/// reached, and a poll shows nothing.
 pub(super) fn heard(
     case: &Case<'_>,
     peer: &Peer,
     message: &Message,
     decision: Decision<Vtn>,
 ) -> Decision<Vtn> {
+    let now = case.env.now;
     // Its address is what it was: nothing is known that would make that allowed.
     let lives_again = |fault| fault != PushFault::AddressRefused;
-    let is_well = |link: &Link| {
+    let is_news = |link: &Link| {
         let mut faults = link.letters.iter().map(|letter| letter.failure.fault);
-        link.failures == 0 && !faults.any(lives_again)
+        faults.any(lives_again) || link.can_be_hurried(now)
     };
-    if case.state().link.as_deref().is_none_or(is_well)
+    let link = case.state().link.as_deref();
+    if !link.is_some_and(is_news)
         || matches!(message, Message::Poll(_))
         || admit(case, peer, message).is_err()
     {
         return decision;
     }
     let (mut draft, reply) = Draft::resume(case.at, decision);
-    if draft
-        .state
-        .link
-        .as_deref()
-        .is_some_and(|link| !is_well(link))
-    {
+    let link = draft.state.link.as_deref().filter(|link| is_news(link));
+    if let Some(is_hurried) = link.map(|link| link.can_be_hurried(now)) {
         if draft.changes().is_empty() {
             draft = case.draft();
         }
-        revive(&mut draft, case.env.now, None, lives_again);
+        revive(&mut draft, now, lives_again);
+        if is_hurried {
+            draft.change(Change::Push(PushChange::Hurried { at: now }));
+        }
     }
     draft.decide(reply)
 }
@@ -243,26 +242,22 @@ pub(super) fn retry(
     Ok(draft.decide(Reply::Empty))
 }
 
-/// What failed is tried again, and what was given up for such a reason.
-fn revive(
-    draft: &mut Draft<Vtn>,
-    at: DateTime,
-    not_before: Option<DateTime>,
-    lives_again: impl Fn(PushFault) -> bool,
-) {
+/// What was given up for such a reason is tried again, once something is.
+fn revive(draft: &mut Draft<Vtn>, at: DateTime, lives_again: impl Fn(PushFault) -> bool) {
     let Some(link) = draft.state.link.as_deref() else {
         return;
     };
     let letters = link.letters.iter();
     let letters = letters.filter(|letter| lives_again(letter.failure.fault));
     let letters: Vec<u64> = letters.map(|letter| letter.id).collect();
-    if letters.is_empty() && link.failures == 0 {
+    if letters.is_empty() {
         return;
     }
-    draft.change(Change::Push(PushChange::Revived {
+    let change = PushChange::Revived {
         at,
         letters,
-        failures: 0,
-        not_before,
-    }));
+        failures: link.failures,
+        not_before: link.not_before,
+    };
+    draft.change(Change::Push(change));
 }

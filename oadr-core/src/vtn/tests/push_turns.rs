@@ -145,3 +145,89 @@ fn what_is_under_way_when_the_ven_is_heard_of_is_not_sent_twice() {
         );
     }
 }
+
+#[test]
+fn section_4_2_a_ven_that_speaks_is_left_alone_all_the_same_if_it_wants_to_be() {
+    let wants = PushFailure {
+        retry_after: Some(TimeDelta::minutes(10)),
+        ..failure(PushFault::Busy)
+    };
+    let often = PushFailure {
+        retry_after: wants.retry_after,
+        ..failure(PushFault::Unreachable)
+    };
+    let others = [PushFault::Busy, PushFault::Broken, PushFault::Refused];
+    let others = others.into_iter().map(failure);
+    for failure in [wants, often].into_iter().chain(others) {
+        let mut rig = Rig::pushed_to();
+        rig.announce("e1", draft_at(60 * 48));
+        let push = rig.push();
+        let push = rig.keeps_failing(push, failure.fault, 8);
+        rig.ends(&push, PushOutcome::Failed(failure));
+        let comes_again = |rig: &Rig| {
+            let mut rig = rig.clone();
+            rig.next_push().map(|_| rig.now)
+        };
+        let expected = comes_again(&rig);
+        assert!(expected.unwrap() - rig.now > TimeDelta::seconds(50));
+        for _ in 0..5 {
+            rig.advance(1);
+            rig.offer(offers());
+            assert_eq!(rig.wake(), None);
+            assert_eq!(comes_again(&rig), expected);
+        }
+        let again = rig.next_push().unwrap();
+        assert_eq!(kind(&again), MessageKind::DistributeEvent);
+        assert_eq!(rig.push_status().failures, 9);
+    }
+}
+
+#[test]
+fn section_4_3_a_ven_that_speaks_and_cannot_be_reached_is_not_tried_every_time() {
+    for takes in [0, 9] {
+        let mut rig = Rig::pushed_to();
+        rig.announce("e1", draft_at(60 * 48));
+        let mut push = rig.wake();
+        let mut ends = rig.now + TimeDelta::seconds(takes);
+        let mut tries = 0;
+        // It posts readings all the time, from behind something that lets nobody in.
+        for second in 1..=1_200 {
+            rig.advance(1);
+            if let Some(sent) = push.as_ref().filter(|_| ends <= rig.now) {
+                tries += 1;
+                push = rig.ends(&sent.clone(), failed(PushFault::Unreachable));
+            }
+            if second % 10 == 0 {
+                rig.offer(offers());
+            }
+            if push.is_none() {
+                push = rig.wake();
+                ends = rig.now + TimeDelta::seconds(takes);
+            }
+        }
+        // Two a minute, and not six: one that is heard of is worth a try, and then the pause counts.
+        assert!((20..=48).contains(&tries), "{tries}");
+        assert_eq!(rig.push_status().failures, tries);
+        // One that arrives makes up for all.
+        let push = push.or_else(|| rig.next_push()).unwrap();
+        assert_eq!(rig.arrives(&push), None);
+        assert_eq!(rig.push_status().failures, 0);
+    }
+}
+
+#[test]
+fn a_ven_that_is_heard_of_is_tried_at_once_with_every_outage() {
+    let mut rig = Rig::pushed_to();
+    for n in 0..3 {
+        let event_id = format!("e{n}");
+        rig.announce(&event_id, draft_at(60 * 48));
+        let push = rig.push();
+        let push = rig.keeps_failing(push, PushFault::TimedOut, 8);
+        rig.ends(&push, failed(PushFault::TimedOut));
+        rig.advance(1);
+        rig.offer(offers());
+        let push = rig.push();
+        assert_eq!(rig.arrives(&push), None);
+        assert_eq!(rig.answer(&event_id, 0, OptType::OptIn), 200);
+    }
+}
