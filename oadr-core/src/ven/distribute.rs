@@ -37,34 +37,34 @@ pub(super) fn ask(turn: &mut Turn<'_>) {
 
 /// A list came, as the answer to a poll or to a request: it holds all events there are (rule 50).
 pub(super) fn distributed(turn: &mut Turn<'_>, message: &DistributeEvent) -> Result<(), Question> {
-    let absence = if turn.state().link.crossed {
-        Absence::Doubtful
+    let origin = if turn.state().link.crossed {
+        Origin::CrossedAnswer
     } else {
-        Absence::Certain
+        Origin::Answer
     };
-    listed(turn, message, absence)
+    listed(turn, message, origin)
 }
 
 /// A list was pushed.
 pub(super) fn pushed(turn: &mut Turn<'_>, message: &DistributeEvent) -> Result<(), Question> {
-    listed(turn, message, Absence::Doubtful)
+    listed(turn, message, Origin::Push)
 }
 
-/// What it means that a known event is not in a list.
+/// What can be made of a list: pushes and answers travel beside each other, and which was made first
+/// nobody can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Absence {
-    /// It is cancelled (rule 61).
-    Certain,
-    /// It is, unless it became known lately: pushes and answers travel beside each other, and the list
-    /// may have been made before the event. The VTN is asked.
-    Doubtful,
+enum Origin {
+    /// Nothing else came since it was asked for: a known event that is not in it is cancelled (rule 61).
+    Answer,
+    /// It was pushed. A known event that is not in it is cancelled, unless it became known lately: the
+    /// list may have been made before the event. The VTN is asked.
+    Push,
+    /// It was asked for, and another one was pushed since. The same is true of it; and a new event in it
+    /// may be one that was cancelled since, of which nothing is remembered: that is asked, too.
+    CrossedAnswer,
 }
 
-fn listed(
-    turn: &mut Turn<'_>,
-    message: &DistributeEvent,
-    absence: Absence,
-) -> Result<(), Question> {
+fn listed(turn: &mut Turn<'_>, message: &DistributeEvent, origin: Origin) -> Result<(), Question> {
     let Some(registered) = turn.registered().cloned() else {
         return Ok(());
     };
@@ -79,6 +79,10 @@ fn listed(
     }
     let mut responses = Vec::new();
     for event in &message.events {
+        if origin == Origin::CrossedAnswer && is_new(turn, event) {
+            ask(turn);
+            continue;
+        }
         let stance = received(turn, &ven_id, &message.request_id, event)?;
         // `always` means each time it comes, `never` never (rules 12, 62).
         match event.response_required {
@@ -88,7 +92,7 @@ fn listed(
             ResponseRequired::Never => {}
         }
     }
-    take_away(turn, message, absence);
+    take_away(turn, message, origin);
     overtake(turn, &responses);
     if !responses.is_empty() {
         // With event responses the root has no requestID (rule 42).
@@ -163,6 +167,13 @@ fn received(
         known => accept(turn, ven_id, request_id, event, known)?,
     };
     Ok(stance)
+}
+
+/// Whether an event is to be had that is not known (rule 56).
+fn is_new(turn: &Turn<'_>, event: &Event) -> bool {
+    let descriptor = &event.ei_event.descriptor;
+    descriptor.event_status != EventStatus::Cancelled
+        && !turn.state().events.contains_key(&descriptor.event_id)
 }
 
 /// Whether a version is one that was overtaken (rule 58).
@@ -368,7 +379,7 @@ fn overtake(turn: &mut Turn<'_>, responses: &[EventResponse]) {
 
 /// Known events that the list does not have are cancelled (rule 61), unless their time was over
 /// anyway: then they run out if they started late, and are forgotten.
-fn take_away(turn: &mut Turn<'_>, message: &DistributeEvent, absence: Absence) {
+fn take_away(turn: &mut Turn<'_>, message: &DistributeEvent, origin: Origin) {
     let listed = |id: &EventId| {
         let mut events = message.events.iter();
         events.any(|event| event.ei_event.descriptor.event_id == *id)
@@ -382,9 +393,12 @@ fn take_away(turn: &mut Turn<'_>, message: &DistributeEvent, absence: Absence) {
                 event_id: event.event_id().clone(),
             });
         } else if !is_over(event::end(&event.event, event.event.active_period.0.start)) {
-            match absence {
-                Absence::Doubtful if turn.now < schedule::later(event.since, LATELY) => ask(turn),
-                Absence::Certain | Absence::Doubtful => cancel(turn, &event, None),
+            let is_young = turn.now < schedule::later(event.since, LATELY);
+            match origin {
+                Origin::Push | Origin::CrossedAnswer if is_young => ask(turn),
+                Origin::Answer | Origin::Push | Origin::CrossedAnswer => {
+                    cancel(turn, &event, None);
+                }
             }
         }
     }

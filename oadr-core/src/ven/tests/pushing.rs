@@ -332,6 +332,55 @@ fn a_list_that_may_be_older_than_an_event_does_not_cancel_it() {
 }
 
 #[test]
+fn rule_60_a_list_that_may_be_older_than_a_cancellation_does_not_bring_the_event_back() {
+    let e1 = || in_an_hour("e1");
+    // The VTN made a list for this, and then the cancellation, which came sooner.
+    for known in [true, false] {
+        for event in [always(e1()), never(e1())] {
+            let mut bench = pushed_to();
+            if known {
+                bench.push(list(vec![event.clone()]));
+                bench.drain();
+            }
+            bench.command(&Command::RequestEvents).unwrap();
+            bench.take_effects();
+            let mut gone = event.clone();
+            gone.ei_event = cancelled(gone.ei_event);
+            gone.ei_event.descriptor.modification_number = 1;
+            bench.push(list(vec![gone.clone()]));
+            let new = never(in_an_hour("e2"));
+            bench.reply(list(vec![event, new.clone()]));
+            // What else is new may be just as old: the VTN is asked again, and what it says now is certain.
+            assert_eq!(bench.state().events().count(), 0);
+            if bench.sent() == MessageKind::CreatedEvent {
+                bench.reply(ok());
+            }
+            assert_eq!(bench.sent(), MessageKind::RequestEvent);
+            bench.reply(list(vec![gone, new]));
+            bench.drain();
+            assert_eq!(bench.under_way(), None);
+            let told = words(&bench.take_effects());
+            let e1 = ["event cancelled e1/1 implied=false"];
+            assert_eq!(told[..told.len() - 1], e1[..usize::from(known)]);
+            assert_eq!(told.last().unwrap(), "received e2/0");
+        }
+    }
+
+    // The other way round the list comes first, and the cancellation means what it knows of.
+    let mut bench = pushed_to();
+    bench.command(&Command::RequestEvents).unwrap();
+    bench.reply(list(vec![never(e1())]));
+    let mut gone = cancelled(e1());
+    gone.descriptor.modification_number = 1;
+    bench.push(list(vec![never(gone)]));
+    assert_eq!(bench.next.send, None);
+    assert_eq!(
+        words(&bench.take_effects()),
+        ["received e1/0", "event cancelled e1/1 implied=false"]
+    );
+}
+
+#[test]
 fn rule_407_the_end_of_the_registration_may_be_pushed_again_and_while_a_request_is_under_way() {
     for kind in [MessageKind::CreatedEvent, MessageKind::UpdateReport] {
         let mut bench = Bench::registered_with(Context {
