@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 use oadr_core::codec::{Decoded, encode};
-use oadr_core::payload::Message;
+use oadr_core::payload::{Message, MessageKind};
 use oadr_core::value::ServiceName;
 use oadr_core::ven::Failure;
 use oadr_core::{BareJid, Jid, Peer};
@@ -21,6 +21,7 @@ use oadr_xmpp::{
 };
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::LinkStatus;
@@ -119,25 +120,7 @@ impl XmppLink {
         message: &Message,
     ) -> Result<Option<Decoded>, Failure> {
         let request = message.kind();
-        let mut found = self.found.clone();
-        let jid = async {
-            let up = found.wait_for(|found| found.is_up).await.ok()?;
-            Some(up.service(service).cloned())
-        };
-        let jid = match tokio::time::timeout(PATIENCE, jid).await {
-            Ok(Some(Some(jid))) => jid,
-            Ok(Some(None)) => {
-                tracing::warn!(
-                    %request,
-                    "not sent: nobody says what the JID of the VTN's {service} is"
-                );
-                return Err(Failure::Unreachable);
-            }
-            Ok(None) | Err(_) => {
-                tracing::warn!(%request, "not sent: there is no XMPP session with the VTN");
-                return Err(Failure::Unreachable);
-            }
-        };
+        let jid = where_is(self.found.clone(), service, request).await?;
         match self.endpoint.send(&jid, message).await {
             Ok(answer) => Ok(answer.reply),
             Err(error) => {
@@ -169,6 +152,31 @@ impl fmt::Debug for XmppLink {
             .field("found", &*self.found.borrow())
             .finish_non_exhaustive()
     }
+}
+
+/// Where a service of the VTN is, once there is a session and the VTN has been found.
+///
+/// # Errors
+/// There is no session, or the VTN has not been found in it: that may come. Or it has been found, and this
+/// service is not there: nothing else may wait for that.
+async fn where_is(
+    mut found: watch::Receiver<Found>,
+    service: ServiceName,
+    request: MessageKind,
+) -> Result<Jid, Failure> {
+    let found = timeout(PATIENCE, found.wait_for(|found| found.is_up)).await;
+    let Ok(Ok(found)) = found else {
+        tracing::warn!(%request, "not sent: there is no XMPP session with the VTN");
+        return Err(Failure::Unreachable);
+    };
+    let Some(jid) = found.service(service) else {
+        tracing::warn!(
+            %request,
+            "not sent: the domain does not tell where the VTN's {service} is (--xmpp-vtn-jid names it)"
+        );
+        return Err(Failure::Refused);
+    };
+    Ok(jid.clone())
 }
 
 /// All services under one JID. There is none for polls (rule 507).
@@ -440,6 +448,25 @@ mod tests {
             Some(&jid("opt@vtn.example/two"))
         );
         assert_eq!(found.service(ServiceName::EiReport), None);
+    }
+
+    /// What was for it stood before all else that the VEN owed, for ever.
+    #[tokio::test(start_paused = true)]
+    async fn spec_5_3_a_service_that_discovery_does_not_list_is_not_waited_for() {
+        let (tell, found) = watch::channel(Found {
+            services: vec![(ServiceName::EiEvent, jid("vtn@vtn.example/one"))],
+            is_up: false,
+        });
+        let ask = |service| where_is(found.clone(), service, MessageKind::CreateOpt);
+        for service in [ServiceName::EiEvent, ServiceName::EiOpt] {
+            assert_eq!(ask(service).await, Err(Failure::Unreachable), "{service}");
+        }
+        tell.send_modify(|found| found.is_up = true);
+        assert_eq!(ask(ServiceName::EiOpt).await, Err(Failure::Refused));
+        assert_eq!(
+            ask(ServiceName::EiEvent).await,
+            Ok(jid("vtn@vtn.example/one"))
+        );
     }
 
     #[test]
