@@ -146,6 +146,14 @@ impl XmppLink {
     }
 }
 
+/// Whoever looks for the VTN holds the session, too: without this, that would outlive a host that ends
+/// without closing.
+impl Drop for XmppLink {
+    fn drop(&mut self) {
+        self.finding.abort();
+    }
+}
+
 impl fmt::Debug for XmppLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("XmppLink")
@@ -421,6 +429,7 @@ fn refused(condition: &str, kind: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ven::link::pushes::Pushes;
 
     fn jid(text: &str) -> Jid {
         text.parse().unwrap()
@@ -480,6 +489,32 @@ mod tests {
                 .all(|(name, _)| *name != ServiceName::OadrPoll)
         );
         assert!(all_at(None).is_empty());
+    }
+
+    /// It stayed logged in when the host had panicked.
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_is_dropped_leaves_no_session() {
+        let account = Account::new(jid("house@vtn.example/oadr")).server("127.0.0.1", 1);
+        let (pushes, _to_do) = Pushes::new();
+        let reception = Reception {
+            pushes,
+            seal: None,
+            ration: Arc::default(),
+            span: tracing::Span::none(),
+        };
+        let link = XmppLink::start(
+            "vtn.example",
+            &account,
+            Login::Certificate,
+            None,
+            Arc::new(reception),
+            watch::channel(LinkStatus::Polling).0,
+            Arc::default(),
+        );
+        let mut session = link.endpoint.status();
+        drop(link);
+        let closed = session.wait_for(|status| *status == Status::Closed);
+        assert!(timeout(Duration::from_secs(600), closed).await.is_ok());
     }
 
     #[test]
