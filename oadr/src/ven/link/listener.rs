@@ -28,6 +28,14 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The most connections, together: there is one client, and whoever else comes is refused in the handshake.
 const MOST_CONNECTIONS: u32 = 64;
 
+/// The most of one host: a VTN has one push under way, and nobody takes the places of all.
+const MOST_OF_ONE: u32 = 8;
+
+/// How long a handshake may take, a request's header, and how long a connection may be silent.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+const HEADER: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// For long messages, together, in bytes.
 const MOST_MEMORY: usize = 16 << 20;
 
@@ -74,6 +82,23 @@ impl Place {
     }
 }
 
+impl Place {
+    /// How a VEN's server treats its connections.
+    fn bounds(&self) -> ServerConfig {
+        let mut config = ServerConfig::default();
+        config.prefix = self.url.prefix().clone();
+        config.serves_polls = false;
+        config.max_connections = MOST_CONNECTIONS;
+        config.max_connections_per_peer = MOST_OF_ONE;
+        config.max_body_memory = MOST_MEMORY;
+        config.handshake_timeout = HANDSHAKE;
+        config.header_timeout = HEADER;
+        config.idle_timeout = SILENCE;
+        config.shutdown_limit = LAST_REPLIES;
+        config
+    }
+}
+
 impl Listening {
     /// Begins to listen.
     ///
@@ -88,13 +113,7 @@ impl Listening {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let mut config = ServerConfig::default();
-        config.prefix = place.url.prefix().clone();
-        config.serves_polls = false;
-        config.max_connections = MOST_CONNECTIONS;
-        config.max_body_memory = MOST_MEMORY;
-        config.shutdown_limit = LAST_REPLIES;
-        let server = Server::new(PushHandler(reception), config);
+        let server = Server::new(PushHandler(reception), place.bounds());
         let (url, is_tls) = (place.url.root(), tls.is_some());
         tracing::info!(%address, %url, tls = is_tls, "listening for what the VTN pushes");
         let accepting = tokio::spawn({
@@ -195,5 +214,21 @@ impl fmt::Display for From {
             Some(address) => address.fmt(f),
             None => f.write_str("somewhere"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_host_does_not_take_all_places() {
+        let place = Place {
+            address: "127.0.0.1:0".parse().unwrap(),
+            url: "http://127.0.0.1:8080/house".parse().unwrap(),
+        };
+        let bounds = place.bounds();
+        assert!(bounds.max_connections_per_peer <= bounds.max_connections / 8);
+        assert_eq!(&bounds.prefix, place.url.prefix());
     }
 }
