@@ -1,4 +1,4 @@
-//! A VTN in memory over HTTP: `cargo run -p oadr-http --example vtn [ADDRESS]`, on 127.0.0.1:8080 if
+//! A VTN in memory over HTTP: `cargo run -p oadr-http --example http_vtn [ADDRESS]`, on 127.0.0.1:8080 if
 //! nothing is said. It prints what happens to its VENs.
 //!
 //! Any VEN may register and nothing proves who it is: keep it on loopback.

@@ -1,4 +1,4 @@
-//! A VEN in memory over XMPP: `cargo run -p oadr-xmpp --example ven` says which arguments it wants. It
+//! A VEN in memory over XMPP: `cargo run -p oadr-xmpp --example xmpp_ven` says which arguments it wants. It
 //! finds its VTN by discovery, takes part in every event, and prints what happens.
 
 mod account;

@@ -1,4 +1,4 @@
-//! A VTN in memory over XMPP: `cargo run -p oadr-xmpp --example vtn` says which arguments it wants. It
+//! A VTN in memory over XMPP: `cargo run -p oadr-xmpp --example xmpp_vtn` says which arguments it wants. It
 //! prints what happens to its VENs.
 //!
 //! Whoever the XMPP server lets write to it may register.
