@@ -185,13 +185,14 @@ fn refusal(message: &Message, ven_id: Option<VenId>) -> Message {
     }
 }
 
-/// The process began, or there is a connection again: the VEN asks for what it missed, which tells the
-/// VTN that it is back. What is pushed meanwhile is none the worse for it.
+/// The process began, there is a connection again, nothing was exchanged for long, or reports do not get
+/// through: the VEN asks for what it may have missed, which tells the VTN that it is there. What is pushed
+/// meanwhile is none the worse for it.
 pub(super) fn resynchronise(turn: &mut Turn<'_>) {
     if turn.registered().is_none() || Contact::of(turn.context).is_pull() {
         return;
     }
-    // One that the VTN will not digest is not repeated before another hour is over.
+    // If the VTN will not digest that, silence is no reason to ask again before another hour is over.
     put_off(turn);
     if turn.context.report_only {
         // There is nothing else to ask for.

@@ -6,8 +6,8 @@ use super::decide::Turn;
 use super::registration::{self, Outcome};
 use super::state::Query;
 use super::{
-    Change, Effect, Failure, Owed, Question, Request, correction, distribute, opt, poll, report,
-    report_data, report_pending,
+    Change, Effect, Failure, Owed, Question, Request, correction, distribute, opt, poll, pushed,
+    report, report_data, report_pending,
 };
 use crate::payload::{
     CreatedEvent, EiCreatedEvent, EventResponse, EventResponses, Message, ResponseCode,
@@ -17,6 +17,10 @@ use crate::value::ReportRequestId;
 /// How often a VTN may refuse the same message before it is dropped: one that it cannot digest must
 /// not keep everything after it from being said.
 const MOST_REFUSALS: u32 = 5;
+
+/// After so many failures in a row of a report, when the waits are about as long as those between polls,
+/// a VEN that does not poll asks for something else, to see whether that gets through.
+const DOUBTED_AFTER: u32 = 4;
 
 /// A request was answered.
 pub(super) fn taken(
@@ -55,7 +59,7 @@ pub(super) fn failed(turn: &mut Turn<'_>, request: Request, failure: Failure) {
         Failure::Busy { retry_after } => retry_after,
         Failure::Unreachable | Failure::Refused | Failure::Broken => None,
     };
-    let line_was_well = turn.state().link.failures == 0;
+    let failures = turn.state().link.failures;
     poll::back_off(turn, retry_after);
     let rejected = match failure {
         Failure::Unreachable | Failure::Busy { .. } => false,
@@ -65,7 +69,10 @@ pub(super) fn failed(turn: &mut Turn<'_>, request: Request, failure: Failure) {
         // A VTN without a mind for queries may still register.
         Request::Query if rejected => turn.change(Change::Queried { known: None }),
         Request::Owed if rejected => reject(turn),
-        Request::Report if rejected && line_was_well => report_data::failed(turn),
+        // Other things got through.
+        Request::Report if rejected && failures == 0 => report_data::failed(turn),
+        // To a VEN that polls, polls show whether they do.
+        Request::Report if rejected && failures >= DOUBTED_AFTER => pushed::resynchronise(turn),
         Request::Query
         | Request::Owed
         | Request::Register
@@ -82,7 +89,16 @@ fn reject(turn: &mut Turn<'_>) {
         turn.change(Change::Refused { refusals });
     } else {
         let owed = turn.state().owed.front().cloned();
+        let link = &turn.state().link;
+        let (failures, not_before) = (link.failures, link.not_before);
         turn.change(Change::Settled);
+        // That it is dropped does not make the line a good one.
+        if let Some(not_before) = not_before {
+            turn.change(Change::Failed {
+                failures,
+                not_before,
+            });
+        }
         registration::left(turn);
         if let Some(owed) = &owed {
             opt::dropped(turn, owed);

@@ -2,17 +2,36 @@
 
 use super::bench::*;
 use super::offers::*;
-use crate::payload::{MessageKind, ResponseCode};
+use super::pushing::listening;
+use crate::payload::{Message, MessageKind, ReportRequest, ResponseCode};
 use crate::value::Duration;
-use crate::ven::{Command, Effect, Failure, Input, Window};
+use crate::ven::{Command, Context, Effect, Failure, Input, Window};
 
 /// Asked for each minute's energy from 60 seconds after noon on, for ever.
 fn reporting() -> Bench {
     let mut bench = offering(vec![usage(), status()]);
-    let request = during(each_minute("a"), noon() + minutes(1), Duration::ZERO);
-    assert_eq!(ask(&mut bench, vec![request]).0, 200);
+    assert_eq!(ask(&mut bench, vec![energy()]).0, 200);
     bench.take_effects();
     bench
+}
+
+fn energy() -> ReportRequest {
+    during(each_minute("a"), noon() + minutes(1), Duration::ZERO)
+}
+
+/// The same of a VEN that is pushed to, with and without events.
+fn reporting_by_push() -> [Bench; 2] {
+    [false, true].map(|report_only| {
+        let mut bench = Bench::registered_with(Context {
+            reports: vec![usage(), status()],
+            report_only,
+            ..listening()
+        });
+        bench.meter = Box::new(seconds);
+        bench.push(create(vec![energy()]));
+        bench.take_effects();
+        bench
+    })
 }
 
 /// Waits until a report is sent; the polls before it are acknowledged.
@@ -22,9 +41,20 @@ fn wait_for_report(bench: &mut Bench) -> String {
             Some(_) if bench.sent() == MessageKind::UpdateReport => {
                 return brief(report(bench.message()));
             }
-            Some(_) => bench.reply(ok()),
+            Some(_) => acknowledge(bench),
             None => bench.wait(),
         }
+    }
+}
+
+/// What is no report is answered.
+fn acknowledge(bench: &mut Bench) {
+    match bench.next.send.as_ref().map(|send| &*send.message) {
+        Some(Message::RequestEvent(_)) => bench.reply(list(Vec::new())),
+        Some(Message::CreatePartyRegistration(_)) => {
+            bench.reply(created(Some(("ven-1", "reg-1"))));
+        }
+        _ => bench.reply(ok()),
     }
 }
 
@@ -46,25 +76,30 @@ fn nothing_is_missing_and_nothing_is_twice_after_any_outage() {
         Failure::Broken,
         Failure::Refused,
     ] {
-        let mut bench = reporting();
-        let before = serde_json::to_string(bench.state()).unwrap().len();
-        fail_until(&mut bench, 3_600, failure);
-        // Nothing is stored meanwhile.
-        let after = serde_json::to_string(bench.state()).unwrap().len();
-        assert!(after < before + 300, "{before} {after}");
-        let usage = "usage".parse().unwrap();
-        let energy = "energy".parse().unwrap();
-        let needed = bench.state().needed_since(&usage, &energy);
-        assert_eq!(needed, Some(noon() + minutes(1)));
-        let sent = reports_until(&mut bench, 3_720);
-        let sent: Vec<&str> = sent
-            .iter()
-            .flat_map(|(_, report)| report.strip_prefix("a: ").unwrap().split(" | "))
-            .collect();
-        let expected: Vec<String> = (1..=61)
-            .map(|n| format!("+{0} PT1M energy={0}", n * 60))
-            .collect();
-        assert_eq!(sent, expected, "{failure:?}");
+        let benches = reporting_by_push().into_iter().chain([reporting()]);
+        for mut bench in benches {
+            let before = serde_json::to_string(bench.state()).unwrap().len();
+            fail_until(&mut bench, 3_600, failure);
+            // Nothing is stored meanwhile.
+            let after = serde_json::to_string(bench.state()).unwrap().len();
+            assert!(after < before + 500, "{before} {after}");
+            let usage = "usage".parse().unwrap();
+            let energy = "energy".parse().unwrap();
+            let needed = bench.state().needed_since(&usage, &energy);
+            assert_eq!(needed, Some(noon() + minutes(1)));
+            while bench.next.send.is_some() && bench.sent() != MessageKind::UpdateReport {
+                acknowledge(&mut bench);
+            }
+            let sent = reports_until(&mut bench, 3_720);
+            let sent: Vec<&str> = sent
+                .iter()
+                .flat_map(|(_, report)| report.strip_prefix("a: ").unwrap().split(" | "))
+                .collect();
+            let expected: Vec<String> = (1..=61)
+                .map(|n| format!("+{0} PT1M energy={0}", n * 60))
+                .collect();
+            assert_eq!(sent, expected, "{failure:?}");
+        }
     }
 }
 
@@ -190,15 +225,27 @@ fn a_report_that_the_vtn_refuses_is_given_up_after_a_while_and_the_next_goes_on(
 
 #[test]
 fn a_report_that_is_refused_below_openadr_is_given_up_only_if_other_things_get_through() {
-    let mut bench = reporting();
-    let mut tries = 0;
-    while wait_for_report(&mut bench) == "a: +60 PT1M energy=60" {
-        bench.fail(Failure::Refused);
-        tries += 1;
-        assert!(tries < 1_000);
+    for failure in [Failure::Refused, Failure::Broken] {
+        // A VEN that is pushed to finds out by asking, no more often than one that polls.
+        for mut bench in reporting_by_push().into_iter().chain([reporting()]) {
+            let mut tries = 0;
+            let said = bench.said.len();
+            // With those that are due meanwhile it becomes a longer one.
+            while wait_for_report(&mut bench).starts_with("a: +60 PT1M energy=60") {
+                bench.fail(failure);
+                tries += 1;
+                assert!(tries < 1_000);
+            }
+            assert!(tries >= 30, "{tries}");
+            let given_up = since_noon(bench.now) / 60;
+            assert!((5..=15).contains(&given_up), "{given_up} minutes");
+            let others = bench.said.len() - said - tries;
+            assert!(others <= 100, "{others}");
+            let mut told = words(&bench.take_effects());
+            told.retain(|word| *word != "registered ven-1 again=true");
+            assert_eq!(told, ["refused a: None"]);
+        }
     }
-    assert!(tries >= 30, "{tries}");
-    assert_eq!(words(&bench.take_effects()), ["refused a: None"]);
 }
 
 #[test]
