@@ -36,6 +36,8 @@ pub enum PushChange {
     },
     /// It failed.
     Failed(Box<FailedPush>),
+    /// One came to an end that was sent to a registration, or to an address, that is gone.
+    Outlived,
     /// There was nothing to push when the time had come.
     Looked {
         /// When to look again, if not only when something happens.
@@ -115,6 +117,7 @@ pub(super) fn apply(state: &mut State, change: &PushChange) {
             }
         }
         PushChange::Failed(failed) => link.failed(state, failed),
+        PushChange::Outlived => link.under_way = None,
         PushChange::Looked { not_before } => link.not_before = *not_before,
         PushChange::Hurried { at } => {
             link.revive(state, &[], *at);

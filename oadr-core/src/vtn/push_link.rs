@@ -56,11 +56,18 @@ pub(super) struct Link {
 pub(super) struct UnderWay {
     pub(super) id: PushId,
     pub(super) kind: MessageKind,
-    /// What it is about; nothing that is left of a registration that is gone.
+    /// What it is about; nothing once the registration is gone that it was sent to, or the address.
     pub(super) items: Vec<PushItem>,
     pub(super) at: DateTime,
     /// Whoever sent it will not tell any more how it went.
     pub(super) lease_until: DateTime,
+}
+
+impl UnderWay {
+    /// Whether nobody waits for it any more: how it went says nothing of the VEN where it is now.
+    pub(super) fn is_outlived(&self) -> bool {
+        self.items.is_empty()
+    }
 }
 
 /// What failed and is tried again.

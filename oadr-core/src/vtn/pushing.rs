@@ -33,6 +33,9 @@ pub(super) fn next(case: &Case<'_>) -> Option<Decision<Vtn>> {
     let link = state.link.as_deref()?;
     if let Some(sent) = &link.under_way {
         return (sent.lease_until <= now).then(|| {
+            if sent.is_outlived() {
+                return followed(case, outlived(case), next);
+            }
             let nobody_told =
                 push_reply::failure(PushFault::TimedOut, "nobody told in time how it went");
             push_failure::failed(case, link, sent, nobody_told)
@@ -90,6 +93,9 @@ pub(super) fn pushed(case: &Case<'_>, id: PushId, outcome: &PushOutcome) -> Deci
     let Some((link, sent)) = sent.filter(|(_, sent)| sent.id == id) else {
         return Decision::unchanged(case.at.version, Reply::Empty);
     };
+    if sent.is_outlived() {
+        return followed(case, outlived(case), next);
+    }
     let decision = match push_reply::judge(case, sent.kind, outcome) {
         Err(failure) => push_failure::failed(case, link, sent, failure),
         Ok(reply) => {
@@ -101,6 +107,13 @@ pub(super) fn pushed(case: &Case<'_>, id: PushId, outcome: &PushOutcome) -> Deci
         }
     };
     followed(case, decision, next)
+}
+
+/// Nobody waits for it any more, but the next one does.
+fn outlived(case: &Case<'_>) -> Decision<Vtn> {
+    let mut draft = case.draft();
+    draft.change(Change::Push(PushChange::Outlived));
+    draft.decide(Reply::Empty)
 }
 
 /// It is there. Events that nobody has to answer are heard by that.

@@ -231,3 +231,83 @@ fn a_ven_that_is_heard_of_is_tried_at_once_with_every_outage() {
         assert_eq!(rig.answer(&event_id, 0, OptType::OptIn), 200);
     }
 }
+
+/// The VEN registers again, at this address.
+fn register_at(rig: &mut Rig, address: &str) {
+    let registration = rig.state().registration();
+    let registration_id = registration.map(|r| r.registration_id.clone());
+    rig.create(CreatePartyRegistration {
+        registration_id,
+        transport_address: Text::new(address).ok(),
+        ..push_create("house")
+    });
+}
+
+#[test]
+fn how_a_push_to_an_old_address_went_says_nothing_of_the_new_one() {
+    let of_a_proxy = PushFailure {
+        retry_after: Some(HOUR),
+        ..failure(PushFault::Busy)
+    };
+    let outcomes = [
+        PushOutcome::Failed(of_a_proxy),
+        failed(PushFault::AddressRefused),
+        failed(PushFault::Refused),
+        PushOutcome::Acknowledged,
+    ];
+    for outcome in outcomes.map(Some).into_iter().chain([None]) {
+        for is_told_at_once in [true, false] {
+            let mut rig = Rig::pushed_to();
+            rig.announce("e1", draft_at(60 * 48));
+            let push = rig.push();
+            register_at(&mut rig, "https://house.example:9443");
+            let start = rig.push_status().not_before;
+            let next = match &outcome {
+                Some(outcome) => {
+                    rig.advance(if is_told_at_once { 0 } else { 5 });
+                    rig.ends(&push, outcome.clone())
+                }
+                // Nobody tells.
+                None => {
+                    rig.now += rig.context.push.lease;
+                    rig.wake()
+                }
+            };
+            let status = rig.push_status();
+            assert_eq!((status.failures, status.last_failure), (0, None));
+            assert_eq!(status.dead_letters, []);
+            if let Some(next) = &next {
+                assert!(start.unwrap() <= rig.now);
+                assert_eq!(
+                    rig.push_status().under_way.map(|(kind, _)| kind),
+                    Some(kind(next))
+                );
+            } else {
+                assert_eq!(rig.push_status().under_way, None);
+                assert_eq!(rig.push_status().not_before, start);
+            }
+            let events = next.or_else(|| rig.next_push()).unwrap();
+            let address = Text::new("https://house.example:9443").unwrap();
+            assert_eq!(events.to, PushAddress::Http(address));
+            assert_eq!(
+                pushed_events(&events),
+                [seen_event("e1", 0, EventStatus::Far)]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_reply_from_an_old_address_is_none_of_the_ven_at_the_new_one() {
+    let mut rig = Rig::pushed_to();
+    rig.offer(offers());
+    rig.want("r1", wanted("usage")).unwrap();
+    let push = rig.push();
+    register_at(&mut rig, "https://house.example:9443");
+    rig.advance(1);
+    let again = rig.arrives(&push).unwrap();
+    assert_ne!(*rig.progress("r1"), ReportProgress::Accepted);
+    assert_eq!(kind(&again), MessageKind::CreateReport);
+    assert_eq!(rig.arrives(&again), None);
+    assert_eq!(*rig.progress("r1"), ReportProgress::Accepted);
+}
