@@ -29,6 +29,16 @@ fn asks_for_metadata() -> Rig {
     rig
 }
 
+/// A VEN that is to hear of a re-registration, our metadata, an event and a request for a report.
+fn has_one_of_each_before_it() -> Rig {
+    let mut rig = asks_for_metadata();
+    rig.offer(offers());
+    rig.announce("e1", draft_at(60 * 48));
+    rig.want("r1", wanted("usage")).unwrap();
+    rig.command(&Command::RequestReregistration).unwrap();
+    rig
+}
+
 #[test]
 fn what_a_ven_never_takes_lets_the_next_message_have_its_turn() {
     for fault in AS_IF_AWAY {
@@ -55,11 +65,7 @@ fn what_a_ven_never_takes_lets_the_next_message_have_its_turn() {
 
 #[test]
 fn among_all_that_a_ven_does_not_take_everything_has_its_turn() {
-    let mut rig = asks_for_metadata();
-    rig.offer(offers());
-    rig.announce("e1", draft_at(60 * 48));
-    rig.want("r1", wanted("usage")).unwrap();
-    rig.command(&Command::RequestReregistration).unwrap();
+    let mut rig = has_one_of_each_before_it();
     let mut push = rig.next_push().unwrap();
     let mut kinds = vec![kind(&push)];
     for _ in 0..19 {
@@ -84,11 +90,7 @@ fn among_all_that_a_ven_does_not_take_everything_has_its_turn() {
 #[test]
 fn a_ven_that_was_away_gets_the_most_pressing_first_once_it_is_known_to_be_back() {
     for more in 0..4 {
-        let mut rig = asks_for_metadata();
-        rig.offer(offers());
-        rig.announce("e1", draft_at(60 * 48));
-        rig.want("r1", wanted("usage")).unwrap();
-        rig.command(&Command::RequestReregistration).unwrap();
+        let mut rig = has_one_of_each_before_it();
         let mut push = rig.next_push().unwrap();
         push = rig.keeps_failing(push, PushFault::Unreachable, 60 + more);
         assert!(rig.now - midnight() > HOUR / 2);
