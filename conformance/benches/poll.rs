@@ -30,6 +30,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use oadr_core::codec::encode;
 use oadr_core::payload::{Message, Poll};
 use oadr_core::value::VenId;
 use posts::head;
@@ -115,7 +116,7 @@ async fn compare(count: usize) -> Outcome<()> {
 }
 
 fn poll(ven_id: VenId) -> Vec<u8> {
-    posts::request("OadrPoll", &Message::from(Poll { ven_id }))
+    posts::request("OadrPoll", &encode(&Message::from(Poll { ven_id })))
 }
 
 /// The requests of all VENs over and over, for one round; returns requests per second.

@@ -23,6 +23,7 @@ use conformance::http::Base;
 use conformance::peers::Peers;
 use conformance::program::{self, Vtn};
 use contest::{Contestant, PROCESSORS, ROUND, pinned};
+use oadr_core::codec::encode;
 use oadr_core::payload::{
     CreatedReport, EiResponse, Interval, ItemBase, Message, Payload, PendingReports,
     PowerAttributes, PowerReal, PowerUnit, RegisterReport, Report, ReportDescription,
@@ -217,7 +218,7 @@ struct Template {
 
 impl Template {
     fn new(ven_id: &VenId, request_id: &ReportRequestId, start: DateTime<Utc>) -> Outcome<Self> {
-        let request = posts::request("EiReport", &update(ven_id, request_id, start)?);
+        let request = posts::request("EiReport", &encode(&update(ven_id, request_id, start)?));
         // The report's own start comes first, its making last.
         let seconds = iter::once(0).chain(0..READINGS).chain(iter::once(0));
         let mut places = Vec::new();

@@ -7,6 +7,8 @@
 //! signature, to sign the reply, and their digests, with the same library, keys and lengths. The load
 //! would be slower than the server, so its polls are signed just before a round.
 
+mod posts;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -248,14 +250,8 @@ impl Place {
 
     /// A message, signed now, as it goes over the wire. `n` is never the same.
     fn request(&self, service: &str, message: &Message, n: u128) -> Outcome<Vec<u8>> {
-        let body = sign(message, &self.key, now(), n.to_be_bytes())?;
-        let mut request = format!(
-            "POST /OpenADR2/Simple/2.0b/{service} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        request.extend_from_slice(&body);
-        Ok(request)
+        let document = sign(message, &self.key, now(), n.to_be_bytes())?;
+        Ok(posts::request(service, &document))
     }
 
     fn poll(&self) -> Outcome<Message> {
@@ -332,23 +328,11 @@ async fn exchange(
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
-        if !head.starts_with("http/1.1 200") {
-            return Err(io::Error::other(head));
+        if let Some((head, length)) = posts::head(buffer)?
+            && buffer.len() >= head + length
+        {
+            return Ok(head);
         }
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-        let length: usize = length.ok_or_else(|| io::Error::other("no content-length"))?;
-        while buffer.len() < end + 4 + length {
-            if stream.read_buf(buffer).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        return Ok(end + 4);
     }
 }
 

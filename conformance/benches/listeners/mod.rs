@@ -131,7 +131,7 @@ async fn answer(
 impl Ven {
     /// A request over the connection there is, or over a new one.
     async fn ask(&self, service: &str, message: &Message) -> Outcome<Message> {
-        let request = crate::posts::request(service, message);
+        let request = crate::posts::request(service, &encode(message));
         let mut connection = self.connection.lock().await;
         if let Some(stream) = connection.as_mut()
             && let Ok(reply) = exchange(stream, &request).await

@@ -1,21 +1,17 @@
-//! Requests with a message, and the heads of their replies, as bytes of HTTP/1.1.
+//! Requests with a document, and the heads of their replies, as bytes of HTTP/1.1.
 //!
 //! Knows nothing of connections.
 
 use std::io;
 
-use oadr_core::codec::encode;
-use oadr_core::payload::Message;
-
-/// A message as it goes over the wire.
-pub(crate) fn request(service: &str, message: &Message) -> Vec<u8> {
-    let body = encode(message);
+/// A document as it goes to a service.
+pub(crate) fn request(service: &str, document: &[u8]) -> Vec<u8> {
     let mut request = format!(
         "POST /OpenADR2/Simple/2.0b/{service} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n",
-        body.len()
+        document.len()
     )
     .into_bytes();
-    request.extend_from_slice(&body);
+    request.extend_from_slice(document);
     request
 }
 

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use oadr_core::codec::{DecodeOptions, decode};
+use oadr_core::codec::{DecodeOptions, decode, encode};
 use oadr_core::payload::{
     CreatePartyRegistration, EiResponse, Message, MessageKind, Poll, RegisteredReport,
 };
@@ -117,7 +117,7 @@ pub(crate) async fn ask(
     service: &str,
     message: &Message,
 ) -> Outcome<Message> {
-    let reply = exchange(stream, &request(service, message)).await?;
+    let reply = exchange(stream, &request(service, &encode(message))).await?;
     Ok(decode(&reply, &DecodeOptions::default())?.message)
 }
 
