@@ -36,8 +36,8 @@ use x509_parser::prelude::FromDer as _;
 use crate::reach::reach;
 use crate::{Config, Login};
 
-/// How often a server may have a password hashed: as often as RFC 7677 wants at least, to a second of work,
-/// which is a hundred times the usual.
+/// How often a server may have a password hashed: as often as RFC 7677 wants at least, and at most a hundred
+/// times what servers take.
 const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
 
 /// A connection, whatever is between us and the server.

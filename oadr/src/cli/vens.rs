@@ -110,9 +110,9 @@ struct Enrol {
 /// Change the groups, resources, certificates and XMPP account of a VEN, and whether it signs; what is not
 /// named stays as it is
 ///
-/// Events follow: with its next poll, or by a push, the VEN gets those whose targets match it now, and a cancellation
-/// of those that do so no more. A certificate that is removed is refused at once; add the new one before
-/// you remove the old one, and the VEN can change over whenever it likes.
+/// Events follow: with its next poll, or by a push, the VEN gets those whose targets match it now, and a
+/// cancellation of those that do so no more. A certificate that is removed is refused at once; add the new
+/// one before you remove the old one, and the VEN can change over whenever it likes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Resources that the VEN made known itself, with the reports it offers, are not among these: they come

@@ -238,7 +238,9 @@ async fn launch(
         unregistered_poll: UnregisteredPoll::NotRegistered,
         opt_precedence: config.opt_precedence,
         campaigns: Vec::new(),
-        http_push: (config.push.as_ref())
+        http_push: config
+            .push
+            .as_ref()
             .is_some_and(|push| push.plain_http || secured.tls.is_some()),
         push: push_terms,
         report_policies: Arc::default(),

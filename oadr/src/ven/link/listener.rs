@@ -80,9 +80,7 @@ impl Place {
         }
         Ok(())
     }
-}
 
-impl Place {
     /// How a VEN's server treats its connections.
     fn bounds(&self) -> ServerConfig {
         let mut config = ServerConfig::default();
