@@ -47,7 +47,7 @@ async fn a_login_that_is_refused_is_told_apart() {
     let (server, host) = (Server::new().await, Host::new());
     let mut config = server.config(Role::Ven);
     config.back_off.1 = Duration::from_secs(3600);
-    let endpoint = Endpoint::start(config.clone(), host.clone());
+    let endpoint = Endpoint::start(config, host.clone());
     let mut wire = server.accept().await;
     wire.offer("EXTERNAL").await;
     for _ in 0..2 {
@@ -62,13 +62,14 @@ async fn a_login_that_is_refused_is_told_apart() {
     let notice = host.noticed("LoginRefused").await;
     assert!(notice.contains("not-authorized"), "{notice}");
 
-    let endpoint = Endpoint::start(config.clone(), host.clone());
+    let server = Server::new().await;
+    let endpoint = Endpoint::start(server.config(Role::Ven), host.clone());
     server.accept().await.offer("PLAIN").await;
     assert!(down(&endpoint).await.contains("does not offer EXTERNAL"));
 
     // A password is never said as it is.
-    config.login = Login::Password("secret".into());
-    let endpoint = Endpoint::start(config, host);
+    let server = Server::new().await;
+    let endpoint = Endpoint::start(with_password(&server), host);
     let mut wire = server.accept().await;
     wire.offer("PLAIN").await;
     assert!(down(&endpoint).await.contains("does not offer SCRAM"));
@@ -174,8 +175,8 @@ fn with_password(server: &Server) -> Config {
 
 #[tokio::test]
 async fn scram_logs_in_without_saying_the_password() {
-    let (server, host) = (Server::new().await, Host::new());
     for (is_new, in_success) in [(true, true), (true, false), (false, true)] {
+        let (server, host) = (Server::new().await, Host::new());
         let endpoint = Endpoint::start(with_password(&server), host.clone());
         let mut wire = server.accept().await;
         if is_new {
@@ -190,8 +191,9 @@ async fn scram_logs_in_without_saying_the_password() {
 
 #[tokio::test]
 async fn a_server_that_does_not_know_the_password_is_not_believed() {
-    let (server, host) = (Server::new().await, Host::new());
+    let host = Host::new();
     for in_success in [true, false] {
+        let server = Server::new().await;
         let endpoint = Endpoint::start(with_password(&server), host.clone());
         let mut wire = server.accept().await;
         let serve = tokio::spawn(async move {
@@ -205,6 +207,7 @@ async fn a_server_that_does_not_know_the_password_is_not_believed() {
         serve.abort();
     }
     // Nor is one that says yes without any proof.
+    let server = Server::new().await;
     let endpoint = Endpoint::start(with_password(&server), host.clone());
     let mut wire = server.accept().await;
     wire.offer("SCRAM-SHA-256").await;
@@ -357,17 +360,22 @@ async fn without_tls_only_a_server_on_this_machine_is_spoken_to() {
 
 #[tokio::test]
 async fn spec_5_6_without_tls_nothing_is_said() {
-    let (server, host) = (Server::new().await, Host::new());
-    let mut config = server.config(Role::Ven);
-    let pki = Pki::new("d.example");
-    config.tls = Some(Arc::new(move || Arc::clone(&pki.client)));
-    let endpoint = Endpoint::start(config.clone(), host.clone());
+    let host = Host::new();
+    let client = Pki::new("d.example").client;
+    let start = |server: &Server| {
+        let (mut config, client) = (server.config(Role::Ven), Arc::clone(&client));
+        config.tls = Some(Arc::new(move || Arc::clone(&client)));
+        Endpoint::start(config, host.clone())
+    };
+    let server = Server::new().await;
+    let endpoint = start(&server);
     let mut wire = server.accept().await;
     wire.offer("EXTERNAL").await;
     assert!(down(&endpoint).await.contains("offers no TLS"));
     wire.closed().await;
 
-    let endpoint = Endpoint::start(config.clone(), host.clone());
+    let server = Server::new().await;
+    let endpoint = start(&server);
     let mut wire = server.accept().await;
     wire.open(STARTTLS).await;
     wire.until("<starttls").await;
@@ -376,7 +384,8 @@ async fn spec_5_6_without_tls_nothing_is_said() {
     assert!(down(&endpoint).await.contains("refused TLS"));
 
     // What somebody said in the plain is not taken for the server's.
-    let endpoint = Endpoint::start(config, host);
+    let server = Server::new().await;
+    let endpoint = start(&server);
     let mut wire = server.accept().await;
     wire.open(STARTTLS).await;
     wire.until("<starttls").await;

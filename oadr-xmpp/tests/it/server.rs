@@ -22,6 +22,7 @@ pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
         .unwrap()
 }
 
+/// An endpoint that failed connects again: while it lives, a second one needs another server.
 pub(crate) struct Server {
     listener: TcpListener,
 }
