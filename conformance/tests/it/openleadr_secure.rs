@@ -316,7 +316,7 @@ fn our_ven_talks_to_no_openleadr_vtn_with_another_certificate_than_the_named_one
     let named = shown.fingerprint();
     let options = [&REQUIRED[..], &["--vtn-certificate", &named]].concat();
     let ven = start(&url, &options);
-    wait_for_log(&ven, "what the VTN said does not count");
+    wait_for_log(&ven, "the reply does not count");
     wait_for_log(&ven, &certificates.vtn.fingerprint());
     // It has asked, and asks again: nothing of what came back counted.
     let asked = |line: &Value| line["message"] == "oadrQueryRegistration";

@@ -57,19 +57,19 @@ pub(super) struct Means {
 /// Why a message of the VTN does not count.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotUnsealed {
-    #[error("what the VTN said does not count: {0}")]
+    #[error("{0}")]
     Signature(#[from] Refusal),
-    #[error("what the VTN said does not count: the signer's certificate is {0}")]
+    #[error("the signer's certificate is {0}")]
     NotACertificate(#[from] CertificateError),
     #[error(
-        "what the VTN said does not count: it is signed with {subject} ({fingerprint}), which is not the certificate named with --vtn-certificate"
+        "it is signed with {subject} ({fingerprint}), which is not the certificate named with --vtn-certificate"
     )]
     NotPinned {
         subject: String,
         fingerprint: Fingerprint,
     },
     #[error(
-        "what the VTN said does not count: it is signed with {subject} ({fingerprint}), which is neither the certificate that the VTN shows nor one of its CA: {source}"
+        "it is signed with {subject} ({fingerprint}), which is neither the certificate that the VTN shows nor one of its CA: {source}"
     )]
     Stranger {
         subject: String,
@@ -77,7 +77,7 @@ pub(super) enum NotUnsealed {
         source: VerifyError,
     },
     #[error(
-        "what the VTN said does not count: it is signed with {subject} ({fingerprint}), whose common name is not {}, the VTN's account; if it is the VTN's all the same, name it with --vtn-certificate",
+        "it is signed with {subject} ({fingerprint}), whose common name is not {}, the VTN's account; if it is the VTN's all the same, name it with --vtn-certificate",
         account.local()
     )]
     NotTheAccount {
