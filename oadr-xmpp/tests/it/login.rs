@@ -1,6 +1,6 @@
 //! How an account logs in: SASL EXTERNAL and SCRAM, with TLS and without.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use oadr_xmpp::{Config, Endpoint, Login, Role, Status};
@@ -342,6 +342,27 @@ async fn spec_5_6_tls_comes_before_anything_else() {
     let acceptor = TlsAcceptor::from(Pki::new("d.example").server);
     assert!(within(acceptor.accept(wire.io)).await.is_err());
     assert!(down(&endpoint).await.contains("certificate"));
+}
+
+#[tokio::test]
+async fn each_session_shows_the_certificate_of_its_time() {
+    let (server, host) = (Server::new().await, Host::new());
+    let (first, second) = (Pki::new("d.example"), Pki::new("d.example"));
+    let before = Mutex::new(Some(Arc::clone(&first.client)));
+    let after = Arc::clone(&second.client);
+    let mut config = server.config(Role::Ven);
+    config.tls = Some(Arc::new(move || {
+        let before = before.lock().unwrap().take();
+        before.unwrap_or_else(|| Arc::clone(&after))
+    }));
+    let endpoint = Endpoint::start(config, host.clone());
+    for pki in [first, second] {
+        // Neither believes what the other one issued.
+        let wire = secured(&server, &pki).await;
+        up(&endpoint).await;
+        drop(wire);
+        host.noticed("Disconnected").await;
+    }
 }
 
 #[tokio::test]

@@ -330,6 +330,39 @@ async fn rule_517_only_the_vtn_is_heard() {
 }
 
 #[tokio::test]
+async fn certificates_are_replaced_where_a_ven_listens() {
+    let folder = Folder::new();
+    let authority = authority(&folder);
+    let mut vtn = Vtn::with_tls(&authority, "vtn").await;
+    let config = secured(&vtn, &folder, &authority).signatures(SignaturePolicy::Off);
+    let mut ven = settled(config, &mut vtn).await;
+    let certificate = || authority.read("house").held[0].certificate.hash();
+    let first = certificate();
+    Pusher::believing(&ven.running, &authority, first)
+        .push(event("Event1"))
+        .await
+        .unwrap();
+    ven.next("event_received").await;
+
+    authority.issue("house", P256);
+    let second = certificate();
+    assert_ne!(first, second);
+    let shown = || async {
+        let pusher = Pusher::believing(&ven.running, &authority, second);
+        pusher.push(event("Event1")).await.is_ok().into()
+    };
+    until("it is in force", shown, |shown| shown == true).await;
+    let pusher = Pusher::believing(&ven.running, &authority, first);
+    let refused = pusher.push(event("Event1")).await;
+    assert!(
+        matches!(refused, Err(ClientError::Tls { .. })),
+        "{refused:?}"
+    );
+    ven.stop().await;
+    vtn.stop().await;
+}
+
+#[tokio::test]
 async fn rule_514_unsigned_pushes_do_not_count_where_signatures_are_required() {
     let folder = Folder::new();
     let authority = authority(&folder);

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use chrono::Utc;
 use hyper::body::Bytes;
 use oadr::ven;
-use oadr_core::Peer;
 use oadr_core::codec::{DecodeOptions, decode};
 use oadr_core::payload::{
     CreatedPartyRegistration, DistributeEvent, EiResponse, Message, MessageKind, Profile,
@@ -15,6 +14,7 @@ use oadr_core::payload::{
 use oadr_core::value::{
     DateTime, NonEmpty, ProfileName, RequestId, ServiceName, TransportName, VenId,
 };
+use oadr_core::{CertificateHash, CertificateId, Peer};
 use oadr_http::tls::{TlsClient, TlsClientConfig, TlsServer, TlsServerConfig};
 use oadr_http::{
     Answer, Client, ClientConfig, ClientError, Drained, Forbidden, Handler, Reply, Request, Seal,
@@ -309,6 +309,20 @@ impl Pusher {
     /// One that shows and believes what is in these files.
     pub(crate) fn with_tls(ven: &ven::Running, authority: &Authority, name: Option<&str>) -> Self {
         Self::made(ven, "", |config| config.tls = Some(tls(authority, name)))
+    }
+
+    /// The VTN; it believes nobody but who shows this certificate.
+    pub(crate) fn believing(
+        ven: &ven::Running,
+        authority: &Authority,
+        shown: CertificateHash,
+    ) -> Self {
+        let credentials = authority.read("vtn");
+        let mut tls = TlsClientConfig::new(credentials.roots);
+        tls.identity = credentials.identities.into_iter().next();
+        tls.servers = vec![CertificateId::Hash(shown)];
+        let tls = TlsClient::new(tls).unwrap();
+        Self::made(ven, "", |config| config.tls = Some(tls))
     }
 
     /// The same, and signs with the key of another.
