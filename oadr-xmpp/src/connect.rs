@@ -19,7 +19,7 @@ use sasl::client::Mechanism;
 use sasl::client::mechanisms::Scram;
 use sasl::common::scram::{Sha1, Sha256};
 use sasl::common::{ChannelBinding, Credentials};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -33,6 +33,7 @@ use tokio_xmpp::xmlstream::{
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use crate::bounded::Bounded;
 use crate::reach::reach;
 use crate::{Config, Login};
 
@@ -65,7 +66,7 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-type Stream<Io> = XmlStream<Io, XmppStreamElement>;
+type Stream<Io> = XmlStream<BufReader<Bounded<Io>>, XmppStreamElement>;
 
 /// Connects and logs in. What the server says next begins with the start tag of a new stream, once it has
 /// got one.
@@ -74,7 +75,7 @@ pub(crate) async fn connect(config: &Config) -> Result<Connected, ConnectError> 
     // Without it each exchange waits for an acknowledgement that the other side delays.
     tcp.set_nodelay(true)?;
     let domain = config.jid.account().domain();
-    let (features, stream) = open(BufReader::new(tcp), domain).await?;
+    let (features, stream) = open(tcp, domain).await?;
     let Some(tls) = &config.tls else {
         return Ok(Connected {
             connection: log_in(stream, &features, config).await?,
@@ -90,7 +91,7 @@ pub(crate) async fn connect(config: &Config) -> Result<Connected, ConnectError> 
     let tls = TlsConnector::from(tls()).connect(name, plain).await?;
     let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
     let valid_for = shown.first().and_then(|first| valid_for(first));
-    let (features, stream) = open(BufReader::new(tls), domain).await?;
+    let (features, stream) = open(tls, domain).await?;
     Ok(Connected {
         connection: log_in(stream, &features, config).await?,
         valid_for,
@@ -107,13 +108,14 @@ fn valid_for(certificate: &[u8]) -> Option<Duration> {
 
 async fn open<Io>(io: Io, domain: &str) -> Result<(StreamFeatures, Stream<Io>), io::Error>
 where
-    Io: AsyncBufRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin,
 {
     let header = StreamHeader {
         to: Some(Cow::Borrowed(domain)),
         from: None,
         id: None,
     };
+    let io = BufReader::new(Bounded::new(io));
     let opened = initiate_stream(io, ns::JABBER_CLIENT, header, Timeouts::default()).await?;
     opened.recv_features().await.map_err(|error| match error {
         RecvFeaturesError::Io(error) => error,
@@ -124,7 +126,7 @@ where
 }
 
 /// Asks for TLS, and returns what it is to be spoken on.
-async fn start_tls(mut stream: Stream<BufReader<TcpStream>>) -> io::Result<TcpStream> {
+async fn start_tls(mut stream: Stream<TcpStream>) -> io::Result<TcpStream> {
     let request = starttls::Nonza::Request(starttls::Request);
     stream.send(&XmppStreamElement::Starttls(request)).await?;
     match next(&mut stream).await? {
@@ -136,7 +138,7 @@ async fn start_tls(mut stream: Stream<BufReader<TcpStream>>) -> io::Result<TcpSt
     if !buffered.buffer().is_empty() {
         return Err(failed("the server spoke between STARTTLS and TLS"));
     }
-    Ok(buffered.into_inner())
+    Ok(buffered.into_inner().into_inner())
 }
 
 async fn log_in<Io>(
@@ -145,7 +147,7 @@ async fn log_in<Io>(
     config: &Config,
 ) -> Result<Box<dyn Connection>, ConnectError>
 where
-    Io: AsyncBufRead + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    Io: Connection + 'static,
 {
     let offered = &features.sasl_mechanisms;
     match &config.login {
@@ -171,14 +173,17 @@ where
             }
         }
     }
-    Ok(Box::new(stream.into_inner()))
+    let mut connection = stream.into_inner();
+    // The session reads what follows by itself, and bounds it.
+    connection.get_mut().unbind();
+    Ok(Box::new(connection))
 }
 
 /// With the certificate of TLS. First as whom the server takes it for (XEP-0178: `=`), and if it does not
 /// know without being told, as this account.
 async fn external<Io>(stream: &mut Stream<Io>, config: &Config) -> Result<(), ConnectError>
 where
-    Io: AsyncBufRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin,
 {
     let account = config.jid.account().to_string();
     let mut refused = None;
@@ -202,7 +207,7 @@ async fn scram<Io, M: Mechanism>(
     mechanism: Result<M, sasl::client::MechanismError>,
 ) -> Result<(), ConnectError>
 where
-    Io: AsyncBufRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin,
 {
     let broken = |_| failed("the server does not speak SCRAM as it should");
     let mut mechanism = mechanism.map_err(broken)?;
@@ -273,7 +278,7 @@ fn auth(mechanism: &str, data: &str) -> Element {
 
 async fn answer<Io>(stream: &mut Stream<Io>) -> io::Result<Nonza>
 where
-    Io: AsyncBufRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin,
 {
     match next(stream).await? {
         XmppStreamElement::Sasl(nonza) => Ok(nonza),
@@ -283,7 +288,7 @@ where
 
 async fn next<Io>(stream: &mut Stream<Io>) -> io::Result<XmppStreamElement>
 where
-    Io: AsyncBufRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
         return match stream.next().await {

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr3};
 /// How much of a stanza that is too long is kept: enough for its start tag.
 const BEGINNING: usize = 4096;
 
-/// Markup that a stream must not have (RFC 6120 §11.1), or tags that do not match.
+/// Markup that a stream must not have (RFC 6120 §11.1), tags that do not match, or too many open ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server sent what is no XML stream")]
 pub(crate) struct NoStream;
@@ -35,6 +35,8 @@ pub(crate) struct Framer {
     state: State,
     /// Elements that are open, the stream among them.
     depth: usize,
+    /// The most that may be.
+    deepest: usize,
     /// What the stanza has so far; of one that is too long, its beginning.
     kept: Vec<u8>,
     is_too_long: bool,
@@ -67,9 +69,21 @@ impl Framer {
             limit,
             state: State::Text,
             depth: 0,
+            deepest: usize::MAX,
             kept: Vec::new(),
             is_too_long: false,
         }
+    }
+
+    /// With so many elements open at most, the stream among them. Without it there may be any number:
+    /// nothing here takes a stack for them.
+    pub(crate) fn no_deeper_than(self, deepest: usize) -> Self {
+        Self { deepest, ..self }
+    }
+
+    /// Whether the stanza that has begun has more bytes than are allowed.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.is_too_long
     }
 
     /// Takes bytes off the front of these until a piece is complete or none is left.
@@ -169,6 +183,9 @@ impl Framer {
     fn started(&mut self, is_empty: bool) -> Result<Option<Frame>, NoStream> {
         self.state = State::Text;
         self.depth = self.depth.saturating_add(1);
+        if self.depth > self.deepest {
+            return Err(NoStream);
+        }
         if self.depth == 1 {
             let too_long = std::mem::take(&mut self.is_too_long);
             self.kept = Vec::new();

@@ -43,12 +43,14 @@
 //! # Sessions
 //!
 //! TCP without delay, to the first of the server's addresses that answers; STARTTLS wherever there is
-//! [`Config::tls`], and without it a server on this machine only; SASL EXTERNAL, or SCRAM with a server
+//! [`Config::tls`], and without it a server on this machine only. Until the login, elements of more than
+//! 16 KiB or 16 levels end the attempt: anybody may have sent them. SASL EXTERNAL, or SCRAM with a server
 //! that proves that it knows the password; never a password as such. The JID that is bound is the one
 //! that was wanted. The server is pinged (XEP-0199) now and then, and when an answer does not come; if it
 //! is silent, or takes nothing any more, the session is given up. Attempts to come back get rarer up to
 //! the longest back-off, which is also what a refused login and a session that replaced ours cost.
 
+mod bounded;
 mod config;
 mod connect;
 mod discovery;

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::peer::Host;
-use crate::server::{Server, VEN, Wire, down, up, within};
+use crate::server::{HEADER, Server, VEN, Wire, down, up, within};
 
 const SASL: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
 
@@ -342,6 +342,54 @@ async fn spec_5_6_tls_comes_before_anything_else() {
     let acceptor = TlsAcceptor::from(Pki::new("d.example").server);
     assert!(within(acceptor.accept(wire.io)).await.is_err());
     assert!(down(&endpoint).await.contains("certificate"));
+}
+
+/// Each level took a part of the stack, and 12 KB ended the process.
+#[tokio::test]
+async fn a_server_that_says_more_than_a_login_needs_is_left() {
+    #[derive(Clone, Copy)]
+    enum When {
+        AtFirst,
+        BeforeTls,
+        InTheLogin,
+    }
+    let host = Host::new();
+    for (element, why) in [
+        ("<a>", "no XML stream"),
+        ("<a/>", "more than a login needs"),
+    ] {
+        for when in [When::AtFirst, When::BeforeTls, When::InTheLogin] {
+            let server = Server::new().await;
+            let mut config = server.config(Role::Ven);
+            if let When::BeforeTls = when {
+                let client = Pki::new("d.example").client;
+                config.tls = Some(Arc::new(move || Arc::clone(&client)));
+            }
+            let endpoint = Endpoint::start(config, host.clone());
+            let mut wire = server.accept().await;
+            let begin = match when {
+                When::AtFirst => {
+                    wire.until("'>").await;
+                    format!("{HEADER}<stream:features>")
+                }
+                When::BeforeTls => {
+                    wire.open(STARTTLS).await;
+                    wire.until("<starttls").await;
+                    "<message>".to_owned()
+                }
+                When::InTheLogin => {
+                    wire.offer("EXTERNAL").await;
+                    wire.until("</auth>").await;
+                    "<message>".to_owned()
+                }
+            };
+            // Nobody listens to the end.
+            let all = begin + &element.repeat(100_000);
+            let _ = within(wire.io.write_all(all.as_bytes())).await;
+            let said = down(&endpoint).await;
+            assert!(said.contains(why), "{said}");
+        }
+    }
 }
 
 #[tokio::test]

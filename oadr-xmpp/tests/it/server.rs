@@ -12,7 +12,7 @@ use crate::peer::Host;
 pub(crate) const VTN: &str = "vtn@d.example/EiEvent";
 pub(crate) const VEN: &str = "ven1@d.example/client";
 
-const HEADER: &str = "<?xml version='1.0'?><stream:stream from='d.example' id='s' version='1.0' \
+pub(crate) const HEADER: &str = "<?xml version='1.0'?><stream:stream from='d.example' id='s' version='1.0' \
                       xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
 /// Nothing here takes long; what does has failed.
