@@ -201,7 +201,11 @@ impl Secured {
             own[1] = credentials.held;
             keys = credentials.signing;
         }
-        let mut xmpp = tls.as_ref().map(|tls| tls.client.clone());
+        let is_plain = config.xmpp.as_ref().is_some_and(|xmpp| xmpp.insecure_plain);
+        let mut xmpp = match &tls {
+            Some(tls) if !is_plain => Some(tls.client.clone()),
+            Some(_) | None => None,
+        };
         if let Some(files) = config.xmpp.as_ref().and_then(|xmpp| xmpp.ca_files(config)) {
             let credentials = read(&files, now, Purpose::Xmpp)?;
             watches.push((Watch::new(files, &credentials), Purpose::Xmpp));
@@ -456,6 +460,10 @@ mod tests {
         xmpp.server_cas = vec![other.path().join("ca.pem")];
         config.xmpp = Some(xmpp);
         assert_eq!(held(&config), (true, 3));
+        // What HTTP has is nothing to a session that is to have no TLS.
+        let mut plain = config.clone();
+        plain.xmpp.as_mut().unwrap().insecure_plain = true;
+        assert_eq!(held(&plain), (false, 2));
         // With a password there need not be a certificate.
         config.tls = None;
         assert_eq!(held(&config), (true, 1));
