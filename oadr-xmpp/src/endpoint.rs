@@ -190,7 +190,9 @@ impl Endpoint {
         discovery::ask(&self.link, domain.unwrap_or(own)).await
     }
 
-    /// Ends it: says that it is unavailable, and closes the stream. Returns when that is done.
+    /// Ends it: takes no more requests, answers those that it has taken if the handler does so within 5 s,
+    /// says that it is unavailable, and closes the stream. Returns when that is done, and leaves nothing
+    /// that goes on.
     pub async fn close(&self) {
         self.closing.send_replace(true);
         let mut status = self.status.clone();

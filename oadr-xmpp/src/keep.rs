@@ -93,6 +93,8 @@ pub(crate) async fn keep<H: Handler>(
             () = closed(&closing) => break,
         }
     }
+    // What an earlier session asked, too.
+    requests.finish().await;
     status.send_replace(Status::Closed);
 }
 

@@ -5,10 +5,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use oadr_core::codec::encode;
 use oadr_core::payload::MessageKind;
 use oadr_core::{BareJid, Jid};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::discovery;
 use crate::link::{Session, lock};
@@ -21,6 +25,8 @@ use crate::{Config, Handler, Notice, Refused, Reply, Request, Role, Unsealed};
 const MOST_PER_PEER: usize = 16;
 /// How much those of all may take, in bytes; there is always room for one.
 const MOST_MEMORY: usize = 64 << 20;
+/// How long those that are being worked off have at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// The namespaces of OpenADR 2.0a and 2.0b begin with this.
 const OPENADR: &str = "http://openadr.org/oadr-2.0";
 
@@ -29,10 +35,16 @@ pub(crate) struct Inbox<H> {
     config: Config,
     handler: Arc<H>,
     queues: Mutex<Queues>,
+    /// Told of each request that is done.
+    done: Notify,
+    /// `true`: nothing is worked off any more.
+    is_over: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 struct Queues {
+    /// Nothing comes to those that are here any more.
+    is_closed: bool,
     /// An account that is here has somebody who works for it.
     waiting: BTreeMap<BareJid, VecDeque<Work>>,
     /// How many wait or are worked off, in all and of each account that is in `waiting`.
@@ -62,6 +74,8 @@ impl<H: Handler> Inbox<H> {
             config,
             handler,
             queues: Mutex::default(),
+            done: Notify::new(),
+            is_over: watch::channel(false).0,
         })
     }
 
@@ -93,13 +107,14 @@ impl<H: Handler> Inbox<H> {
         }
     }
 
-    /// Puts it at the end of its account's queue. `false`: there is too much already.
+    /// Puts it at the end of its account's queue. `false`: there is too much already, or it is the end.
     fn queue(self: &Arc<Self>, work: Work) -> bool {
         let account = work.from.account().clone();
         let mut queues = lock(&self.queues);
         let own = queues.counts.get(&account).copied().unwrap_or_default();
         let memory = queues.memory.saturating_add(work.document.len());
-        if queues.count >= self.config.most_at_once
+        if queues.is_closed
+            || queues.count >= self.config.most_at_once
             || own >= MOST_PER_PEER
             || (memory > MOST_MEMORY && queues.count > 0)
         {
@@ -127,9 +142,17 @@ impl<H: Handler> Inbox<H> {
             let Work { from, id, .. } = &work;
             let (session, to, id) = (work.session.clone(), from.to_string(), id.clone());
             let inbox = Arc::clone(&self);
-            // A task of its own: a panic ends no other request.
-            let answered = tokio::spawn(async move { inbox.answer(work).await }).await;
-            let answer = answered.unwrap_or(Answer::Error(StanzaError::INTERNAL, None));
+            // A task of its own: a panic ends no other request. It ends when it is not waited for.
+            let mut answering = JoinSet::new();
+            answering.spawn(async move { inbox.answer(work).await });
+            let answered = tokio::select! {
+                answered = answering.join_next() => answered,
+                () = self.over() => return,
+            };
+            let answer = match answered {
+                Some(Ok(answer)) => answer,
+                Some(Err(_)) | None => Answer::Error(StanzaError::INTERNAL, None),
+            };
             let stanza = match &answer {
                 Answer::Result(document) => {
                     let stanza = write::iq(Kind::Result, &id, Some(&to), document);
@@ -170,6 +193,21 @@ impl<H: Handler> Inbox<H> {
             if *own == 0 {
                 queues.counts.remove(account);
             }
+        }
+        drop(queues);
+        self.done.notify_one();
+    }
+
+    /// When nothing is to be worked off any more.
+    async fn over(&self) {
+        // The sender is ours.
+        let _ = self.is_over.subscribe().wait_for(|is_over| *is_over).await;
+    }
+
+    /// Until all that came is done.
+    async fn empty(&self) {
+        while lock(&self.queues).count > 0 {
+            self.done.notified().await;
         }
     }
 
@@ -274,6 +312,16 @@ impl<H: Handler> Requests for Served<H> {
             (StanzaError::FORBIDDEN, Refused::Stranger)
         };
         inbox.refuse(&head, session, error, &why).await;
+    }
+
+    async fn finish(&self) {
+        let inbox = &self.0;
+        lock(&inbox.queues).is_closed = true;
+        tokio::select! {
+            _ = timeout(LAST_ANSWERS, inbox.empty()) => {}
+            () = inbox.over() => {}
+        }
+        inbox.is_over.send_replace(true);
     }
 }
 

@@ -29,7 +29,7 @@ const WRITE: usize = 64 * 1024;
 const PIECE: usize = 8 * 1024;
 /// How many stanzas may wait to be written; who has another one waits for room.
 const ROOM: usize = 256;
-/// How long the server may take to close its side.
+/// How long what is still to be said may take at the end, and then the server to close its side.
 const CLOSING: Duration = Duration::from_secs(2);
 const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 const PING: &[u8] = b"<ping xmlns='urn:xmpp:ping'/>";
@@ -57,6 +57,10 @@ pub(crate) trait Requests {
 
     /// A request arrived that is too long to be read.
     fn too_long(&self, head: Head, session: &Session) -> impl Future<Output = ()> + Send;
+
+    /// Takes no more requests, and gives those that are being worked off a moment. Nothing of them goes on
+    /// after it.
+    fn finish(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// How often the server has shown that it is there.
@@ -169,7 +173,10 @@ impl Bound {
             // Goes on until what was said is written, and the server has closed its side.
             () = async {
                 closing.await;
-                session.end(b"<presence type='unavailable'/></stream:stream>".to_vec()).await;
+                requests.finish().await;
+                let last = b"<presence type='unavailable'/></stream:stream>".to_vec();
+                // What waits before it may be much, and the server slow.
+                let _ = tokio::time::timeout(CLOSING, session.end(last)).await;
                 tokio::time::sleep(CLOSING).await;
             } => Ended::Closed,
         };

@@ -17,6 +17,8 @@ impl Requests for Unasked {
     async fn request(&self, _: Iq, _: &Session) {}
 
     async fn too_long(&self, _: Head, _: &Session) {}
+
+    async fn finish(&self) {}
 }
 
 /// The server's end of a connection that holds so much.
@@ -75,6 +77,15 @@ impl Server {
 
 /// A session over a connection that holds so much, and what it ends with.
 async fn session(room: usize, ping_every: u64) -> (Arc<Link>, Server, JoinHandle<Ended>) {
+    session_until(room, ping_every, std::future::pending()).await
+}
+
+/// The same, until it is to end.
+async fn session_until(
+    room: usize,
+    ping_every: u64,
+    closing: impl Future<Output = ()> + Send + 'static,
+) -> (Arc<Link>, Server, JoinHandle<Ended>) {
     let mut config = Config::new(OWN.parse().unwrap(), Login::Certificate, Role::Ven);
     config.ping_every = Duration::from_secs(ping_every);
     let link = Link::new(config);
@@ -103,7 +114,7 @@ async fn session(room: usize, ping_every: u64) -> (Arc<Link>, Server, JoinHandle
     let bound = bound.map_err(|ended| format!("{ended:?}")).unwrap();
     let running = tokio::spawn({
         let link = Arc::clone(&link);
-        async move { bound.run(&link, &Unasked, std::future::pending()).await }
+        async move { bound.run(&link, &Unasked, closing).await }
     });
     (link, server, running)
 }
@@ -240,4 +251,22 @@ async fn a_server_that_is_silent_is_left_although_there_is_room() {
     );
     assert!(begun.elapsed() < Duration::from_secs(71));
     writing.await.unwrap();
+}
+
+/// What was to be said before it could take hours.
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_soon_although_much_is_to_be_said() {
+    let closing = sleep(Duration::from_secs(60));
+    let (link, mut server, mut running) = session_until(1024, 60, closing).await;
+    let _asked: Vec<_> = (0..400).map(|_| ask(&link, 100_000)).collect();
+    let begun = Instant::now();
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut running => break ended.unwrap(),
+            () = sleep(Duration::from_secs(1)) => server.take(1024).await,
+        }
+    };
+    assert!(matches!(ended, Ended::Closed), "{ended:?}");
+    assert!(begun.elapsed() < Duration::from_secs(70));
 }

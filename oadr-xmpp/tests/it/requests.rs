@@ -4,7 +4,7 @@ use oadr_core::payload::{Message, MessageKind};
 use oadr_xmpp::{Reply, Role};
 
 use crate::peer::{Host, poll, query, reregister, response, text};
-use crate::server::{Server, VEN, VTN, attribute, id, iq};
+use crate::server::{Server, VEN, VTN, attribute, id, iq, within};
 
 /// Whether an answer is this stanza error.
 #[track_caller]
@@ -388,4 +388,48 @@ async fn spec_5_3_discovery_is_answered() {
     wire.say("<iq type='get' id='9'><ping xmlns='urn:xmpp:ping'/></iq>")
         .await;
     assert_eq!(wire.answer().await, "<iq type='result' id='9'/>");
+}
+
+#[tokio::test]
+async fn what_was_asked_is_answered_before_the_session_closes() {
+    let (server, host) = (Server::new().await, Host::new());
+    let (endpoint, mut wire) = server.start(server.config(Role::Vtn), &host).await;
+    wire.say(&iq("set", "1", VEN, &text(&query("r1")))).await;
+    let (_, answer) = host.next().await;
+    let closing = tokio::spawn({
+        let endpoint = endpoint.clone();
+        async move { endpoint.close().await }
+    });
+    // Nothing new is taken; when that shows, it is being closed.
+    let refused = loop {
+        let late = iq("set", "2", "ven2@d.example/c", &text(&query("r2")));
+        wire.say(&late).await;
+        tokio::select! {
+            (_, answer) = host.next() => {
+                answer.send(Reply::Empty).unwrap();
+                assert_eq!(attribute(&wire.answer().await, "type"), "result");
+            }
+            refused = wire.answer() => break refused,
+        }
+    };
+    assert_error(&refused, "wait", "resource-constraint");
+    answer.send(Reply::Empty).unwrap();
+    let last = wire.until("</stream:stream>").await;
+    assert!(last.contains("id='1'"), "{last}");
+    wire.say("</stream:stream>").await;
+    wire.closed().await;
+    within(closing).await.unwrap();
+}
+
+/// Its handler would hold a host that nobody knows of any more.
+#[tokio::test]
+async fn nothing_goes_on_when_a_session_has_been_closed() {
+    let (server, host) = (Server::new().await, Host::new());
+    let (endpoint, mut wire) = server.start(server.config(Role::Vtn), &host).await;
+    wire.say(&iq("set", "1", VEN, &text(&query("r1")))).await;
+    let (_, mut answer) = host.next().await;
+    tokio::time::pause();
+    endpoint.close().await;
+    tokio::time::resume();
+    within(answer.closed()).await;
 }
