@@ -51,6 +51,7 @@
 
 mod application;
 mod ask;
+mod background;
 mod builder;
 mod campaigns;
 mod config;
@@ -110,6 +111,7 @@ use crate::store::Store;
 use crate::{api, clock};
 
 use application::Application;
+use background::Background;
 pub use builder::{HandlerError, PollItem, Vtn};
 use campaigns::Campaigns;
 pub(crate) use campaigns::Open;
@@ -172,7 +174,7 @@ pub struct Running {
     api: SocketAddr,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
-    clockwork: Vec<JoinHandle<()>>,
+    background: Background,
     outbox: JoinHandle<()>,
     finish: oneshot::Sender<()>,
     /// Held to the very end.
@@ -346,6 +348,7 @@ async fn launch(
         events = host.campaigns.current().list.len(),
         "the VTN is up"
     );
+    let background = Background::of(&host, clockwork);
     Ok(Running {
         host,
         handle,
@@ -355,7 +358,7 @@ async fn launch(
         api,
         stop,
         servers,
-        clockwork,
+        background,
         outbox,
         finish,
         data,
@@ -423,14 +426,7 @@ impl Running {
         for server in self.servers {
             let _ = server.await;
         }
-        if let Some(xmpp) = self.host.xmpp() {
-            xmpp.close().await;
-            self.host.hold_xmpp(None);
-        }
-        for task in self.clockwork {
-            task.abort();
-            let _ = task.await;
-        }
+        self.background.end().await;
         timer::flush_seen(&self.host).await;
         // Nothing is decided any more; what was is told.
         let _ = self.finish.send(());

@@ -131,9 +131,16 @@ impl Listening {
     }
 
     /// Ends it; what is being answered has a moment.
-    pub(super) async fn close(self) {
+    pub(super) async fn close(mut self) {
         self.server.shut_down().await;
-        let _ = self.accepting.await;
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+/// A host that ends without closing would leave the port taken.
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }
 
@@ -218,6 +225,7 @@ impl fmt::Display for From {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ven::link::pushes::Pushes;
 
     #[test]
     fn one_host_does_not_take_all_places() {
@@ -228,5 +236,31 @@ mod tests {
         let bounds = place.bounds();
         assert!(bounds.max_connections_per_peer <= bounds.max_connections / 8);
         assert_eq!(&bounds.prefix, place.url.prefix());
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_is_dropped_gives_its_port_back() {
+        let place = Place {
+            address: "127.0.0.1:0".parse().unwrap(),
+            url: "http://127.0.0.1:8080".parse().unwrap(),
+        };
+        let (pushes, _to_do) = Pushes::new();
+        let reception = Reception {
+            pushes,
+            seal: None,
+            ration: Arc::default(),
+            span: tracing::Span::none(),
+        };
+        let listening = Listening::start(&place, None, Arc::new(reception)).await;
+        let listening = listening.unwrap();
+        let address = listening.address;
+        drop(listening);
+        let refused = async {
+            while tokio::net::TcpStream::connect(address).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let refused = tokio::time::timeout(Duration::from_secs(20), refused).await;
+        assert!(refused.is_ok(), "it listens");
     }
 }
