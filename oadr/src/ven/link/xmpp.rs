@@ -40,10 +40,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 const ASK_AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
+/// How long what was found counts at least, although it is not there.
+const FIND_AGAIN: Duration = Duration::from_secs(60);
+
 /// The line to a VTN in an XMPP domain.
 pub(super) struct XmppLink {
     endpoint: Endpoint,
     found: watch::Receiver<Found>,
+    /// Told when the VTN is not where it was found.
+    missed: Arc<Notify>,
     finding: JoinHandle<()>,
 }
 
@@ -95,8 +100,10 @@ impl XmppLink {
             found: found.clone(),
         };
         let endpoint = Endpoint::start(config, Arc::new(handler));
+        let missed = Arc::new(Notify::new());
         let finder = Finder {
             endpoint: endpoint.clone(),
+            missed: Arc::clone(&missed),
             domain: domain.to_owned(),
             fallback: account.vtn.clone(),
             found: tell,
@@ -106,6 +113,7 @@ impl XmppLink {
         Self {
             endpoint,
             found,
+            missed,
             finding: tokio::spawn(finder.run().in_current_span()),
         }
     }
@@ -120,10 +128,18 @@ impl XmppLink {
         message: &Message,
     ) -> Result<Option<Decoded>, Failure> {
         let request = message.kind();
-        let jid = where_is(self.found.clone(), service, request).await?;
+        let jid = where_is(self.found.clone(), service, request).await;
+        let jid = jid.inspect_err(|failure| {
+            if *failure == Failure::Refused {
+                self.missed.notify_one();
+            }
+        })?;
         match self.endpoint.send(&jid, message).await {
             Ok(answer) => Ok(answer.reply),
             Err(error) => {
+                if let SendError::Offline(_) = error {
+                    self.missed.notify_one();
+                }
                 let text = error.to_string();
                 let error_text = logging::cut(&text);
                 if is_refusal(&error) {
@@ -203,9 +219,10 @@ fn all_at(jid: Option<&Jid>) -> Vec<(ServiceName, Jid)> {
     places.collect()
 }
 
-/// Finds the VTN anew in each session.
+/// Finds the VTN anew in each session, and where it is missed.
 struct Finder {
     endpoint: Endpoint,
+    missed: Arc<Notify>,
     domain: String,
     /// Where the VTN is where nobody tells.
     fallback: Option<Jid>,
@@ -228,7 +245,7 @@ impl Finder {
                             Ok(()) => continue,
                             Err(_) => return,
                         },
-                        services = self.find() => self.up(jid, services),
+                        () = self.keep_finding(jid) => {}
                     }
                 }
                 Status::Down { why } => self.down(why),
@@ -238,6 +255,24 @@ impl Finder {
             if session.changed().await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// For as long as there is the session. What was found counts until something else is.
+    async fn keep_finding(&self, jid: Jid) {
+        self.up(jid, self.find().await);
+        loop {
+            self.missed.notified().await;
+            let services = self.find().await;
+            let is_new = self.found.send_if_modified(|found| {
+                let is_new = found.services != services;
+                found.services = services;
+                is_new
+            });
+            if is_new {
+                self.connected.notify_one();
+            }
+            tokio::time::sleep(FIND_AGAIN).await;
         }
     }
 
@@ -427,121 +462,4 @@ fn refused(condition: &str, kind: &str) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ven::link::pushes::Pushes;
-
-    fn jid(text: &str) -> Jid {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn spec_5_2_the_vtn_is_its_accounts_whatever_the_session() {
-        let found = Found {
-            services: vec![
-                (ServiceName::EiEvent, jid("event@vtn.example/one")),
-                (ServiceName::EiOpt, jid("opt@vtn.example/two")),
-            ],
-            is_up: true,
-        };
-        for (from, is_vtn) in [
-            ("event@vtn.example/one", true),
-            ("opt@vtn.example/client", true),
-            ("ven2@vtn.example/one", false),
-            ("event@other.example/one", false),
-        ] {
-            assert_eq!(found.is_of(jid(from).account()), is_vtn, "{from}");
-        }
-        assert_eq!(
-            found.service(ServiceName::EiOpt),
-            Some(&jid("opt@vtn.example/two"))
-        );
-        assert_eq!(found.service(ServiceName::EiReport), None);
-    }
-
-    /// What was for it stood before all else that the VEN owed, for ever.
-    #[tokio::test(start_paused = true)]
-    async fn spec_5_3_a_service_that_discovery_does_not_list_is_not_waited_for() {
-        let (tell, found) = watch::channel(Found {
-            services: vec![(ServiceName::EiEvent, jid("vtn@vtn.example/one"))],
-            is_up: false,
-        });
-        let ask = |service| where_is(found.clone(), service, MessageKind::CreateOpt);
-        for service in [ServiceName::EiEvent, ServiceName::EiOpt] {
-            assert_eq!(ask(service).await, Err(Failure::Unreachable), "{service}");
-        }
-        tell.send_modify(|found| found.is_up = true);
-        assert_eq!(ask(ServiceName::EiOpt).await, Err(Failure::Refused));
-        assert_eq!(
-            ask(ServiceName::EiEvent).await,
-            Ok(jid("vtn@vtn.example/one"))
-        );
-    }
-
-    #[test]
-    fn rule_507_xmpp_has_no_service_for_polls() {
-        let vtn = jid("vtn@vtn.example/oadr");
-        let services = all_at(Some(&vtn));
-        assert_eq!(services.len(), 4);
-        assert!(
-            services
-                .iter()
-                .all(|(name, _)| *name != ServiceName::OadrPoll)
-        );
-        assert!(all_at(None).is_empty());
-    }
-
-    /// It stayed logged in when the host had panicked.
-    #[tokio::test(start_paused = true)]
-    async fn a_line_that_is_dropped_leaves_no_session() {
-        let account = Account::new(jid("house@vtn.example/oadr")).server("127.0.0.1", 1);
-        let (pushes, _to_do) = Pushes::new();
-        let reception = Reception {
-            pushes,
-            seal: None,
-            ration: Arc::default(),
-            span: tracing::Span::none(),
-        };
-        let link = XmppLink::start(
-            "vtn.example",
-            &account,
-            Login::Certificate,
-            None,
-            Arc::new(reception),
-            watch::channel(LinkStatus::Polling).0,
-            Arc::default(),
-        );
-        let mut session = link.endpoint.status();
-        drop(link);
-        let closed = session.wait_for(|status| *status == Status::Closed);
-        assert!(timeout(Duration::from_secs(600), closed).await.is_ok());
-    }
-
-    #[test]
-    fn rule_517_a_ven_that_is_refused_drops_nothing() {
-        for (condition, kind, meaning) in [
-            ("forbidden", "auth", Failure::Unreachable),
-            ("service-unavailable", "cancel", Failure::Unreachable),
-            (
-                "resource-constraint",
-                "wait",
-                Failure::Busy { retry_after: None },
-            ),
-            ("internal-server-error", "cancel", Failure::Broken),
-            ("bad-request", "modify", Failure::Refused),
-            ("unexpected", "wait", Failure::Busy { retry_after: None }),
-            // RFC 6120 §8.3.3.12: the type says whether it passes.
-            (
-                "policy-violation",
-                "wait",
-                Failure::Busy { retry_after: None },
-            ),
-            ("policy-violation", "modify", Failure::Refused),
-        ] {
-            assert_eq!(refused(condition, kind), meaning, "{condition}");
-        }
-        let too_long = SendError::AnswerTooLong { limit: 1000 };
-        assert_eq!(failure(&too_long), Failure::Refused);
-        assert_eq!(failure(&SendError::Forbidden), Failure::Unreachable);
-    }
-}
+mod tests;
