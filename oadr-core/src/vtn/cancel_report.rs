@@ -13,11 +13,12 @@ use crate::payload::{CancelReport, CanceledReport};
 use crate::value::{NonEmpty, ReportRequestId, RequestId};
 
 /// The cancellation that a poll now brings, if any. Each goes by itself: one that the VEN does not
-/// know would spoil the others (rule 336).
+/// know would spoil the others (rule 336). The one goes that is due the longest, so that one that never
+/// arrives takes turns with the others.
 pub(super) fn poll(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
     let now = case.env.now;
-    let (wanted, cancelling) =
-        cancellations(case).find(|(_, cancelling)| cancelling.is_due(now))?;
+    let due = cancellations(case).filter(|(_, cancelling)| cancelling.is_due(now));
+    let (wanted, cancelling) = due.min_by_key(|(_, cancelling)| cancelling.resend_at)?;
     let times = cancelling.times.saturating_add(1);
     let request_id = case.request_id();
     let mut draft = case.draft();

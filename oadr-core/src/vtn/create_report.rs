@@ -6,13 +6,14 @@
 use super::decide::{Case, Sender, acknowledgement, reply};
 use super::delivery::{later, resend_at};
 use super::requested_report::GRACE;
-use super::{Change, Effect, ReportChange, ReportProgress, RequestedReport, Vtn};
+use super::{Change, Effect, PushItem, ReportChange, ReportProgress, RequestedReport, Vtn};
 use crate::machine::Decision;
 use crate::payload::{CreateReport, CreatedReport, ReportRequest, ResponseCode};
 use crate::value::{DateTime, NonEmpty, RequestId};
 
 /// The requests that a poll now brings, if any: those that wait go together, but for METADATA, which
-/// end all others (rule 306), and for those that were refused in company.
+/// end all others (rule 306), for those that were refused in company, and for those that were pushed too
+/// often in vain: these give way to all others, and then go one by one, in turn.
 pub(super) fn poll(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
     let due = due(case);
     let requests: Vec<ReportRequest> = due.iter().map(|wanted| wanted.request()).collect();
@@ -31,13 +32,25 @@ pub(super) fn poll(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>>
 
 fn due<'a>(case: &Case<'a>) -> Vec<&'a RequestedReport> {
     let now = case.env.now;
-    let due = case.state().reports.iter().filter(|r| r.is_due(now));
-    let lonely = due
-        .clone()
+    let state = case.state();
+    let link = state.link.as_deref();
+    let item = |wanted: &RequestedReport| PushItem::Report {
+        report_request_id: wanted.report_request_id.clone(),
+    };
+    let due = state.reports.iter().filter(|r| r.is_due(now));
+    let (often_tried, others): (Vec<_>, Vec<_>) =
+        due.partition(|wanted| link.is_some_and(|link| link.gives_way(&item(wanted))));
+    if others.is_empty() {
+        let longest_ago = often_tried.into_iter();
+        let longest_ago = longest_ago.min_by_key(|wanted| item(wanted).comes_again(state));
+        return longest_ago.into_iter().collect();
+    }
+    let alone = others
+        .iter()
         .find(|r| r.wanted.is_metadata() || r.progress == ReportProgress::Waiting { alone: true });
-    match lonely {
-        Some(lonely) => vec![lonely],
-        None => due.collect(),
+    match alone {
+        Some(alone) => vec![alone],
+        None => others,
     }
 }
 

@@ -111,10 +111,11 @@ pub(super) fn pending(
     turns.find_map(|turn| turn.pending(case, sender))
 }
 
-/// Rules 301 and 309: we have nothing to report, and say so.
+/// Rules 301 and 309: we have nothing to report, and say so. What was sent before goes after the rest.
 fn metadata(case: &Case<'_>, sender: Sender<'_>) -> Option<Decision<Vtn>> {
-    let mut all = case.state().metadata.iter();
-    let metadata = all.find(|metadata| metadata.is_due(case.env.now))?;
+    let all = case.state().metadata.iter();
+    let due = all.filter(|metadata| metadata.is_due(case.env.now));
+    let metadata = due.min_by_key(|metadata| metadata.task.comes_again())?;
     let mut draft = case.draft();
     draft.change(Change::MetadataSent {
         answers: metadata.answers.clone(),

@@ -119,10 +119,7 @@ impl PushItem {
 
     /// When it comes again, if it was sent and nobody answered.
     pub(super) fn comes_again(&self, state: &State) -> Option<DateTime> {
-        let of_task = |task: Option<&Task>| match task?.outgoing {
-            Outgoing::Waiting => None,
-            Outgoing::Sent { resend_at, .. } => Some(resend_at),
-        };
+        let of_task = |task: Option<&Task>| task?.comes_again();
         match self {
             Self::Removal => of_task(state.removal.as_ref()),
             Self::Reregistration => of_task(state.reregistration.as_ref()),

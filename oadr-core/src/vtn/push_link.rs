@@ -78,6 +78,13 @@ pub(super) struct Tried {
     pub(super) attempts: u32,
 }
 
+impl Tried {
+    /// Whether this may be why nothing arrives.
+    fn is_often(&self) -> bool {
+        self.attempts >= ATTEMPTS_BEFORE_OTHERS
+    }
+}
+
 /// When something wants attention: how a push went, whether there is one.
 pub(super) fn next_deadline(state: &State) -> Option<DateTime> {
     let link = state.link.as_ref()?;
@@ -177,10 +184,14 @@ impl Link {
         turns
     }
 
+    /// Whether others of its kind go before this, and none with it: as with kinds, while nothing arrives.
+    pub(super) fn gives_way(&self, item: &PushItem) -> bool {
+        self.failures > 0 && self.tried(item).is_some_and(Tried::is_often)
+    }
+
     /// When this kind of message was last tried, if that was often: since then it is due.
     fn often_tried(&self, turn: Turn, state: &State) -> Option<DateTime> {
-        let tried = self.tried.iter();
-        let often = tried.filter(|tried| tried.attempts >= ATTEMPTS_BEFORE_OTHERS);
+        let often = self.tried.iter().filter(|tried| tried.is_often());
         let items = often.map(|tried| &tried.item);
         let items = items.filter(|item| item.turn() == Some(turn));
         items.filter_map(|item| item.comes_again(state)).max()

@@ -406,9 +406,14 @@ impl Task {
     }
 
     pub(super) fn is_sent(&self) -> bool {
+        self.comes_again().is_some()
+    }
+
+    /// When it comes again, if it was sent.
+    pub(super) fn comes_again(&self) -> Option<DateTime> {
         match self.outgoing {
-            Outgoing::Waiting => false,
-            Outgoing::Sent { .. } => true,
+            Outgoing::Waiting => None,
+            Outgoing::Sent { resend_at, .. } => Some(resend_at),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Pushes that fail beside others that would not: whose turn it is, and when the next one comes.
 
 use super::pusher::*;
-use super::reporter::{offers, wanted};
+use super::reporter::{ids, offers, once, wanted};
+use super::reporting::{ask, asked};
 use super::*;
 use crate::payload::MessageKind;
 
@@ -85,6 +86,118 @@ fn among_all_that_a_ven_does_not_take_everything_has_its_turn() {
     }
     assert_eq!(kinds[12..16], order);
     assert_eq!(kinds[16..], order);
+}
+
+/// The requests that a push is about.
+fn about(push: &Push) -> Vec<&str> {
+    match &*push.message {
+        Message::CreateReport(create) => ids(&create.report_requests),
+        Message::CancelReport(cancel) => cancel
+            .report_request_ids
+            .iter()
+            .map(AsRef::as_ref)
+            .collect(),
+        Message::RegisterReport(register) => register
+            .report_request_id
+            .iter()
+            .map(AsRef::as_ref)
+            .collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The VEN never takes what this request is in: the first push without it, after so many with it at most.
+fn first_without(rig: &mut Rig, push: Push, poison: &str, fault: PushFault, most: usize) -> Push {
+    let mut push = push;
+    for _ in 0..most {
+        if !about(&push).contains(&poison) {
+            return push;
+        }
+        assert_eq!(rig.ends(&push, failed(fault)), None);
+        push = rig.next_push().unwrap();
+    }
+    assert!(
+        !about(&push).contains(&poison),
+        "{fault:?} {:?}",
+        about(&push)
+    );
+    push
+}
+
+#[test]
+fn a_request_that_a_ven_never_takes_does_not_hold_up_the_others_of_its_kind() {
+    for fault in AS_IF_AWAY {
+        let mut rig = Rig::pushed_to();
+        rig.offer(offers());
+        rig.want("m", once("METADATA")).unwrap();
+        let metadata = rig.push();
+        let metadata = rig.keeps_failing(metadata, fault, 4);
+        rig.want("r1", wanted("usage")).unwrap();
+        let data = first_without(&mut rig, metadata, "m", fault, 1);
+        assert_eq!(about(&data), ["r1"]);
+        let metadata = rig.arrives(&data).unwrap();
+        assert_eq!(*rig.progress("r1"), ReportProgress::Accepted);
+        assert_eq!(about(&metadata), ["m"]);
+    }
+}
+
+#[test]
+fn a_cancellation_that_a_ven_never_takes_does_not_hold_up_the_others() {
+    for fault in AS_IF_AWAY {
+        let mut rig = Rig::pushed_to();
+        rig.offer(offers());
+        for (request, specifier) in [("a", "usage"), ("b", "status")] {
+            rig.want(request, wanted(specifier)).unwrap();
+            let push = rig.push();
+            assert_eq!(rig.arrives(&push), None);
+        }
+        rig.want_no_more("a", false);
+        rig.want_no_more("b", false);
+        let push = rig.push();
+        assert_eq!(about(&push), ["a"]);
+        rig.advance(1);
+        let other = first_without(&mut rig, push, "a", fault, 1);
+        assert_eq!(about(&other), ["b"]);
+        let push = rig.arrives(&other).unwrap();
+        assert!(matches!(rig.progress("b"), ReportProgress::Over { .. }));
+        assert_eq!(about(&push), ["a"]);
+    }
+}
+
+#[test]
+fn a_request_that_a_ven_never_takes_does_not_spoil_those_that_go_with_it() {
+    for fault in AS_IF_AWAY.into_iter().chain([PushFault::Broken]) {
+        let mut rig = Rig::pushed_to();
+        rig.offer(offers());
+        rig.want("r1", wanted("usage")).unwrap();
+        rig.want("r2", wanted("status")).unwrap();
+        let both = rig.push();
+        assert_eq!(about(&both), ["r1", "r2"]);
+        let other = first_without(&mut rig, both, "r1", fault, 4);
+        assert_eq!(about(&other), ["r2"]);
+        rig.arrives(&other);
+        assert_eq!(*rig.progress("r2"), ReportProgress::Accepted);
+        // One more that is wanted later.
+        rig.want("r3", once("past")).unwrap();
+        let push = rig.next_push().unwrap();
+        let other = first_without(&mut rig, push, "r1", fault, 2);
+        assert_eq!(about(&other), ["r3"]);
+    }
+}
+
+#[test]
+fn metadata_that_a_ven_never_takes_do_not_hold_up_others() {
+    for fault in AS_IF_AWAY {
+        let mut rig = Rig::pushed_to();
+        ask(
+            &mut rig,
+            vec![asked("m", "METADATA"), asked("n", "METADATA")],
+        );
+        let push = rig.push();
+        assert_eq!(about(&push), ["m"]);
+        let other = first_without(&mut rig, push, "m", fault, 1);
+        assert_eq!(about(&other), ["n"]);
+    }
 }
 
 #[test]
