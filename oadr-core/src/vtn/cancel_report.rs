@@ -5,6 +5,7 @@
 
 use super::decide::{Case, Sender, acknowledgement, reply};
 use super::delivery::{later, resend_at};
+use super::push_link::NEVER;
 use super::registration::PATIENCE;
 use super::requested_report::GRACE;
 use super::{Cancelling, Change, Effect, ReportChange, ReportProgress, RequestedReport, Vtn};
@@ -112,8 +113,12 @@ pub(super) fn reported(
             report_to_follow: c.report_to_follow,
             ..say_again(c.times.saturating_add(1))
         },
-        // On its way with a poll.
-        ReportProgress::Cancelling(c) if c.times > 0 && !c.is_due(now) => return None,
+        // On its way with a poll, or with a push that was not given up.
+        ReportProgress::Cancelling(c)
+            if c.times > 0 && !c.is_due(now) && c.resend_at != Some(NEVER) =>
+        {
+            return None;
+        }
         ReportProgress::Cancelling(c) => {
             // Two reports that do not come are the proof that it was heard.
             let rhythm = wanted.wanted.rhythm(now);

@@ -1,6 +1,7 @@
 //! Cancellations where data come meanwhile: with the answer to them, with a poll, or with both.
 
-use super::reporter::{id, wanted};
+use super::pusher::failed;
+use super::reporter::{id, offers, wanted};
 use super::updating::{data, minute, requested, span};
 use super::*;
 use crate::payload::{CancelReport, MessageKind, UpdatedReport};
@@ -34,6 +35,29 @@ fn rule_328_a_cancellation_goes_with_the_answer_to_data() {
             report_request_id: id("r"),
         }]
     );
+}
+
+#[test]
+fn rule_328_a_cancellation_that_cannot_be_pushed_goes_with_the_answer_to_data() {
+    let mut rig = Rig::pushed_to();
+    rig.offer(offers());
+    rig.want("r", wanted("usage")).unwrap();
+    let push = rig.push();
+    assert_eq!(rig.arrives(&push), None);
+    rig.want_no_more("r", false);
+    let push = rig.push();
+    assert_eq!(push.message.kind(), MessageKind::CancelReport);
+    // While it is on its way it is not said twice.
+    assert_eq!(cancelled(&rig.update(vec![minute("r")])), None);
+    assert_eq!(rig.ends(&push, failed(PushFault::AddressRefused)), None);
+    assert_eq!(rig.push_status().dead_letters.len(), 1);
+    rig.advance(120);
+    assert_eq!(rig.wake(), None);
+    let updated = rig.update(vec![minute("r")]);
+    assert_eq!(cancelled(&updated), Some((vec!["r"], false)));
+    // It is said, and nobody has to care for a letter any more.
+    assert_eq!(rig.push_status().dead_letters, []);
+    assert_eq!(rig.wake(), None);
 }
 
 #[test]
