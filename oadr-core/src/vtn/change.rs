@@ -113,7 +113,7 @@ pub enum Change {
     },
     /// Its registration ended (rule 407); the VEN stays known.
     RegistrationCancelled,
-    /// It is not known any more.
+    /// It is not known any more. A push that is on its way still is, should it register anew at once.
     Forgotten,
     /// An operator removed it.
     RemovalRequested {
@@ -317,7 +317,13 @@ impl Role for Vtn {
                 push_change::registered(state, *pushes_from, has_moved);
             }
             Change::RegistrationCancelled => state.erase_registration(),
-            Change::Forgotten => *state = State::default(),
+            Change::Forgotten => {
+                push_change::left(state);
+                *state = State {
+                    link: state.link.take(),
+                    ..State::default()
+                };
+            }
             Change::RemovalRequested { give_up_at } => state.removal = Some(Task::new(*give_up_at)),
             Change::RemovalSent { resend_at } => {
                 if let Some(task) = &mut state.removal {

@@ -35,10 +35,17 @@ impl World {
             late: Vec::new(),
             lease,
         };
-        for name in VENS {
-            world.send(push_create(name));
-        }
+        world.complete();
         world
+    }
+
+    /// Whoever was removed registers anew.
+    fn complete(&mut self) {
+        for name in VENS {
+            if self.host.ven(name).is_none() {
+                self.send(push_create(name));
+            }
+        }
     }
 
     fn entropy(&mut self) -> [u8; 32] {
@@ -54,6 +61,13 @@ impl World {
         self.host
             .handle(peer, Profile::B, message, self.now, entropy);
         self.host.check_claims();
+    }
+
+    /// Nobody waits any more for what is on its way to a VEN that is not known any more.
+    fn forget(&mut self) {
+        let known: BTreeSet<u64> = self.host.vens().map(|(ven, _)| ven).collect();
+        let gone = self.under_way.extract_if(.., |ven, _| !known.contains(ven));
+        self.late.extend(gone.map(|(ven, (push, _))| (ven, push)));
     }
 
     fn sent(&mut self, ven: u64, push: Push) {
@@ -92,6 +106,8 @@ impl World {
     }
 
     fn happen(&mut self, draws: &mut Draws<'_>) {
+        self.forget();
+        self.complete();
         let (ven, ven_id) = self.any_ven(draws);
         match draws.below(12) {
             0 => {
@@ -116,9 +132,10 @@ impl World {
                 let to_do = [
                     Command::RequestReregistration,
                     Command::RetryPush { dead_letter: None },
+                    Command::Remove,
                 ];
                 let entropy = self.entropy();
-                let command = &to_do[draws.below(2)];
+                let command = &to_do[draws.below(3)];
                 let _ = self.host.command(Some(ven), command, self.now, entropy);
             }
             3 => {
@@ -218,6 +235,7 @@ impl World {
         }
         for _ in 0..400 {
             self.wake();
+            self.forget();
             let Some((ven, push)) = self
                 .under_way
                 .iter()

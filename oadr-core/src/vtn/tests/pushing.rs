@@ -130,6 +130,32 @@ fn one_push_waits_for_the_other() {
 }
 
 #[test]
+fn a_removed_ven_that_registers_anew_gets_one_push_at_a_time() {
+    for is_told in [true, false] {
+        let mut rig = Rig::pushed_to();
+        rig.command(&Command::Remove).unwrap();
+        let removal = rig.push();
+        rig.create(push_create("house"));
+        assert!(!rig.state().is_leaving());
+        rig.advance(1);
+        assert_eq!(rig.wake(), None);
+        // What the VEN says to it is not said of the new registration.
+        let metadata = if is_told {
+            rig.arrives(&removal)
+        } else {
+            rig.now += rig.context.push.lease;
+            rig.wake()
+        };
+        assert_eq!(
+            metadata.unwrap().message.kind(),
+            MessageKind::RegisterReport
+        );
+        assert_eq!(rig.push_status().failures, 0);
+        assert!(rig.state().registration().is_some());
+    }
+}
+
+#[test]
 fn the_answer_to_pushed_events_is_a_request_of_its_own() {
     let mut rig = Rig::pushed_to();
     rig.announce("e1", draft());
