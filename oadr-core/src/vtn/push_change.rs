@@ -33,6 +33,8 @@ pub enum PushChange {
     Arrived {
         /// Events that nobody has to answer: they need not be sent again.
         heard: Vec<EventId>,
+        /// What waits for an answer does not come again before: it may have been on its way for long.
+        again_at: DateTime,
     },
     /// It failed.
     Failed(Box<FailedPush>),
@@ -103,9 +105,14 @@ pub(super) fn apply(state: &mut State, change: &PushChange) {
                 lease_until: *lease_until,
             });
         }
-        PushChange::Arrived { heard } => {
+        PushChange::Arrived { heard, again_at } => {
             let items = link.under_way.take().map(|sent| sent.items);
             let items = items.unwrap_or_default();
+            for item in &items {
+                if item.comes_again(state).is_some_and(|at| at < *again_at) {
+                    item.come_again(state, *again_at);
+                }
+            }
             link.tried.retain(|tried| !items.contains(&tried.item));
             link.failures = 0;
             link.last_failure = None;

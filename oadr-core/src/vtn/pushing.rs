@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use super::decide::{Case, Sender, admit};
-use super::delivery::{Progress, later};
+use super::delivery::{Progress, later, resend_at};
 use super::push_failure::{self, LONGEST_PAUSE, is_about_message};
 use super::push_link::{self, Link, UnderWay};
 use super::{
@@ -138,7 +138,10 @@ fn arrived(case: &Case<'_>, sent: &UnderWay) -> Decision<Vtn> {
     });
     let heard = heard.collect();
     let mut draft = case.draft();
-    draft.change(Change::Push(PushChange::Arrived { heard }));
+    draft.change(Change::Push(PushChange::Arrived {
+        heard,
+        again_at: resend_at(1, case.context.resend_after, case.env.now),
+    }));
     // What was given up because the VEN could not be reached: it can.
     revive(&mut draft, case.env.now, |fault| !is_about_message(fault));
     draft.decide(Reply::Empty)

@@ -278,6 +278,7 @@ fn push_change(draws: &mut Draws<'_>) -> PushChange {
         },
         2 => PushChange::Arrived {
             heard: vec![event_id(draws)],
+            again_at: instant(draws),
         },
         3 => {
             let given_up = push_items(draws);

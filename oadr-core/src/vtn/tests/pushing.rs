@@ -179,6 +179,33 @@ fn the_answer_to_pushed_events_is_a_request_of_its_own() {
 }
 
 #[test]
+fn a_push_that_took_long_is_not_repeated_the_moment_it_arrives() {
+    let causes: [fn(&mut Rig); 3] = [
+        |rig| rig.announce("e1", draft()),
+        |rig| {
+            rig.want("r1", wanted("usage")).unwrap();
+        },
+        |rig| {
+            rig.command(&Command::RequestReregistration).unwrap();
+        },
+    ];
+    for cause in causes {
+        for (takes, comes_again) in [(0, 5), (4, 9), (6, 11)] {
+            let mut rig = Rig::pushed_to();
+            rig.offer(offers());
+            cause(&mut rig);
+            let sent = rig.now;
+            let push = rig.push();
+            rig.advance(takes);
+            // It takes a moment to answer what has only just arrived.
+            assert_eq!(rig.ends(&push, PushOutcome::Acknowledged), None);
+            assert_eq!(rig.next_push().unwrap().message.kind(), push.message.kind());
+            assert_eq!(rig.now - sent, TimeDelta::seconds(comes_again));
+        }
+    }
+}
+
+#[test]
 fn an_answer_in_the_reply_to_pushed_events_counts_as_well() {
     let mut rig = Rig::pushed_to();
     rig.announce("e1", draft());
