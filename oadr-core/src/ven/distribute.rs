@@ -353,19 +353,23 @@ fn take_over(new: &mut KnownEvent, old: &KnownEvent, turn: &Turn<'_>) -> Option<
 }
 
 /// Answers that were not sent yet need not be, if these say more: so the queue cannot grow while lists
-/// are pushed and nothing can be said to them. What is owed before an opt stays before it (rule 206).
+/// are pushed and nothing can be said to them. That a version is out of sequence says less than the
+/// answer to the newer one. What is owed before an opt stays before it (rule 206).
 fn overtake(turn: &mut Turn<'_>, responses: &[EventResponse]) {
     let owed = || turn.state().owed.iter();
     let opt = owed().rposition(|owed| matches!(owed, Owed::CreateOpt { .. }));
     let from = opt.map_or(usize::from(turn.state().is_waiting()), |opt| {
         opt.saturating_add(1)
     });
-    let answered = |id: &EventId| {
-        let mut responses = responses.iter();
-        responses.any(|response| response.qualified_event_id.event_id == *id)
+    let says_more = |new: &EventResponse, old: &EventResponse| {
+        let (of, than) = (&new.qualified_event_id, &old.qualified_event_id);
+        of.event_id == than.event_id
+            && (of.modification_number >= than.modification_number
+                || old.response_code == ResponseCode::OUT_OF_SEQUENCE)
     };
+    let answered = |old: &EventResponse| responses.iter().any(|new| says_more(new, old));
     let is_overtaken =
-        |owed: &Owed| matches!(owed, Owed::CreatedEvent(_)) && owed.event_ids().all(answered);
+        |owed: &Owed| matches!(owed, Owed::CreatedEvent(_)) && owed.event_responses().all(answered);
     let places: Vec<usize> = owed()
         .enumerate()
         .skip(from)

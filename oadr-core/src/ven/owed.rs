@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Context, State};
 use crate::payload::{
     CancelOpt, CancelPartyRegistration, CanceledPartyRegistration, CanceledReport, CreatedEvent,
-    CreatedReport, EiRequestEvent, Message, RegisterReport, RegisteredReport, RequestEvent,
-    Response, UpdateReport, UpdatedReport,
+    CreatedReport, EiRequestEvent, EventResponse, Message, RegisterReport, RegisteredReport,
+    RequestEvent, Response, UpdateReport, UpdatedReport,
 };
 use crate::value::{EventId, OptId, ReportRequestId, RequestId, ServiceName};
 
@@ -69,6 +69,12 @@ pub enum Owed {
 impl Owed {
     /// The events that it answers.
     pub(super) fn event_ids(&self) -> impl Iterator<Item = &EventId> {
+        let responses = self.event_responses();
+        responses.map(|response| &response.qualified_event_id.event_id)
+    }
+
+    /// What it says of events.
+    pub(super) fn event_responses(&self) -> impl Iterator<Item = &EventResponse> {
         let responses = match self {
             Self::CreatedEvent(message) => message.created.event_responses.as_ref(),
             Self::Reregistration { .. }
@@ -85,8 +91,7 @@ impl Owed {
             | Self::CreateOpt { .. }
             | Self::CancelOpt { .. } => None,
         };
-        let responses = responses.into_iter().flat_map(|all| &all.responses);
-        responses.map(|response| &response.qualified_event_id.event_id)
+        responses.into_iter().flat_map(|all| &all.responses)
     }
 
     /// The message and where it goes; `None` if it has lost its sense.

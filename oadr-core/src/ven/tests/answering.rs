@@ -1,6 +1,7 @@
 //! What is answered, when, and with what: rules 12, 16, 19, 21, 35, 42, 43, 62, 512.
 
 use super::bench::*;
+use super::pushing::pushed_to;
 use crate::payload::{Message, MessageKind, ResponseCode};
 use crate::value::{OptType, ResponseRequired, VtnId};
 use crate::ven::{Change, Command, CommandError, Context, Effect, OptPolicy};
@@ -268,6 +269,37 @@ fn nobody_is_asked_about_what_the_ven_cannot_do() {
         always(cancelled(event("e2", 1, later()))),
     ]));
     assert_eq!(bench.asked, []);
+}
+
+#[test]
+fn an_answer_to_a_version_that_was_overtaken_leaves_that_to_the_newer_one() {
+    let line = |version, opt, code| ("e1".to_owned(), version, opt, code);
+    let of = |version| list(vec![always(event("e1", version, later()))]);
+    let older = || line(0, OptType::OptOut, 450);
+    let newer = || line(1, OptType::OptIn, 200);
+    let mut bench = pushed_to();
+    // The VTN made a list for this, and then the newer version, which came sooner.
+    bench.command(&Command::RequestEvents).unwrap();
+    bench.push(of(1));
+    bench.reply(of(0));
+    let said: Vec<_> = bench.drain().iter().flat_map(answers).collect();
+    // Rule 58.
+    assert_eq!(said, [newer(), older()]);
+    assert_eq!(
+        words(&bench.take_effects()),
+        ["received e1/1", "sent e1/1 optIn 200"]
+    );
+
+    // However many come, the queue does not grow, and what says more is enough.
+    let mut bench = pushed_to();
+    bench.command(&Command::RequestEvents).unwrap();
+    bench.push(of(9));
+    for version in (0..9).rev() {
+        bench.push(of(version));
+        assert_eq!(bench.state().owed().count(), 3);
+    }
+    bench.push(of(9));
+    assert_eq!(bench.state().owed().count(), 2);
 }
 
 #[test]
