@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{Query, UnderWay};
+use super::state::{Gone, Query, UnderWay};
 use super::{
     Contact, Exchange, KnownEvent, Numbering, OptChange, Owed, Registered, Registration,
     ReportChange, Request, Run, Stance, State, Stopping, report_change,
@@ -31,6 +31,17 @@ pub enum Change {
     },
     /// A list of events was pushed while a request was under way.
     Crossed,
+    /// An event was cancelled, known or not; those that were long ago are of no interest any more.
+    Gone {
+        /// The event.
+        event_id: EventId,
+        /// The version that cancels it, or the one that went missing.
+        modification_number: u32,
+        /// When.
+        at: DateTime,
+        /// Those that were by then.
+        forgotten: DateTime,
+    },
     /// There is a connection to the VTN: nothing is held back.
     Connected,
     /// The VTN and a VEN that is pushed to heard of each other, or are about to.
@@ -211,6 +222,7 @@ pub(super) fn is_durable(change: &Change) -> bool {
         | Change::Sent { .. }
         | Change::Introduced { .. }
         | Change::Crossed
+        | Change::Gone { .. }
         | Change::Connected
         | Change::Heard { .. }
         | Change::Confirmed
@@ -264,6 +276,19 @@ pub(super) fn apply(state: &mut State, change: &Change) {
         }
         Change::Introduced { contact } => state.link.contact = contact.clone(),
         Change::Crossed => state.link.crossed = true,
+        Change::Gone {
+            event_id,
+            modification_number,
+            at,
+            forgotten,
+        } => {
+            let gone = Gone {
+                modification_number: *modification_number,
+                at: *at,
+            };
+            state.link.gone.retain(|_, gone| gone.at > *forgotten);
+            state.link.gone.insert(event_id.clone(), gone);
+        }
         Change::Connected => state.link.not_before = None,
         Change::Heard { resynchronise_at } => {
             state.link.resynchronise_at = Some(*resynchronise_at);

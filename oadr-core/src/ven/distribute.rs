@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use super::decide::Turn;
 use super::event::{self, same_substance};
 use super::{
-    Announced, Answer, Change, Effect, EndReason, KnownEvent, Numbering, OptPolicy, OptQuestion,
-    Owed, Question, Run, Stance, run,
+    Announced, Answer, Change, Contact, Effect, EndReason, KnownEvent, Numbering, OptPolicy,
+    OptQuestion, Owed, Question, Run, Stance, run,
 };
 use super::{schedule, validate};
 use crate::payload::{
@@ -19,6 +19,9 @@ use crate::value::{EventId, EventStatus, OptType, RequestId, ResponseRequired, V
 
 /// How much two messages may have crossed on their ways.
 const LATELY: TimeDelta = TimeDelta::seconds(60);
+/// So many events that were cancelled lately are remembered; who cancels more at once may have to cancel
+/// one again.
+const MOST_GONE: usize = 256;
 
 /// Why there is no list, if it is an error that came.
 pub(super) fn error(message: &DistributeEvent) -> Option<ResponseCode> {
@@ -57,10 +60,11 @@ enum Origin {
     /// Nothing else came since it was asked for: a known event that is not in it is cancelled (rule 61).
     Answer,
     /// It was pushed. A known event that is not in it is cancelled, unless it became known lately: the
-    /// list may have been made before the event. The VTN is asked.
+    /// list may have been made before the event. A new event in it that was cancelled lately is not
+    /// taken, unless this version is newer: the list may have been made before that. The VTN is asked.
     Push,
-    /// It was asked for, and another one was pushed since. The same is true of it; and a new event in it
-    /// may be one that was cancelled since, of which nothing is remembered: that is asked, too.
+    /// It was asked for, and another one was pushed since. The same is true of it; and any new event in
+    /// it may be one that is no more, though it was never known: that is asked, too.
     CrossedAnswer,
 }
 
@@ -79,7 +83,12 @@ fn listed(turn: &mut Turn<'_>, message: &DistributeEvent, origin: Origin) -> Res
     }
     let mut responses = Vec::new();
     for event in &message.events {
-        if origin == Origin::CrossedAnswer && is_new(turn, event) {
+        let is_doubtful = match origin {
+            Origin::Answer => false,
+            Origin::Push => is_new(turn, event) && was_cancelled(turn, &event.ei_event),
+            Origin::CrossedAnswer => is_new(turn, event),
+        };
+        if is_doubtful {
             ask(turn);
             continue;
         }
@@ -155,8 +164,9 @@ fn received(
         }
         known if cancelled => {
             // What is not known is cancelled already (rule 60); optIn: it will be (rule 36).
-            if let Some(known) = known {
-                cancel(turn, &known, Some(descriptor.modification_number));
+            match known {
+                Some(known) => cancel(turn, &known, Some(descriptor.modification_number)),
+                None => gone(turn, &descriptor.event_id, descriptor.modification_number),
             }
             Stance::new(OptType::OptIn, ResponseCode::OK, "OK")
         }
@@ -174,6 +184,16 @@ fn is_new(turn: &Turn<'_>, event: &Event) -> bool {
     let descriptor = &event.ei_event.descriptor;
     descriptor.event_status != EventStatus::Cancelled
         && !turn.state().events.contains_key(&descriptor.event_id)
+}
+
+/// Whether this version of an event, or a later one, was cancelled lately.
+fn was_cancelled(turn: &Turn<'_>, event: &EiEvent) -> bool {
+    let descriptor = &event.descriptor;
+    let gone = turn.state().link.gone.get(&descriptor.event_id);
+    gone.is_some_and(|gone| {
+        descriptor.modification_number <= gone.modification_number
+            && turn.now < schedule::later(gone.at, LATELY)
+    })
 }
 
 /// Whether a version is one that was overtaken (rule 58).
@@ -412,6 +432,7 @@ fn take_away(turn: &mut Turn<'_>, message: &DistributeEvent, origin: Origin) {
 fn cancel(turn: &mut Turn<'_>, event: &KnownEvent, by: Option<u32>) {
     let event_id = event.event_id().clone();
     let modification_number = by.unwrap_or_else(|| event.modification_number());
+    gone(turn, &event_id, modification_number);
     let stops = match event.run {
         Run::Running(_) => Some(run::stops_at(turn, event)),
         Run::Waiting | Run::Over => None,
@@ -428,5 +449,23 @@ fn cancel(turn: &mut Turn<'_>, event: &KnownEvent, by: Option<u32>) {
             implied: by.is_none(),
         }),
         Announced::No => {}
+    }
+}
+
+/// Remembers for a while that an event was cancelled. To a VEN that polls everything comes in its order.
+fn gone(turn: &mut Turn<'_>, event_id: &EventId, modification_number: u32) {
+    if Contact::of(turn.context).is_pull() {
+        return;
+    }
+    let forgotten = turn.later(-LATELY);
+    let gone = &turn.state().link.gone;
+    let young = gone.values().filter(|gone| gone.at > forgotten).count();
+    if young < MOST_GONE || gone.contains_key(event_id) {
+        turn.change(Change::Gone {
+            event_id: event_id.clone(),
+            modification_number,
+            at: turn.now,
+            forgotten,
+        });
     }
 }

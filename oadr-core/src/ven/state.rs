@@ -143,8 +143,20 @@ pub(super) struct Link {
     /// Whether a list of events was pushed since the request under way was made.
     #[serde(default)]
     pub(super) crossed: bool,
+    /// The events that were cancelled lately: a push may be older than that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) gone: BTreeMap<EventId, Gone>,
     /// Whether the VTN was asked what it knows of this VEN, and the IDs that it gave.
     pub(super) query: Query,
+}
+
+/// An event that was cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Gone {
+    /// The version that cancelled it, or that went missing.
+    pub(super) modification_number: u32,
+    /// When.
+    pub(super) at: DateTime,
 }
 
 /// The question before a registration.

@@ -184,9 +184,10 @@ impl Host {
             () = told_to_stop(&mut self.stopping) => Heard::Stop,
             () = sleep_until(wake) => Heard::Deadline,
             Some(order) = self.orders.recv() => Heard::Order(order),
+            // Before the reply: what came first nobody can tell, and so the machine knows of both.
+            Some(push) = self.pushes.recv() => Heard::Push(push),
             input = reply => Heard::Reply(input),
             () = self.connected.notified() => Heard::Connected,
-            Some(push) = self.pushes.recv() => Heard::Push(push),
         }
     }
 

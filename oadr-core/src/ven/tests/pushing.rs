@@ -381,6 +381,83 @@ fn rule_60_a_list_that_may_be_older_than_a_cancellation_does_not_bring_the_event
 }
 
 #[test]
+fn rule_60_a_push_that_is_older_than_the_answer_does_not_bring_the_event_back() {
+    let e1 = || in_an_hour("e1");
+    let mut gone = cancelled(e1());
+    gone.descriptor.modification_number = 1;
+    // It is cancelled in words, or by its absence; and may never have come.
+    for (known, last) in [
+        (true, list(vec![always(gone.clone())])),
+        (true, list(vec![never(gone.clone())])),
+        (true, list(Vec::new())),
+        (false, list(vec![always(gone.clone())])),
+        (false, list(vec![never(gone.clone())])),
+    ] {
+        let mut bench = pushed_to();
+        if known {
+            bench.push(list(vec![always(e1())]));
+            bench.drain();
+        }
+        bench.command(&Command::RequestEvents).unwrap();
+        bench.reply(last);
+        bench.drain();
+        bench.take_effects();
+        bench.pass(secs(30));
+        // The same push once more, or at last; what else is in it is taken.
+        let push = list(vec![always(e1()), never(in_an_hour("e2"))]);
+        bench.push(push.clone());
+        assert_eq!(bench.sent(), MessageKind::RequestEvent);
+        assert_eq!(words(&bench.take_effects()), ["received e2/0"]);
+        bench.reply(list(Vec::new()));
+        assert_eq!(bench.next.send, None, "what it says now is certain");
+        assert_eq!(bench.state().events().count(), 0);
+        bench.take_effects();
+
+        // What is pushed with a higher number is newer.
+        let mut revived = e1();
+        revived.descriptor.modification_number = 2;
+        bench.push(list(vec![always(revived)]));
+        assert_eq!(bench.sent(), MessageKind::CreatedEvent);
+        assert_eq!(words(&bench.take_effects()), ["received e1/2"]);
+    }
+
+    // The VTN may begin again with the same number: it says so, or it does later.
+    for later in [false, true] {
+        let mut bench = pushed_to();
+        bench.push(list(vec![always(gone.clone())]));
+        bench.drain();
+        if later {
+            bench.pass(secs(60));
+        }
+        bench.push(list(vec![never(e1())]));
+        if !later {
+            assert_eq!(bench.sent(), MessageKind::RequestEvent);
+            bench.reply(list(vec![never(e1())]));
+        }
+        assert_eq!(bench.next.send, None);
+        assert_eq!(words(&bench.take_effects()), ["received e1/0"]);
+    }
+}
+
+#[test]
+fn the_events_that_were_cancelled_lately_are_bounded_and_forgotten() {
+    let gone = |n: usize| always(cancelled(in_an_hour(&format!("e{n}"))));
+    let remembered = |bench: &Bench| bench.state().link.gone.len();
+    let mut bench = pushed_to();
+    for push in 0..20 {
+        bench.push(list((0..20).map(|n| gone(20 * push + n)).collect()));
+    }
+    assert_eq!(remembered(&bench), 256);
+    bench.pass(secs(60));
+    bench.push(list(vec![gone(1000)]));
+    assert_eq!(remembered(&bench), 1);
+    // A VEN that polls hears things in their order.
+    let mut bench = Bench::registered();
+    bench.poll(list(vec![gone(1)]));
+    assert_eq!(remembered(&bench), 0);
+}
+
+#[test]
 fn rule_407_the_end_of_the_registration_may_be_pushed_again_and_while_a_request_is_under_way() {
     for kind in [MessageKind::CreatedEvent, MessageKind::UpdateReport] {
         let mut bench = Bench::registered_with(Context {
