@@ -311,8 +311,10 @@
 //! [`State::samplings`](crate::ven::State::samplings), and from when on it has to keep that
 //! [`State::needed_since`](crate::ven::State::needed_since). Who needs long for an answer says
 //! [`Input::Meanwhile`](crate::ven::Input::Meanwhile) when an event has something to tell, decides on
-//! the same input again and gives the same answers. A command asks nothing: if a report is due, the
-//! deadline after it has come already.
+//! the same input again and gives the same answers; after one to
+//! [`Question::Opt`](crate::ven::Question::Opt) with a later time, so that the event is known from then
+//! on, and the same randomness. A command asks nothing: if a report is due, the deadline after it has
+//! come already.
 //!
 //! A VEN that is pushed to says so in its [`Context`](crate::ven::Context), by its transport and address,
 //! and never polls. What arrives for it is [`Input::Pushed`](crate::ven::Input::Pushed), at any time, also

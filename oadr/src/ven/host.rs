@@ -203,16 +203,19 @@ impl Host {
 
     /// Works off one input: decided, committed, told.
     async fn step(&mut self, input: &Input) -> Result<Next, Trouble> {
-        let env = env()?;
+        let mut env = env()?;
         let mut answers = Vec::new();
         loop {
             match ven::decide(&self.at, &self.context, env, input, &answers) {
                 Step::Ask(Question::Opt(question)) => {
                     let answer = self.ask(&question).await?;
                     answers.push(answer);
+                    // It is known from now on: a list that came meanwhile may have been made before it.
+                    env.now = clock::now();
                 }
                 Step::Ask(Question::Readings(question)) => {
                     let answer = self.read(&question).await?;
+                    // The time stays: what was asked for depends on it.
                     answers.push(answer);
                 }
                 Step::Ask(question) => {

@@ -47,6 +47,8 @@ pub(super) struct Bench {
     pub(super) asked: Vec<OptQuestion>,
     /// What it will say, first things first; then it opts in.
     pub(super) answers: VecDeque<(OptType, Option<ResponseCode>)>,
+    /// How long it thinks about each question.
+    pub(super) thinking: TimeDelta,
     /// What is measured; nothing at first.
     pub(super) meter: Meter,
     /// What was to be measured.
@@ -73,6 +75,7 @@ impl Bench {
             effects: Vec::new(),
             asked: Vec::new(),
             answers: VecDeque::new(),
+            thinking: TimeDelta::zero(),
             meter: Box::new(|_| Vec::new()),
             measured: Vec::new(),
             next: Next {
@@ -136,7 +139,7 @@ impl Bench {
     /// Decides an input, asking the application as often as the machine wants, and commits it.
     pub(super) fn say(&mut self, input: &Input) {
         self.seed += 1;
-        let env = self.env();
+        let mut env = self.env();
         let mut answers = Vec::new();
         let decision = loop {
             let step = decide(&self.at, &self.context, env, input, &answers);
@@ -146,7 +149,10 @@ impl Bench {
                 "deciding twice gives the same"
             );
             match step {
-                Step::Ask(Question::Opt(question)) => answers.push(self.answer(*question)),
+                Step::Ask(Question::Opt(question)) => {
+                    answers.push(self.answer(*question));
+                    env.now = self.now;
+                }
                 Step::Ask(Question::Readings(question)) => answers.push(self.measure(*question)),
                 Step::Decided(decision) => break decision,
             }
@@ -192,6 +198,7 @@ impl Bench {
     }
 
     fn answer(&mut self, question: OptQuestion) -> Answer {
+        self.now += self.thinking;
         let (opt, response_code) = self.answers.pop_front().unwrap_or((OptType::OptIn, None));
         let answer = question.answer(opt, response_code);
         self.asked.push(question);

@@ -1,6 +1,7 @@
 //! What a list of events means to those that are known: rules 4, 30, 56 to 61, 65, 66, 406.
 
 use super::bench::*;
+use super::pushing::pushed_to;
 use crate::payload::MessageKind;
 use crate::value::{Duration, OptType};
 use crate::ven::{Command, Effect, OptPolicy};
@@ -432,4 +433,50 @@ fn rule_406_after_a_new_registration_numbers_begin_again() {
     fresh.descriptor.modification_number = 1;
     bench.poll(list(vec![always(fresh)]));
     assert_eq!(words(&bench.take_effects())[0], "modified e1/1");
+}
+
+#[test]
+fn a_list_that_waited_for_the_application_does_not_cancel_the_event_that_it_was_asked_about() {
+    let mut bench = pushed_to();
+    bench.context.opt = OptPolicy::Ask;
+    bench.thinking = secs(90);
+    bench.push(list(vec![always(event("e1", 0, later()))]));
+    bench.drain();
+    // Made before the event, and come while the application was asked.
+    bench.push(list(Vec::new()));
+    assert_eq!(bench.sent(), MessageKind::RequestEvent);
+    assert!(bench.state().event(&event_id("e1")).is_some());
+    assert_eq!(
+        words(&bench.take_effects()),
+        ["received e1/0", "sent e1/0 optIn 200"]
+    );
+}
+
+#[test]
+fn what_is_over_before_the_application_has_answered_never_begins() {
+    let mut bench = pushed_to();
+    bench.context.opt = OptPolicy::Ask;
+    bench.thinking = secs(90);
+    // Of what runs by then, the present interval is told.
+    let events = ["e1", "e2"].map(|id| always(event(id, 0, noon())));
+    bench.push(list(events.to_vec()));
+    assert_eq!(bench.asked.len(), 2);
+    assert_eq!(answers(bench.message()).len(), 2);
+    bench.drain();
+    assert_eq!(
+        words(&bench.take_effects()),
+        [
+            "received e1/0",
+            "received e2/0",
+            "sent e1/0 optIn 200",
+            "sent e2/0 optIn 200"
+        ]
+    );
+
+    bench.thinking = secs(60);
+    bench.push(list(vec![never(event("e3", 0, bench.now))]));
+    assert_eq!(
+        words(&bench.take_effects()),
+        ["received e3/0", "started e3/0", "interval e3 simple[1]=2"]
+    );
 }

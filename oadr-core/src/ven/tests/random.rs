@@ -307,6 +307,7 @@ fn live(numbers: &[u64]) -> (Bench, Vec<Change>) {
             ..context()
         };
         bench.answers.extend([(OptType::OptOut, None); 3]);
+        bench.thinking = secs(i64::try_from(draws.below(100)).unwrap());
     }
     bench.context.resources = vec!["r1".parse().unwrap()];
     if draws.below(4) > 0 {
