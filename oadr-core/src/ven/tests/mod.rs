@@ -5,6 +5,7 @@
 mod answering;
 mod bench;
 mod correcting;
+mod crossing;
 mod documents;
 mod judging;
 mod leaving;
