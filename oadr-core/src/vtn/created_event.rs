@@ -82,8 +82,10 @@ fn judge(
         response_description: response.response_description.clone(),
         at: now,
     };
-    // A VEN answers each time it receives the event (rule 12): mostly it says the same again.
-    Ok(tells_more(known, &answer).then_some(answer))
+    // A VEN answers each time it receives the event (rule 12): mostly it says the same again. What was
+    // answered may have had to be pushed once more, and waits for that.
+    let is_waited_for = matches!(known.progress, Progress::Sent { .. });
+    Ok((is_waited_for || tells_more(known, &answer)).then_some(answer))
 }
 
 /// Whether it differs from the last one in more than its time.

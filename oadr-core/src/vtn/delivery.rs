@@ -140,7 +140,13 @@ impl Delivery {
             Progress::Sent { .. } => true,
             Progress::Unsent | Progress::Answered | Progress::Listed => false,
         };
-        waits && self.outline.response_required == ResponseRequired::Always
+        // Pushed once more it waits again, and yet it was answered.
+        let answered = self
+            .answer
+            .as_ref()
+            .map(|answer| answer.modification_number);
+        let is_answered = answered == Some(self.modification_number);
+        waits && !is_answered && self.outline.response_required == ResponseRequired::Always
     }
 
     pub(super) fn fact(

@@ -38,6 +38,13 @@ pub enum PushChange {
     },
     /// It failed.
     Failed(Box<FailedPush>),
+    /// Versions of events went out in a reply while an older list was on its way.
+    Overtaken {
+        /// The events: they come again, whether they were answered or not.
+        events: Vec<EventId>,
+        /// When.
+        at: DateTime,
+    },
     /// One came to an end that was sent to a registration, or to an address, that is gone.
     Outlived,
     /// There was nothing to push when the time had come.
@@ -124,6 +131,13 @@ pub(super) fn apply(state: &mut State, change: &PushChange) {
             }
         }
         PushChange::Failed(failed) => link.failed(state, failed),
+        PushChange::Overtaken { events, at } => {
+            for event_id in events {
+                if let Some(delivery) = state.events.get_mut(event_id) {
+                    delivery.progress = Progress::Sent { resend_at: *at };
+                }
+            }
+        }
         PushChange::Outlived => link.under_way = None,
         PushChange::Looked { not_before } => link.not_before = *not_before,
         PushChange::Hurried { at } => {

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::decide::Case;
 use super::delivery::later;
 use super::push_link::{Link, UnderWay};
+use super::pushing::overtaken;
 use super::{
     Change, DeadLetter, Effect, FailedPush, PushChange, PushFailure, PushFault, PushItem, Reply,
     Vtn,
@@ -79,6 +80,7 @@ pub(super) fn failed(
             failure: failure.clone(),
         });
     }
+    let may_have_arrived = failure.fault != PushFault::AddressRefused;
     draft.change(Change::Push(PushChange::Failed(Box::new(FailedPush {
         failure,
         not_before: later(now, pause),
@@ -86,6 +88,9 @@ pub(super) fn failed(
         letter,
         given_up,
     }))));
+    if may_have_arrived {
+        overtaken(&mut draft, sent, now);
+    }
     draft.decide(Reply::Empty)
 }
 

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::Peer;
 use crate::machine::{Decision, Draft, Loaded, Random};
-use crate::payload::Message;
-use crate::value::{DateTime, ResponseRequired, ServiceName};
+use crate::payload::{Message, MessageKind};
+use crate::value::{DateTime, EventId, ResponseRequired, ServiceName};
 
 /// So long the reply to a registration has a start before the first push.
 const HEAD_START: TimeDelta = TimeDelta::seconds(1);
@@ -142,9 +142,32 @@ fn arrived(case: &Case<'_>, sent: &UnderWay) -> Decision<Vtn> {
         heard,
         again_at: resend_at(1, case.context.resend_after, case.env.now),
     }));
+    overtaken(&mut draft, sent, case.env.now);
     // What was given up because the VEN could not be reached: it can.
     revive(&mut draft, case.env.now, |fault| !is_about_message(fault));
     draft.decide(Reply::Empty)
+}
+
+/// What went out in a reply while an older list was on its way: the VEN may have got that last, and taken
+/// what it does not list for cancelled (rule 61), or what is cancelled for an event.
+pub(super) fn overtaken(draft: &mut Draft<Vtn>, sent: &UnderWay, at: DateTime) {
+    if sent.kind != MessageKind::DistributeEvent {
+        return;
+    }
+    let known = draft.state.events.iter();
+    let newer = known.filter(|(event_id, delivery)| {
+        let item = PushItem::Event {
+            event_id: (*event_id).clone(),
+            modification_number: delivery.modification_number,
+        };
+        delivery.sent >= sent.at
+            && delivery.progress != Progress::Unsent
+            && !sent.items.contains(&item)
+    });
+    let events: Vec<EventId> = newer.map(|(event_id, _)| event_id.clone()).collect();
+    if !events.is_empty() {
+        draft.change(Change::Push(PushChange::Overtaken { events, at }));
+    }
 }
 
 /// A decision, and the one after it if there is one; both are committed as one.

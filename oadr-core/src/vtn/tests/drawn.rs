@@ -268,7 +268,7 @@ fn push_change(draws: &mut Draws<'_>) -> PushChange {
         detail: Text::arbitrary(draws),
         retry_after: (draws.below(2) == 1).then(|| TimeDelta::seconds(7)),
     };
-    match draws.below(7) {
+    match draws.below(8) {
         0 | 1 => PushChange::Started {
             id: PushId(draws.number()),
             kind: kinds[draws.below(2)],
@@ -307,6 +307,10 @@ fn push_change(draws: &mut Draws<'_>) -> PushChange {
             letters: vec![0, 1],
             failures: u32::arbitrary(draws),
             not_before: (draws.below(2) == 1).then(|| instant(draws)),
+        },
+        6 => PushChange::Overtaken {
+            events: vec![event_id(draws)],
+            at: instant(draws),
         },
         _ => PushChange::Polled { at: instant(draws) },
     }

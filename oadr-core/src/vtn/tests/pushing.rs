@@ -129,6 +129,89 @@ fn one_push_waits_for_the_other() {
     );
 }
 
+/// What the VEN gets once it has answered a newer list than the one that is on its way, and that has ended.
+fn after_being_overtaken(outcome: &PushOutcome, news: fn(&mut Rig)) -> Option<(Rig, Push)> {
+    let mut rig = Rig::pushed_to();
+    rig.announce("e1", draft_at(60 * 48));
+    let push = rig.push();
+    rig.advance(1);
+    news(&mut rig);
+    for event in seen(&rig.request_events(None)) {
+        assert_eq!(
+            rig.answer(&event.event_id, event.number, OptType::OptIn),
+            200
+        );
+    }
+    rig.advance(1);
+    let next = rig.ends(&push, outcome.clone()).or_else(|| {
+        rig.advance(1_200);
+        rig.wake()
+    });
+    next.map(|next| (rig, next))
+}
+
+/// However a push ended that may have arrived.
+fn ended() -> [PushOutcome; 3] {
+    [
+        PushOutcome::Acknowledged,
+        failed(PushFault::TimedOut),
+        failed(PushFault::Broken),
+    ]
+}
+
+/// The VEN answers this, as it does each time (rule 12), and that is the end of it.
+fn settles(rig: &mut Rig, push: &Push) {
+    for event in pushed_events(push) {
+        rig.answer(&event.event_id, event.number, OptType::OptIn);
+    }
+    assert_eq!(rig.arrives(push), None);
+    rig.advance(1_200);
+    assert_eq!(rig.wake(), None);
+}
+
+#[test]
+fn rule_58_a_cancellation_that_overtook_the_event_is_pushed_once_more() {
+    for outcome in ended() {
+        let cancel = |rig: &mut Rig| rig.cancel("e1");
+        let (mut rig, push) = after_being_overtaken(&outcome, cancel).unwrap();
+        let cancelled = [seen_event("e1", 1, EventStatus::Cancelled)];
+        assert_eq!(pushed_events(&push), cancelled);
+        settles(&mut rig, &push);
+    }
+}
+
+#[test]
+fn rule_61_an_event_that_overtook_a_list_without_it_is_pushed_once_more() {
+    for outcome in ended() {
+        let add = |rig: &mut Rig| rig.announce("e2", draft_at(60 * 24));
+        let (mut rig, push) = after_being_overtaken(&outcome, add).unwrap();
+        let both = ["e2", "e1"].map(|event| seen_event(event, 0, EventStatus::Far));
+        assert_eq!(pushed_events(&push), both);
+        settles(&mut rig, &push);
+    }
+}
+
+#[test]
+fn an_event_that_was_answered_and_pushed_once_more_is_not_given_up() {
+    let add = |rig: &mut Rig| rig.announce("e2", draft());
+    let (mut rig, push) = after_being_overtaken(&PushOutcome::Acknowledged, add).unwrap();
+    assert_eq!(pushed_events(&push).len(), 2);
+    rig.effects.clear();
+    rig.advance(3_600 * 24);
+    rig.deadline();
+    assert!(rig.state().delivery(&event("e2")).is_none());
+    assert_eq!(rig.effects, []);
+}
+
+#[test]
+fn what_overtook_a_push_comes_no_more_if_that_did_not_say_less_or_never_went() {
+    for outcome in ended() {
+        assert!(after_being_overtaken(&outcome, |_| {}).is_none());
+    }
+    let refused = failed(PushFault::AddressRefused);
+    assert!(after_being_overtaken(&refused, |rig| rig.cancel("e1")).is_none());
+}
+
 #[test]
 fn a_removed_ven_that_registers_anew_gets_one_push_at_a_time() {
     for is_told in [true, false] {
