@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::given::{self, each};
 use super::{doctor_vtn, holds};
 
+/// For whoever never answers.
 const QUICK: [&str; 2] = ["--timeout", "0.3"];
 
 #[tokio::test]
@@ -57,7 +58,7 @@ async fn a_closed_port() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let said = doctor_vtn(&format!("http://{address}"), &QUICK).await;
+    let said = doctor_vtn(&format!("http://{address}"), &[]).await;
     said.only(&["port_closed"]);
     holds(
         &said.problem("port_closed"),
@@ -109,7 +110,7 @@ async fn plain_http_on_the_tls_port() {
     let said = doctor_vtn(&vtn.https(), &[]).await;
     said.only(&["plain_http_on_tls_port"]);
     let vtn = given::plain(given::vtn).await;
-    let said = doctor_vtn(&vtn.https(), &QUICK).await;
+    let said = doctor_vtn(&vtn.https(), &[]).await;
     assert!(!said.success);
 }
 
@@ -121,8 +122,8 @@ async fn something_that_is_not_http_at_all() {
             .await;
     })
     .await;
-    doctor_vtn(&mail.http(), &QUICK).await.only(&["not_http"]);
-    let said = doctor_vtn(&mail.https(), &QUICK).await;
+    doctor_vtn(&mail.http(), &[]).await.only(&["not_http"]);
+    let said = doctor_vtn(&mail.https(), &[]).await;
     said.only(&["not_tls"]);
     holds(&said.problem("not_tls"), &["220 mail"]);
 }

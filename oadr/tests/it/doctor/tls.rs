@@ -190,7 +190,7 @@ async fn a_client_certificate_that_is_asked_for_and_not_given() {
     let ca = Authority::new("our CA");
     for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
         let vtn = asking(&ca, versions).await;
-        let said = doctor_vtn(&vtn.https(), &["--tls-ca", text(&ca.ca), "--timeout", "1"]).await;
+        let said = doctor_vtn(&vtn.https(), &["--tls-ca", text(&ca.ca)]).await;
         said.only(&["client_certificate_missing"]);
         holds(
             &said.problem("client_certificate_missing"),
@@ -250,11 +250,7 @@ async fn a_client_certificate_that_is_refused_and_why() {
                 "--tls-certificate",
                 text(&shown.certificate),
             ];
-            let said = doctor_vtn(
-                &vtn.https(),
-                &[&args[..], &UNSIGNED, &["--timeout", "1"]].concat(),
-            )
-            .await;
+            let said = doctor_vtn(&vtn.https(), &[&args[..], &UNSIGNED].concat()).await;
             let codes: Vec<_> = also
                 .into_iter()
                 .chain(["client_certificate_refused"])
@@ -282,7 +278,7 @@ async fn tls_where_plain_http_was_expected() {
         given::vtn,
     )
     .await;
-    let said = doctor_vtn(&vtn.http(), &["--timeout", "1"]).await;
+    let said = doctor_vtn(&vtn.http(), &[]).await;
     said.only(&["tls_on_plain_port"]);
     holds(&said.problem("tls_on_plain_port"), &["Use https://"]);
 }
