@@ -9,6 +9,9 @@ use super::wire::{Wire, statuses};
 /// The pace of a peer that does not want to finish.
 const DRIP: Duration = Duration::from_millis(100);
 
+/// So many drops take longer than the VTN has patience with a body.
+const DROPS: usize = 200;
+
 /// Sends the beginning of a request at once and the rest drop by drop; returns what came back before
 /// the connection was closed.
 fn drip(target: &Target, request: &[u8], at_once: usize) -> String {
@@ -30,7 +33,7 @@ pub(super) fn slow_header(target: &Target) {
 
 pub(super) fn slow_body(target: &Target) {
     let poll = target.poll();
-    assert_eq!(statuses(&drip(target, &poll, poll.len() - 200)), [408]);
+    assert_eq!(statuses(&drip(target, &poll, poll.len() - DROPS)), [408]);
 }
 
 pub(super) fn half_open(target: &Target) {
