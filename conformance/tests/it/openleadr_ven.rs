@@ -6,6 +6,7 @@ use conformance::folder::Folder;
 use conformance::peers::{Opt, Peers};
 use conformance::program::Vtn;
 use conformance::tap::Tap;
+use conformance::wait;
 use serde_json::json;
 
 use crate::{operator, wire};
@@ -151,7 +152,16 @@ fn an_openleadr_ven_reads_what_the_vtn_compresses() {
 }
 
 fn all_succeeded(tap: &Tap) {
-    for exchange in tap.exchanges() {
+    let count = tap.count();
+    // The VEN goes on polling: one poll may be on its way.
+    let exchanges = wait::until("every reply", wait::PATIENCE, || {
+        let exchanges = tap.exchanges();
+        let mut begun = exchanges.iter().take(count);
+        begun
+            .all(|exchange| exchange.reply.is_some())
+            .then_some(exchanges)
+    });
+    for exchange in exchanges.unwrap().iter().take(count) {
         let status = exchange.reply.as_ref().map(|reply| reply.status);
         assert_eq!(
             status,
