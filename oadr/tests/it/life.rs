@@ -90,11 +90,9 @@ async fn an_event_is_received_modified_and_cancelled_over_restarts_of_both() {
     assert_eq!(answered(&vtn.api_url(), "Event1").await["opt"], "optOut");
 
     // The VTN stops and starts while the VEN goes on.
-    let address = vtn.vtn_url();
     vtn.stop().await;
     assert!(ven.stop().await.is_empty());
     let vtn = start(&vtn_data, Admission::Open).await;
-    assert_ne!(vtn.vtn_url(), address);
     let config = ven_config(&vtn.vtn_url(), "Pump1", &ven_data, OptType::OptOut);
     let mut ven = Ven::start(config).await;
     call(&vtn.api_url(), Method::DELETE, path, None).await;

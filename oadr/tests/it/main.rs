@@ -22,6 +22,7 @@ mod green_button;
 mod life;
 mod membership;
 mod pki;
+mod port;
 mod process;
 mod program;
 mod push_ven;

@@ -1,7 +1,6 @@
 //! Reports of a VEN, from its sources to what the VTN's operator sees, through restarts of either.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
@@ -15,6 +14,7 @@ use oadr_core::vtn::Admission;
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
+use crate::port;
 use crate::process::{Process, run};
 use crate::served::{Ven, call, settings, start, until, ven_config, within};
 use crate::token;
@@ -214,27 +214,25 @@ async fn rule_346_a_corrected_reading_counts_and_the_earlier_one_stays_its_histo
 async fn nothing_is_missing_after_the_vtn_was_away() {
     let folder = Folder::new();
     let data = folder.path().join("vtn");
-    let vtn = start(&data, Admission::Open).await;
+    let listen = port::free();
+    let config = || vtn::Config {
+        listen,
+        ..settings(&data, Admission::Open)
+    };
+    let vtn = vtn::start(config()).await.unwrap();
+    token::learn(&vtn.api_url(), &vtn.api_token_file());
     let ven_data = folder.path().join("ven");
-    let config = ven_config(&vtn.vtn_url(), "Pump1", &ven_data, OptType::OptIn);
-    let mut ven = Ven::start(config.report(clock())).await;
+    let of_ven = ven_config(&vtn.vtn_url(), "Pump1", &ven_data, OptType::OptIn);
+    let mut ven = Ven::start(of_ven.report(clock())).await;
     request(&vtn.api_url(), 1, 0).await;
     ven.next("report_sent").await;
-    let address = vtn.vtn_url();
     vtn.stop().await;
     // The VEN goes on sampling.
     let taken = || async { json!(ven.running.sample_counts().taken) };
     let before = taken().await.as_u64().unwrap();
     until("samples", taken, |taken| taken.as_u64() >= Some(before + 4)).await;
 
-    let host = address.trim_start_matches("http://");
-    let host = host.split('/').next().unwrap();
-    let listen: SocketAddr = host.parse().unwrap();
-    let back = vtn::Config {
-        listen,
-        ..settings(&data, Admission::Open)
-    };
-    let vtn = vtn::start(back).await.unwrap();
+    let vtn = vtn::start(config()).await.unwrap();
     token::learn(&vtn.api_url(), &vtn.api_token_file());
     let api = vtn.api_url();
     let count = usize::try_from(before).unwrap() + 4;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::folder::Folder;
+use crate::port;
 use crate::push_ven::{Manner, PushVens, create_pushed, pushing};
 use crate::served::{call, until, within};
 use crate::token;
@@ -221,9 +222,7 @@ async fn what_cannot_be_pushed_is_given_up_and_the_operator_told_why() {
         register(&client, name, &vens.url("")).await;
         all.push((vens, format!("{name} oadrRegisterReport {fault}")));
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone = format!("http://{}", nobody.local_addr().unwrap());
-    drop(nobody);
+    let gone = format!("http://{}", port::free());
     register(&client, "gone", &gone).await;
     let mut expected: Vec<_> = all.iter().map(|(_, told)| told.clone()).collect();
     expected.push("gone oadrRegisterReport unreachable".to_owned());
@@ -307,9 +306,7 @@ async fn a_ven_that_comes_back_is_served_at_once_and_an_operator_may_try_again()
     let folder = Folder::new();
     let vtn = start(pushing(folder.path(), Admission::Open)).await;
     let client = client(&vtn.vtn_url());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = port::free();
     let ven_id = register(&client, "house", &format!("http://{address}")).await;
     told_letters(&vtn, 1).await;
 
@@ -409,7 +406,7 @@ async fn a_push_that_a_stop_cut_off_is_tried_again_after_the_next_start() {
     };
     let vtn = start(config()).await;
     let client = client(&vtn.vtn_url());
-    let mut silent = PushVens::new(Manner::Silent).await;
+    let mut silent = PushVens::at(port::free(), |_| Manner::Silent).await;
     register(&client, "house", &silent.url("")).await;
     silent.next_of(MessageKind::RegisterReport).await;
     vtn.stop().await;

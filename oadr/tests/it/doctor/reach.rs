@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::given::{self, each};
 use super::{doctor_vtn, holds};
+use crate::port;
 
 /// For whoever never answers.
 const QUICK: [&str; 2] = ["--timeout", "0.3"];
@@ -55,9 +56,7 @@ async fn a_name_that_does_not_resolve() {
 
 #[tokio::test]
 async fn a_closed_port() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = port::free();
     let said = doctor_vtn(&format!("http://{address}"), &[]).await;
     said.only(&["port_closed"]);
     holds(

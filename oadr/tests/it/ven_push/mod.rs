@@ -2,7 +2,6 @@
 
 mod vtn;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use oadr::ven::{OptType, SignaturePolicy, StartError};
@@ -12,10 +11,11 @@ use oadr_core::value::{EventId, ServiceName};
 use oadr_http::ClientError;
 use tokio::sync::mpsc;
 
-use self::vtn::{Pusher, Vtn, address, event, message};
+use self::vtn::{Pusher, Vtn, event, message};
 use crate::authority::{Authority, P256};
 use crate::folder::Folder;
 use crate::life::{self, answered, create};
+use crate::port;
 use crate::served::{Ven, settings, until, ven_config, within};
 
 /// What the VTN is told; the tests know better where the VEN listens.
@@ -205,6 +205,7 @@ async fn a_push_that_is_not_worked_off_is_to_come_again() {
     let folder = Folder::new();
     let mut vtn = Vtn::start().await;
     let config = listening(&vtn, &folder);
+    let config = config.push_listener(port::free(), URL).unwrap();
     let mut ven = settled(config.clone(), &mut vtn).await;
     let pusher = Pusher::below(&ven.running, "/house");
     pusher.push(event("Event0")).await.unwrap();
@@ -222,14 +223,12 @@ async fn a_push_that_is_not_worked_off_is_to_come_again() {
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(pusher.refused(event("Event1")).await, 503);
     database.execute_batch("ROLLBACK").unwrap();
-    let address = address(&ven.running);
     ven.stop().await;
     // Nobody listens any more, and the next process hears what is pushed then.
     assert!(matches!(
         pusher.push(event("Event1")).await,
         Err(ClientError::Connect { .. })
     ));
-    let config = config.push_listener(address, URL).unwrap();
     let ven = Ven::start(config).await;
     vtn.next(MessageKind::RequestEvent).await;
     pusher.push(event("Event1")).await.unwrap();
@@ -426,12 +425,6 @@ async fn over_plain_http_services_are_where_they_belong() {
     vtn.stop().await;
 }
 
-/// A port that nobody has, or had when it was looked at.
-fn free() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
-
 #[tokio::test]
 async fn an_event_is_pushed_by_our_own_vtn_and_by_a_poll_when_the_ven_changes_over() {
     let folder = Folder::new();
@@ -445,7 +438,7 @@ async fn an_event_is_pushed_by_our_own_vtn_and_by_a_poll_when_the_ven_changes_ov
     crate::token::learn(&api, &server.api_token_file());
     let data = folder.path().join("ven");
     let polling = ven_config(&server.vtn_url(), "Pump1", &data, OptType::OptIn);
-    let place = free();
+    let place = port::free();
     let url = format!("http://{place}");
     let pushed = polling.clone().push_listener(place, &url).unwrap();
     let begin = chrono::Utc::now() + chrono::TimeDelta::hours(1);

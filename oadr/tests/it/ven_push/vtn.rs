@@ -372,7 +372,7 @@ fn tls(authority: &Authority, name: Option<&str>) -> TlsClient {
 }
 
 /// Where a VEN listens.
-pub(crate) fn address(ven: &ven::Running) -> SocketAddr {
+fn address(ven: &ven::Running) -> SocketAddr {
     let status = ven.link();
     let ven::LinkStatus::Listening(address) = status else {
         panic!("{status:?}");
