@@ -248,8 +248,9 @@ pub(crate) fn pushing(data: &Path, admission: Admission) -> Config {
     let mut push = PushConfig::default();
     push.networks = vec!["127.0.0.0/8".parse().unwrap()];
     push.plain_http = true;
-    push.timeout = Duration::from_millis(500);
-    push.give_up_after = oadr_core::value::Duration::seconds(1);
+    // Only who never answers is waited for so long.
+    push.timeout = Duration::from_secs(5);
+    push.give_up_after = oadr_core::value::Duration::seconds(3);
     Config {
         push: Some(push),
         ..settings(data, admission)
