@@ -99,7 +99,7 @@ async fn each_callback_is_told_what_it_is_for_in_order() {
     call(&api, Method::DELETE, path, None).await;
     assert_eq!(next(&mut heard).await, "cancelled Later/2");
 
-    create(&api, &event("Now", Utc::now() + TimeDelta::seconds(5), 1)).await;
+    create(&api, &event("Now", Utc::now() + TimeDelta::seconds(10), 1)).await;
     for words in [
         "sent Now/0 optIn",
         "started Now",
@@ -139,7 +139,8 @@ async fn a_callback_that_is_slow_or_panics_keeps_nobody_from_anything() {
     let (config, mut heard) = listening(config);
     let ven = config.start().await.unwrap();
     assert_eq!(next(&mut heard).await, "registered, again: false");
-    create(&vtn.api_url(), &event("Now", Utc::now(), 1)).await;
+    // Long enough not to be over before it has come to the VEN.
+    create(&vtn.api_url(), &event("Now", Utc::now(), 5)).await;
     let mut told = Vec::new();
     while told.last().is_none_or(|last| last != "ended Now Completed") {
         told.push(next(&mut heard).await);

@@ -39,7 +39,8 @@ async fn the_readmes_ven_takes_part_in_what_is_no_test() {
     let mut test = event("Test1", Utc::now() + TimeDelta::hours(1), 600);
     test["test_event"] = json!(true);
     create(&api, &test).await;
-    create(&api, &event("Event1", Utc::now(), 1)).await;
+    // Long enough not to be over before it has come to the VEN.
+    create(&api, &event("Event1", Utc::now(), 5)).await;
     assert_eq!(answered(&api, "Test1").await["opt"], "optOut");
     assert_eq!(answered(&api, "Event1").await["opt"], "optIn");
     let is_over = |known: &oadr_core::ven::KnownEvent| {

@@ -160,7 +160,7 @@ async fn a_slow_handler_holds_up_neither_what_runs_nor_other_vens_nor_the_end() 
     let mut quick = Ven::start(quick).await;
     quick.next("registered").await;
 
-    create(&api, &event("Soon", Utc::now() + TimeDelta::seconds(4), 1)).await;
+    create(&api, &event("Soon", Utc::now() + TimeDelta::seconds(10), 1)).await;
     ven.next("opt_sent").await;
     create(&api, &event("Hard", Utc::now() + TimeDelta::hours(1), 600)).await;
     within("the question", asked.recv()).await;

@@ -41,7 +41,7 @@ fn seconds(time: DateTime<Utc>) -> f64 {
 async fn request(api: &str, report_back: u32, duration: u32) {
     let body = || {
         json!({
-            "dtstart": Utc::now().trunc_subsecs(0) + TimeDelta::seconds(4),
+            "dtstart": Utc::now().trunc_subsecs(0) + TimeDelta::seconds(8),
             "ven": "Pump1",
             "report_request_id": "Request1",
             "report_specifier_id": "usage",
