@@ -182,6 +182,7 @@ pub(super) fn stamps(files: &Files) -> Vec<Option<Stamp>> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::path::Path;
 
     use super::*;
     use crate::credentials::made::{Authority, VALID};
@@ -234,17 +235,26 @@ mod tests {
         let temp = TempDir::new("reload").unwrap();
         let ca = Authority::new(temp.path());
         let path = ca.issue("vtn", VALID, &["localhost"]);
+        let key = temp.path().join("vtn-key.pem");
+        // Written within one tick of the file system's clock, files of one length look the same.
+        let age = |path: &Path, seconds| {
+            let then = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            let file = fs::File::options().append(true).open(path).unwrap();
+            file.set_modified(then).unwrap();
+        };
+        age(&path, 1);
+        age(&key, 1);
         let files = ca.files(&[&path]);
         let first = files.read(Prompt::Never).unwrap();
         let mut watched = Watch::new(files, &first).watched;
         assert!(watched.look(false).is_none(), "nothing has changed");
 
         // The certificate is there and its key is not yet: they do not belong to each other.
-        let key = temp.path().join("vtn-key.pem");
         let old = fs::read_to_string(&key).unwrap();
         ca.issue("vtn", VALID, &["localhost"]);
         let new = fs::read_to_string(&key).unwrap();
         fs::write(&key, old).unwrap();
+        age(&key, 2);
         let error = watched.look(false).unwrap().unwrap_err().to_string();
         assert!(error.contains("vtn-key.pem"), "{error}");
         assert!(watched.failed(error.clone()));
