@@ -23,9 +23,10 @@ impl Counter {
     /// A data point of this rID, which has not counted yet.
     pub(crate) fn new(r_id: &str) -> Self {
         let folder = Folder::new("counter").unwrap();
-        // The rename keeps half a file from being read.
-        let script = "cd \"$(dirname \"$0\")\" && n=$(($(cat taken) + 1)) && echo $n >next && \
-            mv next taken && echo $n\n";
+        // The rename keeps half a file from being read. It comes last and is the only other program: who
+        // is killed for having been slow has most likely not counted, so that no number is lost.
+        let script = "cd \"${0%/*}\" && read -r n <taken && n=$((n + 1)) && echo $n >next && \
+            echo $n && exec mv next taken\n";
         fs::write(folder.path().join("count"), script).unwrap();
         fs::write(folder.path().join("taken"), "0\n").unwrap();
         Self {
