@@ -17,6 +17,10 @@ use crate::wait;
 /// Lines of stderr that are kept for a failure's text.
 const KEPT_LINES: usize = 200;
 
+/// How long the rest of the output of a child that has ended may take to come: a child of its own may keep
+/// the pipes open for longer.
+const REST: Duration = Duration::from_secs(5);
+
 /// A running child.
 #[derive(Debug)]
 pub struct Process {
@@ -46,6 +50,7 @@ struct Said {
     happenings: Vec<Value>,
     log: VecDeque<String>,
     closed: bool,
+    log_closed: bool,
 }
 
 impl Process {
@@ -187,7 +192,7 @@ impl Process {
         self.wait_exit(wait::PATIENCE)
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process has ended by itself and what it wrote is there.
     ///
     /// # Errors
     ///
@@ -196,7 +201,10 @@ impl Process {
         let end = Instant::now() + limit;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Ok(status),
+                Ok(Some(status)) => {
+                    self.output.wait_for_rest();
+                    return Ok(status);
+                }
                 Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(10)),
                 Ok(None) => return Err(self.failure(&format!("still running after {limit:?}"))),
                 Err(error) => return Err(Failure::io(&self.name, &error)),
@@ -277,6 +285,15 @@ impl Output {
             }
             said.log.push_back(line);
         }
+        self.said().log_closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until both pipes are read to their ends.
+    fn wait_for_rest(&self) {
+        let is_open = |said: &mut Said| !(said.closed && said.log_closed);
+        let rest = self.changed.wait_timeout_while(self.said(), REST, is_open);
+        drop(rest.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -316,6 +333,13 @@ mod tests {
                 .then_some(())
         })
         .unwrap();
+    }
+
+    #[test]
+    fn what_a_process_said_last_is_there_once_it_has_ended() {
+        let mut process = shell("seq -f 'line %g' 100000 >&2; echo 'the end' >&2");
+        assert!(process.wait_exit(wait::PATIENCE).unwrap().success());
+        assert_eq!(process.log().last().unwrap(), "the end");
     }
 
     #[test]
