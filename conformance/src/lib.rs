@@ -11,6 +11,7 @@ pub mod http;
 pub mod metrics;
 mod oracle;
 pub mod peers;
+pub mod port;
 pub mod process;
 pub mod program;
 pub mod prosody;

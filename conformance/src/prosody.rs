@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::authority::{Authority, Issued};
 use crate::failure::Failure;
 use crate::folder::Folder;
+use crate::port;
 use crate::process::Process;
 use crate::wait;
 
@@ -61,9 +62,7 @@ impl Prosody {
         let mut last = Failure::new("prosody was not tried");
         // Somebody may take the port before Prosody does.
         for _ in 0..5 {
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .and_then(|free| free.local_addr())
-                .map_err(|error| Failure::io("loopback", &error))?;
+            let free = port::free();
             let text = change(configuration(folder.path(), free, authority, &own)?);
             write(&folder.path().join("openadr.cfg.lua"), &text)?;
             match run(folder.path(), free) {

@@ -2,13 +2,14 @@
 //!
 //! Knows nothing of what is said.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
 
 use conformance::authority::{Authority, Issued, KeyKind, Order, Usage};
 use conformance::folder::Folder;
 use conformance::peers::Peers;
+use conformance::port;
 use conformance::process::{Mark, Process};
 use conformance::program::{self, Vtn};
 use conformance::prosody::{self, DOMAIN, Prosody};
@@ -127,10 +128,7 @@ impl Rig {
         self.vtn
             .call("POST", "/api/v1/vens", Some(&new), &[201])
             .unwrap();
-        // Nobody else listens there for as long as it takes.
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let listens = free.local_addr().unwrap();
-        drop(free);
+        let listens = port::free();
         let folder = Folder::new("ven").unwrap();
         let process = self.run(transport, name, &certificate, listens, &folder, options);
         process.wait_for("registered").unwrap();
