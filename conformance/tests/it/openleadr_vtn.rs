@@ -81,7 +81,7 @@ fn oadr_ven_lives_with_an_openleadr_vtn() {
     // The event that really happens, with its intervals, in the same life of the VEN.
     let mark = ven.mark();
     vtn.send(&json!({
-        "command": "add_event", "ven_id": ven_id, "event_id": "Event2", "start_in": 4,
+        "command": "add_event", "ven_id": ven_id, "event_id": "Event2", "start_in": 10,
         "intervals": [{"seconds": 1, "payload": 1}, {"seconds": 1, "payload": 3}],
     }))
     .unwrap();

@@ -76,7 +76,8 @@ fn an_event_runs_from_its_start_to_its_end() {
     over_each(&[], |vtn, ven| {
         let id = &ven.id("Short");
         let mut event = operator::event(id, &[ven.name], Duration::ZERO, &[2]);
-        event["signals"][0]["intervals"][0]["duration"] = json!("PT2S");
+        // Long enough not to be over before it has come to the VEN.
+        event["signals"][0]["intervals"][0]["duration"] = json!("PT10S");
         operator::create(vtn, &event);
         ven.wait("event_received", "event_id", id);
         ven.wait("event_started", "event_id", id);
