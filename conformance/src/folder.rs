@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,11 +22,19 @@ impl Folder {
     /// When it cannot be made.
     pub fn new(name: &str) -> Result<Self, Failure> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("oadr-{name}-{}-{number}", process::id()));
-        fs::create_dir(&path)
-            .map_err(|error| Failure::io(&format!("cannot make {}", path.display()), &error))?;
-        Ok(Self(path))
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let path = env::temp_dir().join(format!("oadr-{name}-{}-{number}", process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Kept by a test that failed, in a process that had the same ID.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    let what = format!("cannot make {}", path.display());
+                    return Err(Failure::io(&what, &error));
+                }
+            }
+        }
     }
 
     /// Where it is.
