@@ -1,9 +1,9 @@
 //! Drawn values that can be drawn again: every random test prints its seed.
 
 use std::env;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// The environment variable that repeats a run.
+/// The environment variable that chooses another run.
 pub const VARIABLE: &str = "OADR_SEED";
 
 /// A stream of drawn numbers (SplitMix64).
@@ -13,18 +13,6 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// The stream of the seed in `OADR_SEED`, or of the time of day; prints the seed.
-    #[must_use]
-    pub fn announced(test: &str) -> Self {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self::announced_or(
-            test,
-            now.as_secs().rotate_left(20) ^ u64::from(now.subsec_nanos()),
-        )
-    }
-
     /// The stream of the seed in `OADR_SEED`, or of `seed`; prints which.
     #[must_use]
     pub fn announced_or(test: &str, seed: u64) -> Self {

@@ -27,7 +27,7 @@ fn kill_9_of_the_ven_forgets_no_event_and_no_offset() {
     let Some(peers) = Peers::or_skip(name) else {
         return;
     };
-    let mut draws = Draws::announced(name);
+    let mut draws = Draws::announced_or(name, 1);
     let data = Folder::new("vtn").unwrap();
     let policy = [
         "--report-policy",

@@ -57,7 +57,7 @@ fn kill_9_of_the_vtn_loses_nothing_that_was_acknowledged() {
     let Some(peers) = Peers::or_skip(name) else {
         return;
     };
-    let mut draws = Draws::announced(name);
+    let mut draws = Draws::announced_or(name, 1);
     let data = Folder::new("vtn").unwrap();
     let mut vtn = Vtn::start_with(data.path(), &POLICY).unwrap();
     let tap = Tap::start(vtn.endpoint.address).unwrap();
