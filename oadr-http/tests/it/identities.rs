@@ -188,7 +188,9 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> Self {
         let path = std::env::temp_dir().join(format!("oadr-identities-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
+        // One that was killed and had the same ID may have left its own.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path).unwrap();
         Self(path)
     }
 }

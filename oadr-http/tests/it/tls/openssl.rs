@@ -32,7 +32,9 @@ impl Files {
         }
         let name = format!("oadr-openssl-{test}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
+        // A process that was killed and had the same ID may have left its own.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir(&folder).unwrap();
         Some(Self(folder))
     }
 
