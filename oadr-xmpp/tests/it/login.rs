@@ -328,7 +328,8 @@ async fn spec_5_6_tls_comes_before_anything_else() {
     let ((), ()) = tokio::join!(within(endpoint.close()), async {
         wire.until("</stream:stream>").await;
         wire.say("</stream:stream>").await;
-        wire.io.shutdown().await.unwrap();
+        // The endpoint may be gone already.
+        let _ = wire.io.shutdown().await;
     });
     assert_eq!(*endpoint.status().borrow(), Status::Closed);
 
