@@ -225,7 +225,6 @@ impl fmt::Display for From {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ven::link::pushes::Pushes;
 
     #[test]
     fn one_host_does_not_take_all_places() {
@@ -244,14 +243,7 @@ mod tests {
             address: "127.0.0.1:0".parse().unwrap(),
             url: "http://127.0.0.1:8080".parse().unwrap(),
         };
-        let (pushes, _to_do) = Pushes::new();
-        let reception = Reception {
-            pushes,
-            seal: None,
-            ration: Arc::default(),
-            span: tracing::Span::none(),
-        };
-        let listening = Listening::start(&place, None, Arc::new(reception)).await;
+        let listening = Listening::start(&place, None, Reception::of_nothing()).await;
         let listening = listening.unwrap();
         let address = listening.address;
         drop(listening);

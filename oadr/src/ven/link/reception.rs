@@ -45,6 +45,18 @@ pub(super) enum Said {
 }
 
 impl Reception {
+    /// For tests in which nothing is pushed.
+    #[cfg(test)]
+    pub(super) fn of_nothing() -> Arc<Self> {
+        let (pushes, _) = Pushes::new();
+        Arc::new(Self {
+            pushes,
+            seal: None,
+            ration: Arc::default(),
+            span: Span::none(),
+        })
+    }
+
     /// Whether a line about this may be written.
     pub(super) fn may_log(&self, subject: Subject) -> bool {
         self.ration.admits(subject, Instant::now())

@@ -2,7 +2,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::ven::link::pushes::Pushes;
 
 fn jid(text: &str) -> Jid {
     text.parse().unwrap()
@@ -147,19 +146,12 @@ impl Server {
 }
 
 fn line(account: &Account) -> XmppLink {
-    let (pushes, _to_do) = Pushes::new();
-    let reception = Reception {
-        pushes,
-        seal: None,
-        ration: Arc::default(),
-        span: tracing::Span::none(),
-    };
     XmppLink::start(
         "vtn.example",
         account,
         Login::Certificate,
         None,
-        Arc::new(reception),
+        Reception::of_nothing(),
         watch::channel(LinkStatus::Polling).0,
         Arc::default(),
     )
